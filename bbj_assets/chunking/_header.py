@@ -1,0 +1,76 @@
+"""The line that says where a chunk is from: `section path > title > heading`.
+
+It is embedded with every chunk, so it is bounded: in a deep tree with long titles it would otherwise outweigh
+what the chunk says.
+"""
+
+import re
+from collections.abc import Sequence
+
+from bbj_assets.chunking.tokens import estimate_tokens, most_characters
+from bbj_assets.settings import ChunkSettings
+
+_JOIN = " > "
+_MARKUP = re.compile(
+    r"!?\[((?:[^\[\]\n]|\[[^\[\]\n]*\])*+)\](?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*+\)|\[[^\]\n]*\])"  # a link
+    r"|\\([!-/:-@\[-`{-~])"  # an escaped mark
+    r"|</?[a-zA-Z][^<>\n]*>"  # a tag
+    r"|`++|\*++|~~|(?<!\w)_++(?=\S)|(?<=\S)_++(?!\w)"  # code and emphasis
+)
+_MAYBE_MARKUP = re.compile(r"[\[\\<`*_~]")
+_CLOSING_HASHES = re.compile(r"(?:(?<=[ \t])|^)#+$")
+_UNDERLINE = re.compile(r"\n {0,3}(?:=+|-+)[ \t]*$")
+_LONGEST_HEADING = 200
+
+
+def header_limit(settings: ChunkSettings) -> int:
+    """What a context header takes of a chunk at most, in tokens."""
+    return max(settings.target_tokens // 4, 8)
+
+
+def context_header(section_path: Sequence[str], title: str, headings: Sequence[str], limit: int) -> str:
+    """Join the parts, without a heading that only repeats the title.
+
+    A header of more than `limit` tokens loses its outermost parts, the title and the innermost heading last of
+    all; those two are shortened in the end.
+    """
+    outer = [" ".join(part.split()) for part in section_path]
+    title = " ".join(title.split())
+    inner = [heading for heading in headings if heading.casefold() != title.casefold()]
+    header = _JOIN.join([*filter(None, outer), title, *inner])
+    if estimate_tokens(header) <= limit:
+        return header
+    while outer and estimate_tokens(_JOIN.join([*outer, title, *inner])) > limit:
+        outer.pop(0)
+    while len(inner) > 1 and estimate_tokens(_JOIN.join([title, *inner])) > limit:
+        inner.pop(0)
+    kept = [*filter(None, outer), title, *inner]
+    if estimate_tokens(_JOIN.join(kept)) > limit:
+        kept = [_shortened(part, max(1, (limit - 2) // len(kept))) for part in kept]
+    return _JOIN.join(kept)
+
+
+def heading_text(source: str) -> str:
+    r"""What a reader sees of a heading: `"## The [grid](grid.md) `x` ##"` is `The grid x`."""
+    text = _UNDERLINE.sub("", source).strip()
+    if text.startswith("#"):
+        text = _CLOSING_HASHES.sub("", text.lstrip("#")[:_LONGEST_HEADING].strip())
+    if _MAYBE_MARKUP.search(text):
+        text = _MARKUP.sub(_visible, text[:_LONGEST_HEADING])
+    return " ".join(text.split())
+
+
+def _visible(match: re.Match[str]) -> str:
+    if match[1] is not None:
+        return _MARKUP.sub(_visible, match[1])
+    return match[2] or ""
+
+
+def _shortened(part: str, tokens: int) -> str:
+    if estimate_tokens(part) <= tokens:
+        return part
+    for characters in (4 * tokens, most_characters(tokens)):
+        cut = part[:characters].rstrip()
+        if estimate_tokens(cut) <= tokens:
+            break
+    return f"{cut}…"

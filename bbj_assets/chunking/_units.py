@@ -1,0 +1,282 @@
+r"""What a section is cut into when it does not fit into one piece.
+
+A unit is the least that is moved from one piece to the next. Most blocks are one; a paragraph that is too
+long becomes sentences, then words; a table becomes rows, a list item beyond the hard limit the blocks inside
+it. A unit knows what has to be repeated when a piece begins with it and added when a piece ends with it.
+"""
+
+import re
+from collections.abc import Iterator
+from enum import Enum, auto
+from typing import NamedTuple
+
+from bbj_assets.chunking._blocks import Block, children
+from bbj_assets.chunking.tokens import estimate_tokens, most_characters
+
+_DEEPEST = 8
+"""Lists and quotes are opened to this depth. Below it they are lines, or nesting would cost a copy a level."""
+
+
+class Grain(Enum):
+    """How a unit may be treated."""
+
+    OPENING = auto()  # stays with what follows: a heading, the header of a table, the line that opens a fence
+    PARAGRAPH = auto()  # may be cut into sentences
+    SENTENCE = auto()  # may be cut into words
+    WHOLE = auto()  # is not cut, and may be repeated as overlap
+    PART = auto()  # is not cut, and is not repeated: it would be broken Markdown, or mean nothing
+
+
+class Unit(NamedTuple):
+    r"""A stretch of the text that is in one piece.
+
+    Attributes:
+        tokens: of the stretch itself.
+        before: what a piece that begins here repeats, with its line break (`"```\n"`).
+        after: what a piece that ends here adds (`"\n```"`).
+        nested: it lies inside a list item, and its indentation says so.
+        seals: its piece ends here, because `after` could not be added in front of something else.
+    """
+
+    start: int
+    end: int
+    tokens: int
+    grain: Grain
+    before: str = ""
+    after: str = ""
+    nested: bool = False
+    seals: bool = False
+
+
+class Limits(NamedTuple):
+    """In tokens.
+
+    Attributes:
+        capacity: what a piece should hold.
+        hard: what is not cut unless it is longer.
+        heading: a longer heading is text like any other.
+    """
+
+    capacity: int
+    hard: int
+    heading: int
+
+
+def units(text: str, block: Block, limits: Limits, *, containers: tuple[Block, ...] = ()) -> Iterator[Unit]:
+    """Cut a block into units, no finer than it must be."""
+    kind, start, end, level = block
+    tokens = estimate_tokens(text[start:end])
+    if kind == "heading" and not containers and tokens <= limits.heading:
+        yield Unit(start, end, tokens, Grain.OPENING)
+    elif kind in {"text", "heading"}:
+        paragraph = Unit(start, end, tokens, Grain.PARAGRAPH)
+        yield from [paragraph] if tokens <= limits.capacity else finer(text, paragraph, limits.capacity)
+    elif tokens > (limits.hard if kind in {"fence", "item"} else limits.capacity):
+        yield from _opened_up(text, block, limits, containers)
+    elif kind == "fence":
+        after = "" if level else "\n" + closing_fence(text, block)
+        yield Unit(start, end, tokens, Grain.PART, after=after, seals=bool(after))
+    else:
+        grain = Grain.WHOLE if kind in {"item", "quote"} else Grain.PART
+        yield Unit(start, end, tokens, grain)
+
+
+def _opened_up(text: str, block: Block, limits: Limits, containers: tuple[Block, ...]) -> Iterator[Unit]:
+    """A block that is too long to be one unit."""
+    kind, start, end, _ = block
+    if kind == "fence":
+        yield from _fence(text, block, limits.capacity)
+    elif kind == "table":
+        yield from _table(text, block, limits, nested=bool(containers))
+    elif kind == "html":
+        before, after = _html_tags(text[start : start + 100])
+        *lines, last = _lines(text, start, end, limits.capacity, before, after)
+        yield from [*lines, last._replace(after="")]
+    elif kind == "code" or len(containers) == _DEEPEST:
+        yield from _lines(text, start, end, limits.capacity)
+    else:
+        containers = (*containers, block)
+        parts = [
+            unit for child in children(text, containers) for unit in units(text, child, limits, containers=containers)
+        ]
+        yield from _without_gaps(text, block, parts or list(_lines(text, start, end, limits.capacity)))
+
+
+def _without_gaps(text: str, block: Block, parts: list[Unit]) -> Iterator[Unit]:
+    """The units from inside a container, with the lines between them that have only its marks (`>`)."""
+    first, *_ = parts
+    parts[0] = first._replace(start=block.start)
+    for unit, following in zip(parts, [*(part.start for part in parts[1:]), block.end], strict=True):
+        gap = text[unit.end : following].rstrip()
+        yield unit._replace(end=unit.end + len(gap), nested=unit.nested or block.kind == "item")
+
+
+_SENTENCE_END = re.compile(
+    r"""[.!?\u2026]["'\u201d\u2019\u00bb)\]*_`]*+\s+(?=[^\sa-z])"""  # in scripts with spaces
+    r"""|[\u3002\uff01\uff1f][\u201d\u2019\u300d\u300f\uff09]*+\s*+"""  # in Chinese and Japanese
+)
+_WORD = re.compile(r"\S++")
+_BEGINS_BLOCK = re.compile(r"`{3}|~{3}|#{1,6}(?:\s|\Z)|[0-9]{1,9}[.)]\s|[-+*=|<]")
+"""Text that would mean something else at the beginning of a piece than in the middle of a line."""
+_BEGINS_FENCE_OR_HEADING = re.compile(r"`{3}|~{3}|#{1,6}(?:\s|\Z)")
+
+
+def sentence_starts(text: str, start: int, end: int) -> list[int]:
+    """Where sentences begin in a paragraph, its own beginning first."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text, start, end)]
+    return [start, *(at for at in ends if at < end and not _BEGINS_BLOCK.match(text, at, end))]
+
+
+def finer(text: str, unit: Unit, limit: int) -> list[Unit]:
+    """The unit cut further: a paragraph into sentences, a sentence into words, the rest not at all."""
+    if unit.grain is Grain.PARAGRAPH:
+        starts = sentence_starts(text, unit.start, unit.end)
+        sentences: list[Unit] = []
+        for start, following in zip(starts, [*starts[1:], unit.end], strict=True):
+            end = start + len(text[start:following].rstrip())
+            tokens = estimate_tokens(text[start:end])
+            sentence = Unit(start, end, tokens, Grain.SENTENCE, nested=unit.nested)
+            sentences.extend([sentence] if tokens <= limit else finer(text, sentence, limit))
+        return sentences
+    if unit.grain is Grain.SENTENCE:
+        return [
+            Unit(
+                start,
+                end,
+                estimate_tokens(text[start:end]),
+                Grain.PART,
+                # What cannot be cut elsewhere must not turn into a fence or a heading.
+                before="\\" if start > unit.start and _BEGINS_FENCE_OR_HEADING.match(text, start, end) else "",
+                nested=unit.nested,
+            )
+            for start, end in _words(text, unit.start, unit.end, limit)
+        ]
+    return [unit]
+
+
+def _words(text: str, start: int, end: int, limit: int) -> Iterator[tuple[int, int]]:
+    """Stretches of a few words, or of a few characters of a word that is longer than a piece."""
+    step = most_characters(max(1, limit // 4))
+    held = start
+    for word in _WORD.finditer(text, start, end):
+        at, until = word.span()
+        # What would begin a block stays behind the word before it.
+        if until - held <= (step if _BEGINS_BLOCK.match(text, at, end) else step // 2) or at == start:
+            continue
+        if at > held:
+            yield from _steps(text, held, at, step, limit)
+        held = at
+    yield from _steps(text, held, end, step, limit)
+
+
+def _steps(text: str, start: int, end: int, step: int, limit: int) -> Iterator[tuple[int, int]]:
+    end = start + len(text[start:end].rstrip())
+    if estimate_tokens(text[start:end]) <= limit:
+        yield start, end
+        return
+    for at in range(start, end, step):
+        yield at, min(at + step, end)
+
+
+def _lines(text: str, start: int, end: int, limit: int, before: str = "", after: str = "") -> Iterator[Unit]:
+    """Lines as units; a line longer than a piece is cut at words."""
+    at = start
+    while at < end:
+        line_end = text.find("\n", at, end)
+        line_end = end if line_end < 0 else line_end
+        tokens = estimate_tokens(text[at:line_end])
+        parts = [(at, line_end)] if tokens <= limit else _words(text, at, line_end, limit)
+        if tokens:
+            for first, last in parts:
+                tokens = estimate_tokens(text[first:last])
+                yield Unit(first, last, tokens, Grain.PART, before, after)
+        at = line_end + 1
+
+
+_FENCE_LINE = re.compile(r"([^\n]*?)(`{3,}+|~{3,}+)[ \t]*+([^\s`]*+)")
+_MARK = re.compile(r"[^>\s]")
+_LIST_MARKS = re.compile(r"[ \t>]*+(?:(?:[-+*]|[0-9]{1,9}+[.)])[ \t]++)*+")
+_PADDING = re.compile(r" {2,}+|-{4,}+")
+
+
+def _opened(line: str) -> str:
+    """A line with the marks of lists before it blanked: what a repeated line needs to stand in the same place."""
+    return _MARK.sub(" ", line)
+
+
+def closing_fence(text: str, block: Block) -> str:
+    """The line that closes a fenced block, where its author did not."""
+    line = _FENCE_LINE.match(text, block.start, block.end)
+    assert line is not None  # noqa: S101 - that line is what made it a fence
+    return _opened(line[1]) + line[2]
+
+
+def _fence(text: str, block: Block, limit: int) -> Iterator[Unit]:
+    """A fenced code block as lines; every piece of it is a fenced code block again."""
+    line = _FENCE_LINE.match(text, block.start, block.end)
+    assert line is not None  # noqa: S101 - that line is what made it a fence
+    first_end = text.find("\n", block.start, block.end)
+    last_start = text.rfind("\n", block.start, block.end) if block.level else block.end
+    edges = (text[block.start : first_end], text[last_start : block.end])
+    if first_end < 0 or max(map(estimate_tokens, edges)) > limit // 2:  # nothing that could be opened again
+        line_of_marks = Unit(block.start, block.end, 0, Grain.SENTENCE)
+        yield from finer(text, line_of_marks, limit)
+        return
+    mark = line[2]
+    runs = re.findall(rf"{mark}+", text[first_end:last_start])
+    if runs:  # a line cut before such a run would close the fence, so it is opened again with a longer mark
+        mark = mark[0] * (max(map(len, runs)) + 1)
+    prefix = _opened(line[1])
+    before, after = f"{prefix}{mark}{line[3]}\n", f"\n{prefix}{mark}"
+    first_tokens = estimate_tokens(text[block.start : first_end])
+    yield Unit(block.start, first_end, first_tokens, Grain.OPENING)
+    lines = list(_lines(text, first_end + 1, last_start, limit, before, after))
+    if lines:
+        last = lines.pop()
+        if block.level:  # the line that closes it comes with the last line of code
+            tokens = last.tokens + estimate_tokens(text[last_start : block.end])
+            last = last._replace(end=block.end, tokens=tokens, after=after if runs else "")
+        lines.append(last._replace(seals=bool(last.after)))
+    for unit in lines:
+        is_cut_line = ">" in prefix and text[unit.start - 1] != "\n"  # the mark of its quote is in another piece
+        yield unit._replace(before=before + prefix) if is_cut_line else unit
+
+
+def _table(text: str, block: Block, limits: Limits, *, nested: bool) -> Iterator[Unit]:
+    """A table as rows; every piece of it begins with its header."""
+    start, end = block.start, block.end
+    header_end = text.find("\n", text.find("\n", start, end) + 1, end)
+    if header_end < 0:  # no rows
+        yield from _lines(text, start, end, limits.hard)
+        return
+    header = text[start:header_end]
+    room = limits.capacity // 2
+    if nested:
+        header = _LIST_MARKS.sub(lambda marks: _opened(marks[0]), header, count=1)
+    if estimate_tokens(header) > room:  # the source lines the columns up with a hundred dashes
+        header = _PADDING.sub(lambda run: run[0][0] * (3 if run[0][0] == "-" else 1), header)
+    before = header + "\n" if estimate_tokens(header) <= room else ""  # else nothing would be left for rows
+    tokens = estimate_tokens(text[start:header_end])
+    if tokens <= room:
+        yield Unit(start, header_end, tokens, Grain.OPENING)
+        start = header_end + 1
+    else:  # it stays with its first row, whatever that makes
+        first_row_end = text.find("\n", header_end + 1, end)
+        first_row_end = end if first_row_end < 0 else first_row_end
+        tokens = estimate_tokens(text[start:first_row_end])
+        if tokens <= limits.hard:
+            yield Unit(start, first_row_end, tokens, Grain.PART)
+            start = first_row_end + 1
+    yield from _lines(text, start, end, limits.hard, before)
+
+
+_TAG = re.compile(r"\s*+(?:(<!--)|<([a-zA-Z][a-zA-Z0-9-]*+))")
+_VOID = frozenset({"base", "col", "frame", "hr", "link", "meta", "br", "img", "input", "param", "source", "track"})
+
+
+def _html_tags(beginning: str) -> tuple[str, str]:
+    """What opens the element that an HTML block begins with again, and closes it."""
+    match = _TAG.match(beginning)
+    if match is None or (match[2] and match[2].lower() in _VOID):
+        return "", ""
+    return ("<!--\n", "\n-->") if match[1] else (f"<{match[2]}>\n", f"\n</{match[2]}>")

@@ -1,0 +1,211 @@
+"""Cutting BBj program text where its reader would: between routines, and never inside a statement.
+
+A routine (a method, a function, the code behind a label) stays whole up to the hard limit, together with
+the comment in front of it, because half a method answers no question. Small neighbours share a piece up to
+the target: most methods of a BBj class are getters of three lines, and a piece of three lines is found
+by everything and says nothing.
+
+A routine over the hard limit is cut into parts of about equal length, at the best place near the end of
+each: at a label, a blank line, a comment or a `case`, the less indented the better. Only a single
+statement over the hard limit is cut inside: at its continuation lines, and a line over the limit at the
+limit. BASIS's own programs hold such lines.
+
+Lengths are those of the body; the fence around it costs what a context header costs.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bbj_assets.chunking.bbj_structure import Declaration, Path, Statement, scan
+from bbj_assets.chunking.pieces import Piece
+from bbj_assets.chunking.tokens import estimate_tokens, most_characters
+from bbj_assets.settings import ChunkSettings
+
+_NAMES_IN_HEADING = 6
+_CRUMB = 1 / 8  # of the target
+_BACKTICKS = re.compile(r"`{3,}")
+
+
+def split_bbj(text: str, settings: ChunkSettings) -> list[Piece]:
+    """Cut a program into pieces, each a fenced `bbj` block under the declarations that it stands in.
+
+    The bodies in order are the text, up to the white space between them. No body is longer than
+    `settings.hard_limit`, and none begins with a continuation line unless its statement alone is longer.
+    Takes time linear in the length of the text.
+    """
+    statements = scan(text)
+    lengths = [estimate_tokens(text[statement.start : statement.end]) for statement in statements]
+    pieces = []
+    for run in _pack(_routines(statements, lengths, settings), statements, settings):
+        inside = statements[run.first : run.last]
+        body = text[inside[0].start : inside[-1].end]
+        bodies = [body] if run.length <= settings.hard_limit else _cut_statement(body, settings.hard_limit)
+        headings = _headings(inside)
+        pieces += [_fenced(headings, body) for body in bodies]
+    return pieces
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The statements from `first` up to but not including `last`; `length` in estimated tokens.
+
+    `part` is set on what was cut from a longer routine: it shares its piece with nothing, so that the
+    heading says which routine it is from.
+    """
+
+    first: int
+    last: int
+    length: int
+    part: bool = False
+
+
+def _routines(statements: Sequence[Statement], lengths: Sequence[int], settings: ChunkSettings) -> Iterator[_Run]:
+    """Runs that are not to be cut: routines, what stands between them, and parts of long ones."""
+    first = 0
+    for last in range(1, len(statements) + 1):
+        if last < len(statements) and _routine(statements[last].path) == _routine(statements[first].path):
+            continue
+        length = sum(lengths[first:last])
+        if length <= settings.hard_limit:
+            yield _Run(first, last, length)
+        else:
+            yield from _parts(_Run(first, last, length), statements, lengths, settings)
+        first = last
+
+
+def _routine(path: Path) -> Path:
+    """The path as far as the first method or function: labels and functions inside it are parts of it."""
+    for depth, declaration in enumerate(path, start=1):
+        if declaration.kind in ("method", "function"):
+            return path[:depth]
+    return path
+
+
+def _parts(
+    run: _Run, statements: Sequence[Statement], lengths: Sequence[int], settings: ChunkSettings
+) -> Iterator[_Run]:
+    """Cut a run over the hard limit into parts near the target, all of about the same length."""
+    first, remaining = run.first, run.length
+    while first < run.last:
+        goal = remaining / math.ceil(remaining / settings.target_tokens)
+        last, length = first + 1, lengths[first]
+        best, best_length, best_rank = last, length, None
+        while last < run.last and length + lengths[last] <= 1.25 * goal:
+            if length >= goal / 2:
+                rank = _rank_of_cut(statements[last - 1], statements[last])
+                if best_rank is None or rank >= best_rank:
+                    best, best_length, best_rank = last, length, rank
+            length += lengths[last]
+            last += 1
+        if last == run.last or best_rank is None:
+            best, best_length = last, length
+        yield _Run(first, best, best_length, part=True)
+        first, remaining = best, remaining - best_length
+
+
+def _rank_of_cut(before: Statement, after: Statement) -> tuple[int, int]:
+    """How good a place for a cut the gap between two statements is; higher is better."""
+    if before.path != after.path:
+        return 3, 0
+    if after.closes or (before.comment and not after.after_blank):
+        return 0, -after.indent
+    if after.after_blank or after.opens_case or after.comment:
+        return 2, -after.indent
+    return 1, -after.indent
+
+
+def _pack(runs: Iterable[_Run], statements: Sequence[Statement], settings: ChunkSettings) -> Iterator[_Run]:
+    """Join small neighbours up to the target."""
+    held: _Run | None = None
+    for run in runs:
+        if held is None:
+            held = run
+        elif _belong_together(held, run, statements, settings):
+            held = _Run(held.first, run.last, held.length + run.length, held.part or run.part)
+        else:
+            yield held
+            held = run
+    if held is not None:
+        yield held
+
+
+def _belong_together(held: _Run, run: _Run, statements: Sequence[Statement], settings: ChunkSettings) -> bool:
+    length = held.length + run.length
+    same_type = _type(statements[held.last - 1].path) == _type(statements[run.first].path)
+    opens = same_type and held.length <= settings.target_tokens * _CRUMB
+    if opens or all(statements[index].closes for index in range(run.first, run.last)):
+        return length <= settings.hard_limit  # the line of a class, or a classend, says nothing alone
+    if held.part or run.part or length > settings.target_tokens:
+        return False
+    return same_type or held.length < settings.target_tokens / 2
+
+
+def _type(path: Path) -> Declaration | None:
+    """The class or interface."""
+    return path[0] if path and path[0].kind in ("class", "interface") else None
+
+
+def _headings(statements: Sequence[Statement]) -> tuple[str, ...]:
+    """The declarations that most of the statements stand in; the names, where a piece holds several.
+
+    A method is named only by what lies in it, never by one of its labels, unless the label holds it all.
+    """
+    headings: list[str] = []
+    while True:
+        depth = len(headings)
+        deeper = [statement for statement in statements if len(statement.path) > depth]
+        length, deeper_length = (sum(s.end - s.start for s in some) for some in (statements, deeper))
+        inside_routine = depth and statements[0].path[depth - 1].kind not in ("class", "interface")
+        if not deeper or deeper_length < length * (1 if inside_routine else 0.5):
+            return tuple(headings)
+        here = list(dict.fromkeys(statement.path[depth] for statement in deeper))
+        if len(here) > 1:
+            return (*headings, _names(here))
+        headings.append(here[0].signature)
+        statements = deeper
+
+
+def _names(declarations: Sequence[Declaration]) -> str:
+    names = list(dict.fromkeys(_called(declaration) for declaration in declarations))
+    more = len(names) - _NAMES_IN_HEADING
+    return ", ".join(names[:_NAMES_IN_HEADING]) + (f" and {more} more" if more > 0 else "")
+
+
+def _called(declaration: Declaration) -> str:
+    if declaration.kind in ("method", "function"):
+        return f"{declaration.name}()"
+    return declaration.signature
+
+
+def _cut_statement(statement: str, limit: int) -> Iterator[str]:
+    """Cut one statement at its lines, and a line at the limit, into bodies within it."""
+    body, length = "", 0
+    for part, part_length in _shorter_lines(statement, limit):
+        if body.strip() and length + part_length > limit:
+            yield body.strip("\n")
+            body, length = "", 0
+        body += part
+        length += part_length
+    if body.strip():
+        yield body.strip("\n")
+
+
+def _shorter_lines(statement: str, limit: int) -> Iterator[tuple[str, int]]:
+    """The lines with their lengths; one over the limit in steps of an eighth of it."""
+    step = max(1, most_characters(limit) // 8)
+    for line in statement.splitlines(keepends=True):
+        length = estimate_tokens(line)
+        if length <= limit:
+            yield line, length
+        else:
+            for start in range(0, len(line), step):
+                part = line[start : start + step]
+                yield part, estimate_tokens(part)
+
+
+def _fenced(headings: tuple[str, ...], body: str) -> Piece:
+    longest = max((len(run) for run in _BACKTICKS.findall(body)), default=2)
+    fence = "`" * (longest + 1)
+    return Piece(headings, body, before=f"{fence}bbj\n", after=f"\n{fence}")

@@ -1,0 +1,76 @@
+r"""Markdown into pieces along its headings.
+
+A section (what stands under one heading) stays whole if it fits, small neighbours share a piece, and only a
+section that is too long is cut, with a little of what was said before repeated on the other side of the cut.
+
+What holds of the pieces, in estimated tokens, with the room for the context header taken off the target:
+
+- The bodies are the text, up to white space. Nothing else is repeated but `before` and `after`.
+- A piece fits the target, unless it has one thing that may not be cut (a fenced code block, a table row, a
+  list item) and is bigger alone; such a piece is within the hard limit, without what is repeated and without
+  the headings above that thing. Those take half a target at most: longer runs of headings, as in a
+  document that is an outline, are pieces of their own.
+- A heading is followed by some of its content; one that has none is packed with its neighbours.
+- A fenced code block within the hard limit is in one piece. Beyond it is cut at lines, and every piece opens
+  and closes it; a table is cut at rows, and every piece has its header, unless that takes half a piece.
+- Overlap is whole sentences, lines of prose or list items that directly precede the body in the same section.
+"""
+
+from collections.abc import Iterator
+
+from bbj_assets.chunking._blocks import Block, scan
+from bbj_assets.chunking._header import heading_text
+from bbj_assets.chunking._packing import Packer, Section, longest_heading
+from bbj_assets.chunking.pieces import Piece
+from bbj_assets.chunking.tokens import estimate_tokens
+from bbj_assets.settings import ChunkSettings
+
+
+def split_markdown(text: str, settings: ChunkSettings, *, reserved_tokens: int = 0) -> list[Piece]:
+    r"""Cut Markdown into pieces near `settings.target_tokens`; no piece for a text of white space.
+
+    Args:
+        text: with any line ends; the pieces have `\n`.
+        settings: the lengths.
+        reserved_tokens: what the context header takes of every piece, besides the piece's own headings.
+    """
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    blocks = scan(text)
+    if not blocks:
+        return []
+    packer = Packer(text, settings, reserved_tokens, blocks[-1])
+    for section in _sections(text, blocks, settings.target_tokens):
+        packer.add(section)
+    return packer.finish()
+
+
+def _sections(text: str, blocks: list[Block], target: int) -> Iterator[Section]:
+    path: list[tuple[int, str]] = []
+    held: list[Block] = []
+    longest = longest_heading(target)
+    heading_tokens = 0
+    has_content = False
+
+    def section() -> Section:
+        start, end = held[0].start, held[-1].end
+        names = tuple(name for _, name in path if name)
+        return Section(names, held, start, end, estimate_tokens(text[start:end]), has_content)
+
+    for block in blocks:
+        if block.kind == "heading":
+            source = text[block.start : block.end]
+            tokens = estimate_tokens(source)
+            is_text = tokens > longest
+            if held and (has_content or (not is_text and heading_tokens + tokens > target // 2)):
+                yield section()
+                held, heading_tokens = [], 0
+            has_content = is_text
+            heading_tokens += tokens
+            while path and path[-1][0] >= block.level:
+                path.pop()
+            path.append((block.level, heading_text(source)))
+        else:
+            has_content = True
+        held.append(block)
+    yield section()

@@ -1,0 +1,1 @@
+"""The commands. Modules here import the orchestrator only inside the commands that run it."""

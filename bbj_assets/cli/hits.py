@@ -1,0 +1,59 @@
+"""How search results look: for a person, and for a program."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bbj_assets.search.hybrid import MARK_END, MARK_START
+
+if TYPE_CHECKING:
+    from bbj_assets.search import Hit
+
+
+def print_hits(hits: "Sequence[Hit]") -> None:
+    """Print title, breadcrumb, URL and excerpt of each, the question's words in bold."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    if not hits:
+        console.print("Nothing was found. Try other words, or fewer filters.")
+    for number, hit in enumerate(hits, start=1):
+        note = "  (deprecated)" if hit.deprecated else ""
+        console.print(Text(f"{number}. {hit.title}", style="bold"), Text(note, style="yellow"), sep="")
+        console.print(Text(f"   {hit.breadcrumb}", style="cyan"))
+        console.print(Text(f"   {hit.url}", style="blue"))
+        console.print(Text(f"   {hit.source} | {hit.doc_type} | {', '.join(hit.generations)}", style="dim"))
+        console.print(Text("   "), _marked(hit.excerpt), "\n", sep="")
+
+
+def hits_json(hits: "Sequence[Hit]") -> list[dict[str, object]]:
+    """The hits as plain data."""
+    return [
+        {
+            "title": hit.title,
+            "breadcrumb": hit.breadcrumb,
+            "url": hit.url,
+            "source": hit.source,
+            "source_url": hit.source_url,
+            "doc_type": hit.doc_type,
+            "generations": list(hit.generations),
+            "deprecated": hit.deprecated,
+            "excerpt": _one_line(hit.excerpt).replace(MARK_START, "").replace(MARK_END, ""),
+            "content": hit.content,
+            "score": round(hit.score, 6),
+        }
+        for hit in hits
+    ]
+
+
+def _marked(excerpt: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - rich is imported late
+    from rich.text import Text
+
+    text = Text()
+    for position, part in enumerate(_one_line(excerpt).replace(MARK_END, MARK_START).split(MARK_START)):
+        text.append(part, style="bold green" if position % 2 else "")
+    return text
+
+
+def _one_line(excerpt: str) -> str:
+    return " ".join(excerpt.split())

@@ -1,0 +1,129 @@
+"""`bbj-ingest-all`: every source brought up to date, each as a Dagster run of its own."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bbj_assets.cli.invocation import Invocation, last_invocation, new_invocation
+from bbj_assets.cli.live import LiveProgress
+from bbj_assets.cli.session import run_all
+from bbj_assets.cli.summary import print_summary, summary_json
+from bbj_assets.cli.validation import validated
+from bbj_assets.errors import ConfigurationError
+from bbj_assets.ingest.source_run import SourceRun
+from bbj_assets.settings import Settings, Source, load_settings
+
+INTERRUPTED = 130
+
+_EPILOG = """
+\b
+Examples:
+  bbj-ingest-all                               everything that changed
+  bbj-ingest-all --source mdx-dwc --clean      one source from nothing
+  bbj-ingest-all --data-dir ~/bbj-docs         your own documentation
+  bbj-ingest-all --resume                      after Ctrl-C or a crash
+
+\b
+Exit code: 0 all is well; 1 a source or an item failed; 2 wrong usage or configuration;
+130 interrupted.
+
+\b
+Environment: BBJ_ASSETS_HOME (state, default .bbj_assets), BBJ_ASSETS_DATABASE_URL (default: an embedded
+PostgreSQL), BBJ_ASSETS_EMBEDDER (embedded, ollama or openai), BBJ_ASSETS_EMBEDDING_MODEL, DATA_DIR,
+OLLAMA_HOST, BBJ_HOME.
+"""
+
+
+@click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--config", type=click.Path(path_type=Path), metavar="F", help="The table of sources [sources.toml].")
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path), metavar="D", help="What the sources' paths are relative to."
+)
+@click.option("--source", "names", multiple=True, metavar="NAME", help="Only this source; may be given several times.")
+@click.option("--clean", is_flag=True, help="Delete the sources' documents first, then ingest them anew.")
+@click.option("--resume", is_flag=True, help="Skip the sources that the last interrupted invocation completed.")
+@click.option("--retry-failed", is_flag=True, help="Try only the files and texts that failed before.")
+@click.option("--allow-shrink", is_flag=True, help="Let a source lose more than half of its documents.")
+@click.option("--parallel/--sequential", default=True, help="Several sources at a time, or one by one [parallel].")
+@click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="Batches embedded at once [4].")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON; progress goes to stderr.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every stage and Dagster's log.")
+def main(**options: object) -> None:
+    """Bring the search index up to date with every source in sources.toml.
+
+    Only what changed is parsed, and only text that is new is embedded, so running it again costs next to nothing.
+    Every source is a Dagster run of its own (`make ui` shows them); one that fails does not stop the others.
+    """
+    sys.exit(_ingest_all(**options))  # type: ignore[arg-type]  # click gives what the options declare
+
+
+def _ingest_all(
+    *,
+    config: Path | None,
+    data_dir: Path | None,
+    names: tuple[str, ...],
+    clean: bool,
+    resume: bool,
+    retry_failed: bool,
+    allow_shrink: bool,
+    parallel: bool,
+    workers: int | None,
+    as_json: bool,
+    verbose: bool,
+) -> int:
+    if clean and (resume or retry_failed):
+        raise click.UsageError("--clean starts from nothing; it does not go with --resume or --retry-failed.")
+    console = Console(stderr=as_json)
+    started = time.monotonic()
+    try:
+        settings = load_settings(config=config, data_dir=data_dir, embedding_workers=workers)
+        with validated(settings, names) as (sources, url):
+            _say(console, f"Validation OK: {len(sources)} sources, database connected, embedder ready")
+            invocation = _invocation(settings, sources, console, resume=resume)
+            live = LiveProgress(console, [source.name for source in sources], verbose=verbose)
+            outcomes = run_all(
+                settings,
+                url,
+                sources,
+                invocation,
+                live,
+                SourceRun(clean, retry_failed, allow_shrink, invocation.id, verbose),
+                at_once=min(os.cpu_count() or 1, len(sources)) if parallel else 1,
+            )
+    except ConfigurationError as error:
+        for problem in error.problems:
+            click.echo(problem, err=True)
+        return 2
+    seconds = time.monotonic() - started
+    print_summary(console, live.states, outcomes, seconds)
+    if as_json:
+        click.echo(json.dumps(summary_json(live.states, outcomes, seconds), indent=2))
+    if live.stopping.is_set():
+        _say(console, "Interrupted. What was done is stored; `bbj-ingest-all --resume` does the rest.")
+        return INTERRUPTED
+    if all(outcome.good for outcome in outcomes.values()):
+        _say(console, 'Ask the index:  bbj-assets search "run JavaScript in a BBjHtmlView"')
+        return 0
+    return 1
+
+
+def _invocation(settings: Settings, sources: Sequence[Source], console: Console, *, resume: bool) -> Invocation:
+    last = last_invocation(settings.home) if resume else None
+    invocation = new_invocation(settings.home, [source.name for source in sources])
+    if last is not None and last.interrupted:
+        for name in set(last.completed) & set(invocation.sources):
+            invocation.complete(name)
+        _say(console, f"Resuming: {len(invocation.completed)} of {len(sources)} sources are done already.")
+    elif resume:
+        _say(console, "Nothing to resume: the last invocation was complete. Looking at all sources.")
+    return invocation
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, markup=False, soft_wrap=True)

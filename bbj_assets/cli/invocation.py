@@ -1,0 +1,61 @@
+"""What the last `bbj-ingest-all` completed, so that `--resume` can skip it.
+
+A small file beside the other state: it is about this machine's command, not about the index, which may be
+shared and needs no such memory to be right.
+"""
+
+import json
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One `bbj-ingest-all`: the sources that it is to do, and those that it has done."""
+
+    file: Path
+    sources: Sequence[str]
+    completed: list[str] = field(default_factory=list)
+    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether something was left."""
+        return set(self.completed) != set(self.sources)
+
+    def complete(self, source: str) -> None:
+        """Note that a source is done."""
+        self.completed.append(source)
+        self.save()
+
+    def save(self) -> None:
+        """Write it, whole or not at all."""
+        state = {key: value for key, value in asdict(self).items() if key != "file"}
+        temporary = self.file.with_suffix(".tmp")
+        temporary.write_text(json.dumps(state), encoding="utf-8")
+        os.replace(temporary, self.file)  # noqa: PTH105 - the atomic one
+
+
+def last_invocation(home: Path) -> Invocation | None:
+    """The previous one; None if there was none, or its file cannot be read."""
+    file = _file(home)
+    try:
+        state = json.loads(file.read_text(encoding="utf-8"))
+        return Invocation(file, list(state["sources"]), list(state["completed"]), str(state["id"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def new_invocation(home: Path, sources: Sequence[str]) -> Invocation:
+    """Begin one."""
+    home.mkdir(parents=True, exist_ok=True)
+    invocation = Invocation(_file(home), list(sources))
+    invocation.save()
+    return invocation
+
+
+def _file(home: Path) -> Path:
+    return home / "last_ingest.json"

@@ -1,0 +1,119 @@
+"""What a person sees while sources run: a live line for each on a terminal, plain lines elsewhere."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from bbj_assets.embedding.batches import EmbeddingsReport
+from bbj_assets.errors import Stopped
+from bbj_assets.ingest.chunks import ChunksReport
+from bbj_assets.progress import Stage
+
+_UNITS: dict[Stage, str] = {"chunks": "files", "embeddings": "texts"}
+_PLAIN_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class SourceState:
+    """What is known of a source's run so far."""
+
+    chunks: ChunksReport | None = None
+    embeddings: EmbeddingsReport | None = None
+    started: float = 0.0
+    finished: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, or has taken until now."""
+        return (self.finished or time.monotonic()) - self.started if self.started else 0.0
+
+
+class LiveProgress:
+    """A `progress.Progress` that shows what it hears, and stops the work when it is told to."""
+
+    def __init__(self, console: Console, sources: Sequence[str], *, verbose: bool) -> None:
+        self.states = {name: SourceState() for name in sources}
+        self.stopping = threading.Event()
+        self._console = console
+        self._verbose = verbose
+        self._said: dict[str, float] = {}
+        self._display = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.fields[source]:<24}"),
+            TextColumn("{task.description:<12}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._display.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._display.stop()
+
+    def started(self, source: str) -> None:
+        """A source's run begins."""
+        self.states[source].started = time.monotonic()
+        self._tasks[source] = self._display.add_task("listing", total=None, source=source, unit="")
+
+    def finished(self, source: str, error: str | None) -> None:
+        """A source's run is over."""
+        state = self.states[source]
+        state.finished = time.monotonic()
+        self._display.remove_task(self._tasks.pop(source))
+        if error is not None:
+            self._say(f"{source}: FAILED after {state.seconds:.1f} s: {error}")
+        else:
+            self._say(f"{source}: {_done(state)} ({state.seconds:.1f} s)")
+
+    def advanced(self, source: str, stage: Stage, done: int, total: int) -> None:
+        """Show how far a stage is; stops it if that was asked for."""
+        if self.stopping.is_set():
+            raise Stopped("Stopped on request; what was done is stored.")
+        unit = _UNITS[stage]
+        self._display.update(
+            self._tasks[source], description=stage, completed=done, total=total, unit=unit, source=source
+        )
+        now = time.monotonic()
+        begins = done == 0 and total > 0 and self._verbose
+        if not self._console.is_terminal and (
+            begins or now - self._said.get(source, self.states[source].started) > _PLAIN_SECONDS
+        ):
+            self._said[source] = now
+            self._say(f"{source}: {stage} {done}/{total} {unit}")
+
+    def waiting(self, source: str) -> None:
+        """Say that another run has to end first."""
+        self._say(f"{source}: another run is busy with it; waiting for that to end.")
+
+    def chunked(self, source: str, report: ChunksReport) -> None:
+        """Keep the report for the summary."""
+        self.states[source].chunks = report
+
+    def embedded(self, source: str, report: EmbeddingsReport) -> None:
+        """Keep the report for the summary."""
+        self.states[source].embeddings = report
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _done(state: SourceState) -> str:
+    if state.chunks is None:
+        return "nothing to read"
+    total = state.chunks.total
+    embedded = state.embeddings.total_embedded if state.embeddings else 0
+    changed = f"{total.changed} changed, {total.deleted} deleted" if total.changed or total.deleted else "unchanged"
+    return f"{total.seen} files ({changed}), {total.chunks_total} chunks, {embedded} embedded"

@@ -1,0 +1,111 @@
+"""The runs of one `bbj-ingest-all`: several sources at a time, and an orderly end when it is interrupted."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+
+from bbj_assets.cli.invocation import Invocation
+from bbj_assets.cli.live import LiveProgress, SourceState
+from bbj_assets.cli.summary import Outcome, failures_of
+from bbj_assets.errors import BBjAssetsError
+from bbj_assets.ingest.source_run import SourceRun
+from bbj_assets.settings import Settings, Source, SourcesConfig
+
+SEARCH_INDEX = "search index"
+_POLL_SECONDS = 0.5
+
+
+def run_all(
+    settings: Settings,
+    url: str,
+    sources: Sequence[Source],
+    invocation: Invocation,
+    live: LiveProgress,
+    run: SourceRun,
+    *,
+    at_once: int,
+) -> dict[str, Outcome]:
+    """Run every source that the invocation has not completed, then the search index; gives each one's outcome.
+
+    The runs are in threads, so that the main thread hears Ctrl-C. On the first one, the runs end between two
+    batches; on the second, at once.
+    """
+    from bbj_assets.defs.build import build_defs
+    from bbj_assets.defs.run_sources import open_instance, run_search_index, run_source
+
+    cores = os.cpu_count() or 1
+    tuned = settings.model_copy(update={"parse_workers": settings.parse_workers or max(1, cores // max(1, at_once))})
+    config = SourcesConfig(settings.config, settings.data_dir or settings.config.parent, tuple(sources), ())
+    defs = build_defs(tuned, config, live)
+    outcomes: dict[str, Outcome] = {}
+    with open_instance(settings) as instance, live, _stopping_on_signals(live.stopping):
+
+        def do(source: Source) -> Outcome:
+            if source.name in invocation.completed:
+                return Outcome("skipped")
+            outcome = _run_one(live, source.name, lambda: run_source(defs, instance, url, source, run))
+            if outcome.status in ("ok", "empty", "warning"):
+                invocation.complete(source.name)
+            return outcome
+
+        with ThreadPoolExecutor(max_workers=max(1, at_once), thread_name_prefix="source") as pool:
+            futures = {source.name: pool.submit(do, source) for source in sources}
+            while wait(futures.values(), timeout=_POLL_SECONDS).not_done:
+                pass  # a wait without an end would not let signals in
+        outcomes = {name: future.result() for name, future in futures.items()}
+        if not live.stopping.is_set():
+            error = run_search_index(defs, instance, run)
+            if error is not None:
+                live.states[SEARCH_INDEX] = SourceState()
+                outcomes[SEARCH_INDEX] = Outcome("failed", error)
+    return outcomes
+
+
+def _run_one(live: LiveProgress, name: str, work: Callable[[], str | None]) -> Outcome:
+    if live.stopping.is_set():
+        return Outcome("stopped")
+    live.started(name)
+    try:
+        error = work()
+    except BBjAssetsError as raised:
+        error = str(raised)
+    state = live.states[name]
+    outcome = _outcome(state, error, stopped=live.stopping.is_set())
+    live.finished(name, error)
+    return outcome
+
+
+def _outcome(state: SourceState, error: str | None, *, stopped: bool) -> Outcome:
+    if error is not None:
+        return Outcome("stopped") if stopped else Outcome("failed", error)
+    if failures_of(state):
+        return Outcome("warning")
+    if state.chunks is None or not state.chunks.total.seen:
+        return Outcome("empty")
+    return Outcome("ok")
+
+
+@contextmanager
+def _stopping_on_signals(stopping: threading.Event) -> Iterator[None]:
+    """Ask the runs to stop on SIGINT or SIGTERM; the second one has its usual effect."""
+    before: Mapping[signal.Signals, object] = {
+        number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what getsignal gave
+
+    def stop(_number: int, _frame: object) -> None:
+        stopping.set()
+        restore()
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        restore()

@@ -1,0 +1,114 @@
+"""The table at the end of an ingest: what was done, for each source and in all, and what failed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from bbj_assets.cli.live import SourceState
+from bbj_assets.store.failures import Failure
+
+_SHOWN_FAILURES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a source's run ended: `ok`, `empty`, `warning` (some items failed), `failed`, `skipped` or `stopped`."""
+
+    status: str
+    error: str | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether there is nothing to look after."""
+        return self.status in ("ok", "empty", "skipped")
+
+
+def failures_of(state: SourceState) -> list[Failure]:
+    """What failed in a source's run."""
+    return [
+        *(state.chunks.failures if state.chunks else ()),
+        *(state.embeddings.failures if state.embeddings else ()),
+    ]
+
+
+def print_summary(
+    console: Console, states: Mapping[str, SourceState], outcomes: Mapping[str, Outcome], seconds: float
+) -> None:
+    """Print the table, the totals, and the failures with what to do about them."""
+    table = Table(show_footer=True)
+    rows = {name: _numbers(states[name]) for name in outcomes}
+    totals = [sum(column) for column in zip(*rows.values(), strict=True)] if rows else [0] * 5
+    headings = ("Files", "Changed", "Chunks", "Embedded", "Failed")
+    table.add_column("Source", footer="Total")
+    for heading, total in zip(headings, totals, strict=True):
+        table.add_column(heading, footer=f"{total:,}", justify="right")
+    table.add_column("Duration", footer=f"{seconds:.1f} s", justify="right")
+    table.add_column("Status", footer=_overall(outcomes), no_wrap=True)
+    for name, outcome in outcomes.items():
+        duration = f"{states[name].seconds:.1f} s" if states[name].started else "-"
+        table.add_row(name, *(f"{number:,}" for number in rows[name]), duration, _coloured(outcome.status))
+    console.print(table)
+    for name, outcome in outcomes.items():
+        if outcome.error:
+            console.print(f"{name}: {outcome.error}", markup=False, highlight=False, soft_wrap=True)
+        if outcome.status == "empty":
+            console.print(f"{name}: no files found; check its paths in sources.toml.", highlight=False, soft_wrap=True)
+    _print_failures(console, [failure for name in outcomes for failure in failures_of(states[name])])
+
+
+def summary_json(
+    states: Mapping[str, SourceState], outcomes: Mapping[str, Outcome], seconds: float
+) -> dict[str, object]:
+    """The same for programs."""
+    names = ("files", "changed", "chunks", "embedded", "failed")
+    return {
+        "sources": [
+            {
+                "source": name,
+                "status": outcome.status,
+                "error": outcome.error,
+                **dict(zip(names, _numbers(states[name]), strict=True)),
+                "seconds": round(states[name].seconds, 3),
+                "failures": [
+                    {"stage": f.stage, "item": f.item, "error_type": f.error_type, "error": f.error}
+                    for f in failures_of(states[name])
+                ],
+            }
+            for name, outcome in outcomes.items()
+        ],
+        "seconds": round(seconds, 3),
+    }
+
+
+def _print_failures(console: Console, failures: Sequence[Failure]) -> None:
+    if not failures:
+        return
+    console.print(f"\n{len(failures)} failed:", highlight=False)
+    for failure in failures[:_SHOWN_FAILURES]:
+        console.print(
+            f"  {failure.item}: {failure.error} [{failure.error_type}]", markup=False, highlight=False, soft_wrap=True
+        )
+    if len(failures) > _SHOWN_FAILURES:
+        console.print(f"  ... and {len(failures) - _SHOWN_FAILURES} more, in the table `failures`.", highlight=False)
+    console.print("Every run tries them again; `bbj-ingest-all --retry-failed` tries only them.", highlight=False)
+
+
+def _numbers(state: SourceState) -> tuple[int, int, int, int, int]:
+    total = state.chunks.total if state.chunks else None
+    embedded = state.embeddings.total_embedded if state.embeddings else 0
+    failed = len(failures_of(state))
+    if total is None:
+        return (0, 0, 0, embedded, failed)
+    return (total.seen, total.changed + total.deleted, total.chunks_total, embedded, failed)
+
+
+def _overall(outcomes: Mapping[str, Outcome]) -> str:
+    bad = sum(not outcome.good for outcome in outcomes.values())
+    return "ok" if not bad else f"{bad} to look at"
+
+
+def _coloured(status: str) -> str:
+    colour = {"ok": "green", "failed": "red", "stopped": "red", "warning": "yellow", "empty": "yellow"}.get(status)
+    return f"[{colour}]{status}[/]" if colour else status

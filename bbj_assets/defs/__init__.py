@@ -1,0 +1,1 @@
+"""The Dagster layer: it translates between Dagster's contexts and the plain functions that do the work."""

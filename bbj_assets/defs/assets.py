@@ -1,0 +1,205 @@
+"""The assets: for each source its raw files, chunks and embeddings; for all of them the search index.
+
+The factory makes them from the table of sources, so adding a source is editing a table. A body translates:
+Dagster's context in, a plain function called, its report out as metadata.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import aclosing
+from datetime import timedelta
+
+import psycopg
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    BackfillPolicy,
+    Backoff,
+    Config,
+    Failure,
+    Jitter,
+    MaterializeResult,
+    ResourceParam,
+    RetryPolicy,
+    asset,
+)
+from pydantic import Field
+
+from bbj_assets.defs.metadata import (
+    CHUNKS_COLUMNS,
+    EMBEDDINGS_COLUMNS,
+    chunks_metadata,
+    embeddings_metadata,
+    search_index_metadata,
+)
+from bbj_assets.defs.partitions import sections
+from bbj_assets.defs.runtime import Runtime
+from bbj_assets.embedding import create_embedder
+from bbj_assets.embedding.batches import embed_pending
+from bbj_assets.errors import SourceError, Stopped, TransientEmbeddingError
+from bbj_assets.ingest.chunks import ParseOptions, refresh_chunks
+from bbj_assets.ingest.recipe import recipe
+from bbj_assets.settings import Settings, Source
+from bbj_assets.store.connection import connect
+from bbj_assets.store.corpus import corpus_counts
+from bbj_assets.store.database import database
+from bbj_assets.store.models import active_model
+from bbj_assets.store.vector_index import refresh_index
+
+SEARCH_INDEX = AssetKey("search_index")
+_OWNERS = ["team:documentation"]
+
+_EMBEDDER_RETRY = RetryPolicy(max_retries=3, delay=10, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS)
+"""For an embedder that is down: what was embedded stays stored, and a retry takes up what is missing."""
+
+
+class ChunksConfig(Config):
+    """What a run of `chunks` may be told."""
+
+    retry_failed: bool = Field(default=False, description="Parse only the files that failed before.")
+    allow_shrink: bool = Field(
+        default=False, description="Delete also when more than half of the source's documents are gone."
+    )
+
+
+class EmbeddingsConfig(Config):
+    """What a run of `embeddings` may be told."""
+
+    retry_failed: bool = Field(default=False, description="Embed only the texts that failed before.")
+
+
+def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | AssetsDefinition]:
+    """The lineage of one source: raw, chunks, embeddings."""
+    raw = AssetSpec(
+        AssetKey([source.group, "raw"]),
+        group_name=source.group,
+        description=f"{source.description or source.name}, as it is written. "
+        f"Read from {', '.join(str(root) for root in source.roots) or source.url}.",
+        kinds={_raw_kind(source)},
+        owners=_OWNERS,
+        tags={"parser": source.parser},
+    )
+    backfill = (
+        BackfillPolicy.multi_run(settings.backfill_partitions_per_run)
+        if settings.backfill_partitions_per_run
+        else BackfillPolicy.single_run()
+    )
+
+    @asset(
+        key=AssetKey([source.group, "chunks"]),
+        deps=[raw.key],
+        group_name=source.group,
+        partitions_def=sections(source),
+        backfill_policy=backfill,
+        code_version=recipe(source, settings.chunks),
+        kinds={"python", "postgres"},
+        owners=_OWNERS,
+        tags={"parser": source.parser},
+        metadata={"dagster/column_schema": CHUNKS_COLUMNS, "dagster/table_name": "chunks"},
+        description=f"The documents of `{source.name}`, parsed to Markdown and cut into chunks that are found as one. "
+        "Only what changed is parsed; a document is replaced in one transaction.",
+    )
+    def chunks(
+        context: AssetExecutionContext, config: ChunksConfig, runtime: ResourceParam[Runtime]
+    ) -> MaterializeResult[None]:
+        options = ParseOptions(
+            chunks=settings.chunks,
+            processes=settings.parse_workers or os.cpu_count() or 1,
+            allow_shrink=config.allow_shrink,
+            only_failed=config.retry_failed,
+        )
+        with database(settings) as url, connect(url) as conn:
+            try:
+                report = refresh_chunks(
+                    conn,
+                    source,
+                    context.partition_keys,
+                    options,
+                    run_id=context.run_id,
+                    on_progress=lambda done, total: runtime.progress.advanced(source.name, "chunks", done, total),
+                    on_wait=lambda: runtime.progress.waiting(source.name),
+                )
+            except (SourceError, Stopped) as error:
+                raise Failure(str(error), allow_retries=False) from error
+        runtime.progress.chunked(source.name, report)
+        for failure in report.failures:
+            context.log.warning("%s: %s", failure.item, failure.error)
+        for key in report.partitions:
+            context.add_asset_metadata(chunks_metadata(report, key), asset_key=context.asset_key, partition_key=key)
+        return MaterializeResult()
+
+    @asset(
+        key=AssetKey([source.group, "embeddings"]),
+        deps=[chunks],
+        group_name=source.group,
+        partitions_def=sections(source),
+        backfill_policy=backfill,
+        retry_policy=_EMBEDDER_RETRY,
+        kinds={settings.embedder if settings.embedder != "embedded" else "onnx", "pgvector"},
+        owners=_OWNERS,
+        metadata={"dagster/column_schema": EMBEDDINGS_COLUMNS, "dagster/table_name": "embeddings"},
+        description=f"A vector for every chunk of `{source.name}`. A vector is a function of (model, text), so text "
+        "that was embedded before, here or in another source, costs nothing.",
+    )
+    async def embeddings(
+        context: AssetExecutionContext, config: EmbeddingsConfig, runtime: ResourceParam[Runtime]
+    ) -> MaterializeResult[None]:
+        with database(settings) as url:
+            embedder = create_embedder(settings)
+            async with aclosing(embedder):
+                try:
+                    report = await embed_pending(
+                        url,
+                        embedder,
+                        source.name,
+                        context.partition_keys,
+                        runtime.batch_options,
+                        only_failed=config.retry_failed,
+                        run_id=context.run_id,
+                        on_progress=lambda done, total: runtime.progress.advanced(
+                            source.name, "embeddings", done, total
+                        ),
+                    )
+                except (TransientEmbeddingError, psycopg.OperationalError):
+                    raise  # the RetryPolicy is for these
+                except Exception as error:
+                    raise Failure(str(error), allow_retries=False) from error
+        runtime.progress.embedded(source.name, report)
+        for failure in report.failures:
+            context.log.warning("%s: %s", failure.item, failure.error)
+        for key in context.partition_keys:
+            context.add_asset_metadata(embeddings_metadata(report, key), asset_key=context.asset_key, partition_key=key)
+        return MaterializeResult()
+
+    return [raw, chunks, embeddings]
+
+
+def search_index_asset(*, sources: Sequence[Source], settings: Settings) -> AssetsDefinition:
+    """What makes the vectors of all sources searchable fast."""
+
+    @asset(
+        key=SEARCH_INDEX,
+        deps=[AssetKey([source.group, "embeddings"]) for source in sources],
+        group_name="search",
+        kinds={"pgvector", "postgres"},
+        owners=_OWNERS,
+        description="The vector index over all sources. Built after a bulk load rather than fed row by row; orphaned "
+        "vectors are collected after their grace period, and the planner's statistics are refreshed.",
+    )
+    def search_index() -> MaterializeResult[None]:
+        started = time.monotonic()
+        with database(settings) as url, connect(url) as conn:
+            report = refresh_index(conn, timedelta(days=settings.orphan_grace_days))
+            counts = corpus_counts(conn, active_model(conn))
+        return MaterializeResult(metadata=search_index_metadata(report, counts, time.monotonic() - started))
+
+    return search_index
+
+
+def _raw_kind(source: Source) -> str:
+    return {"mdx": "markdown", "javadoc": "java", "pdf": "pdf", "wordpress": "wordpress", "web-crawl": "html"}.get(
+        source.parser, "file"
+    )

@@ -1,0 +1,117 @@
+"""Runs of whole sources from the command line: in this process, on the instance that the web UI reads.
+
+A launched run costs six seconds before its first step; `execute_in_process` costs half a second, needs no
+daemon, and is recorded in the same way.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from dagster import DagsterInstance, Definitions, ExecuteInProcessResult
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
+
+from bbj_assets.defs.jobs import SEARCH_INDEX_JOB, ingest_job_name
+from bbj_assets.defs.partitions import register_sections
+from bbj_assets.ingest.source_run import SourceRun
+from bbj_assets.settings import Settings, Source
+from bbj_assets.store.connection import connect
+from bbj_assets.store.documents import delete_source
+from bbj_assets.store.locks import source_lock
+
+_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+def open_instance(settings: Settings) -> DagsterInstance:
+    """The Dagster instance of this installation: DAGSTER_HOME if that is set, else `<home>/dagster`.
+
+    Fit for runs in several threads of this process, which Dagster's own is not, for two reasons. Its compute logs
+    redirect the whole process's stdout while a step runs. And it configures the `logging` module at the start of
+    every run, which takes the module's lock and then each handler's, while a run that emits an event takes them in
+    the other order: two runs at once soon wait for each other for ever. So that is done once, here.
+    """
+    no_compute_logs = {"module": NoOpComputeLogManager.__module__, "class": NoOpComputeLogManager.__name__}
+    reference = InstanceRef.from_dir(str(dagster_home(settings)), overrides={"compute_logs": no_compute_logs})
+    instance = DagsterInstance.from_ref(reference)
+    handlers = instance.get_yaml_python_handlers()
+    instance.get_yaml_python_handlers = lambda: handlers  # type: ignore[method-assign]
+    return instance
+
+
+def dagster_home(settings: Settings) -> Path:
+    """The folder of Dagster's state, made on first use with the dagster.yaml that lies beside sources.toml."""
+    given = os.environ.get("DAGSTER_HOME")
+    if given:
+        return Path(given)
+    home = settings.home.absolute() / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    configuration, template = home / "dagster.yaml", settings.config.parent / "dagster.yaml"
+    if not configuration.exists() and template.exists():
+        configuration.write_text(template.read_text(encoding="utf-8"), encoding="utf-8")
+    return home
+
+
+def run_source(defs: Definitions, instance: DagsterInstance, url: str, source: Source, run: SourceRun) -> str | None:
+    """Bring a source up to date in one run over all its sections; gives the error of a run that failed.
+
+    Raises:
+        ListingError: the source cannot be listed, so there is nothing to run over.
+    """
+    with connect(url) as conn:
+        keys = register_sections(instance, conn, source)
+        if run.clean:
+            with source_lock(conn, source.name):
+                delete_source(conn, source.name)
+    if not keys:
+        return None
+    result = defs.resolve_job_def(ingest_job_name(source)).execute_in_process(
+        instance=instance,
+        tags={_RANGE_START: keys[0], _RANGE_END: keys[-1], **_tags(run)},
+        run_config={
+            "ops": {
+                f"{source.group}__chunks": {
+                    "config": {"retry_failed": run.retry_failed, "allow_shrink": run.allow_shrink}
+                },
+                f"{source.group}__embeddings": {"config": {"retry_failed": run.retry_failed}},
+            },
+            **_quiet(run),
+        },
+        raise_on_error=False,
+    )
+    with connect(url) as conn:
+        register_sections(instance, conn, source)  # forgets the sections that are gone now
+    return _error(result)
+
+
+def run_search_index(defs: Definitions, instance: DagsterInstance, run: SourceRun) -> str | None:
+    """Build the search index; gives the error if that failed."""
+    result = defs.resolve_job_def(SEARCH_INDEX_JOB).execute_in_process(
+        instance=instance, tags=_tags(run), run_config=_quiet(run), raise_on_error=False
+    )
+    return _error(result)
+
+
+def _tags(run: SourceRun) -> dict[str, str]:
+    return {"bbj_assets/invocation": run.invocation} if run.invocation else {}
+
+
+def _quiet(run: SourceRun) -> Mapping[str, object]:
+    return {"loggers": {"console": {"config": {"log_level": "INFO" if run.verbose else "CRITICAL"}}}}
+
+
+def _error(result: ExecuteInProcessResult) -> str | None:
+    """What made the run fail, in its own words rather than Dagster's."""
+    if result.success:
+        return None
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data and data.user_failure_data.description:
+                return data.user_failure_data.description
+            error = data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            if error is not None:
+                return error.message.strip()
+    return "The run failed; Dagster's UI has its log."

@@ -1,0 +1,120 @@
+"""What is the same for every embedder behind HTTP: time-outs, proxies, and what an answer's status means."""
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from bbj_assets.errors import (
+    EmbedderMisconfigured,
+    EmbedderUnavailable,
+    EmbeddingError,
+    RateLimited,
+    TextRejected,
+)
+
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 120.0
+"""Long, because the first request may have to load the model from disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelServer:
+    """Who is asked, and the remedies that belong into its errors.
+
+    Attributes:
+        name: as readers know it, for example `Ollama`.
+        url: without a trailing slash.
+        if_down: what to do when nobody answers.
+        if_missing: what to do when it does not know the model.
+        if_refused: what to do when it does not let us in.
+        patience: seconds that an answer may take.
+    """
+
+    name: str
+    url: str
+    model: str
+    if_down: str
+    if_missing: str
+    if_refused: str
+    patience: float = ANSWER_SECONDS
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is on this machine, where no proxy of the environment has any business."""
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost" or host.endswith(".localhost")
+
+    def unreachable(self) -> EmbedderUnavailable:
+        """No connection came about."""
+        return EmbedderUnavailable(f"Cannot reach {self.name} at {self.url}. {self.if_down}")
+
+    def too_slow(self) -> EmbedderUnavailable:
+        """A connection, but no answer in time."""
+        return EmbedderUnavailable(
+            f"{self.name} at {self.url} did not answer within {self.patience:g} seconds. It may be loading "
+            f"{self.model}, or be overloaded: lower BBJ_ASSETS_EMBEDDING_WORKERS or BBJ_ASSETS_EMBEDDING_BATCH_SIZE."
+        )
+
+    def cut_off(self, error: Exception) -> EmbedderUnavailable:
+        """The connection ended in the middle of an answer."""
+        return EmbedderUnavailable(
+            f"The connection to {self.name} at {self.url} broke ({type(error).__name__}: {error}). It may have been "
+            "restarted, or have run out of memory: its log says."
+        )
+
+    def unintelligible(self, error: Exception | None = None) -> EmbedderUnavailable:
+        """An answer that is no list of vectors."""
+        reason = f" ({type(error).__name__})" if error else ""
+        return EmbedderUnavailable(
+            f"The answer of {self.name} at {self.url} is cut off or no list of vectors{reason}. If it stays so, "
+            "another program answers at this address."
+        )
+
+    def refusal(self, status: int, reason: str, retry_after: str | None = None) -> EmbeddingError:
+        """What a status other than 2xx means (RFC 9110), the same for all servers of this kind.
+
+        Args:
+            reason: the server's own words, for the reader; never looked into.
+            retry_after: the header of this name.
+        """
+        said = f"{status}: {reason.strip()[:300] or 'without a reason'}"
+        where = f"{self.name} at {self.url}"
+        if status in (429, 503):
+            return RateLimited(
+                f"{where} asks to wait ({said}). Lower BBJ_ASSETS_EMBEDDING_WORKERS if it stays so.",
+                retry_after=seconds_to_wait(retry_after),
+            )
+        # 408 is a time-out. 499 is what Ollama answers when a request it had merged ours with was given up.
+        if status >= 500 or status in (408, 499):
+            return EmbedderUnavailable(f"{where} failed ({said}). Its log says more.")
+        if status in (400, 413, 422):
+            return TextRejected(f"{where} refused the text ({said}).")
+        if status == 404:
+            return EmbedderMisconfigured(f"{where} has no model {self.model!r} ({said}). {self.if_missing}")
+        if status in (401, 403):
+            return EmbedderMisconfigured(f"{where} refused access ({said}). {self.if_refused}")
+        return EmbedderMisconfigured(
+            f"{where} does not speak the protocol of embeddings ({said}). Correct its address."
+        )
+
+
+def seconds_to_wait(retry_after: str | None) -> float | None:
+    """Retry-After in seconds; it is either a number of them or a date (RFC 9110, section 10.2.3)."""
+    if retry_after is None:
+        return None
+    text = retry_after.strip()
+    # The RFC has whole seconds only; OpenAI and its like also send fractions.
+    if text.replace(".", "", 1).isdecimal():
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,285 @@
+"""Bring the chunks of some partitions up to date with their source: the work of the `chunks` asset."""
+
+import itertools
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+
+from bbj_assets.documents import Item
+from bbj_assets.errors import ParseError, ShrinkError
+from bbj_assets.ingest.changes import Changes, find_changes
+from bbj_assets.ingest.parsing import Outcome, ParseTask
+from bbj_assets.ingest.recipe import recipe
+from bbj_assets.ingest.workers import parse_in_processes
+from bbj_assets.settings import ChunkSettings, Source
+from bbj_assets.sources.registry import PARSERS
+from bbj_assets.store.connection import Connection
+from bbj_assets.store.documents import (
+    ItemContent,
+    chunk_totals,
+    count_documents,
+    delete_items,
+    owners,
+    replace_items,
+    stored_items,
+    stored_partitions,
+)
+from bbj_assets.store.failures import Failure, clear_parse_failures, list_failures, record_failures
+from bbj_assets.store.locks import source_lock
+
+_TASK_ITEMS = 32
+_TASK_BYTES = 512 * 1024
+_WRITE_CHUNKS = 1_000
+_SHRINK_FREE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ParseOptions:
+    """How a source is read.
+
+    Attributes:
+        processes: parser processes at once.
+        allow_shrink: also delete when more than half of the source's documents would go.
+        only_failed: take up only the items that are in `failures`.
+    """
+
+    chunks: ChunkSettings
+    processes: int = 2
+    allow_shrink: bool = False
+    only_failed: bool = False
+
+
+@dataclass(slots=True)
+class PartitionReport:
+    """What a run did in one partition. Items are files, pages or posts."""
+
+    seen: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    failed: int = 0
+    chunks_written: int = 0
+    chunks_total: int = 0
+
+    def __add__(self, other: "PartitionReport") -> "PartitionReport":
+        return PartitionReport(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+
+@dataclass(slots=True)
+class ChunksReport:
+    """What a run did, for each of its partitions. `seconds` is its duration."""
+
+    partitions: dict[str, PartitionReport]
+    failures: list[Failure] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def total(self) -> PartitionReport:
+        """All partitions together."""
+        return sum(self.partitions.values(), start=PartitionReport())
+
+
+def current_partitions(conn: Connection, source: Source) -> tuple[set[str], set[str]]:
+    """The partitions that a source has now, and those that only the store still has.
+
+    Raises:
+        ListingError: the source cannot be listed.
+    """
+    listed = {item.partition for item in list_items(source)}
+    return listed, stored_partitions(conn, source.name) - listed
+
+
+def list_items(source: Source) -> Iterator[Item]:
+    """The items of a source, as its parser finds them.
+
+    Raises:
+        ListingError: the source cannot be listed.
+    """
+    return PARSERS[source.parser].load().discover(source)
+
+
+def refresh_chunks(
+    conn: Connection,
+    source: Source,
+    partitions: Collection[str],
+    options: ParseOptions,
+    *,
+    run_id: str | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    on_wait: Callable[[], None] = lambda: None,
+) -> ChunksReport:
+    """Parse what changed, replace its documents, remove what is gone. Everything else stays as it is.
+
+    Args:
+        conn: in autocommit mode; also holds the source's lock.
+        on_progress: called with (items done, items to parse) as they are stored.
+        on_wait: called once if another run over the source has to end first.
+
+    Raises:
+        ListingError: the source cannot be listed; nothing was changed.
+        ShrinkError: too much is gone to be believed; nothing was changed.
+    """
+    started = time.monotonic()
+    with source_lock(conn, source.name, on_wait):
+        items = list(list_items(source))
+        report = ChunksReport({key: PartitionReport() for key in partitions})
+        ours = [item for item in items if item.partition in report.partitions]
+        changes = _changes(conn, source, ours, options, report.partitions)
+        _count_listing(report, ours, changes)
+        if not options.only_failed:
+            _delete_vanished(conn, source, changes, options, report)
+        clear_parse_failures(conn, [item.key for item in changes.unchanged])
+        on_progress(0, len(changes.parse))
+        done = 0
+        writer = _Writer(conn, {item.key for item in items}, report, run_id)
+        for outcomes in parse_in_processes(_tasks(source, changes.parse, options), options.processes):
+            writer.add(outcomes)
+            done += len(outcomes)
+            on_progress(done, len(changes.parse))
+        writer.flush()
+        for key, total in chunk_totals(conn, source.name, report.partitions).items():
+            report.partitions[key].chunks_total = total
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _changes(
+    conn: Connection, source: Source, items: Sequence[Item], options: ParseOptions, partitions: Collection[str]
+) -> Changes:
+    if options.only_failed:
+        failed = {failure.item for failure in list_failures(conn, source=source.name, stage="parse")}
+        return Changes(parse=[item for item in items if item.key in failed])
+    stored = stored_items(conn, source.name, partitions)
+    return find_changes(items, stored, recipe(source, options.chunks))
+
+
+def _count_listing(report: ChunksReport, items: Iterable[Item], changes: Changes) -> None:
+    for item in items:
+        report.partitions[item.partition].seen += 1
+    for item in changes.unchanged:
+        report.partitions[item.partition].unchanged += 1
+
+
+def _delete_vanished(
+    conn: Connection, source: Source, changes: Changes, options: ParseOptions, report: ChunksReport
+) -> None:
+    vanished = changes.vanished
+    lost = sum(stored.documents for stored in vanished.values())
+    present = count_documents(conn, source.name) if vanished else 0
+    if lost > _SHRINK_FREE and lost * 2 > present and not options.allow_shrink:
+        raise ShrinkError(
+            f"Source {source.name!r}: {lost} of its {present} documents are no longer there, which looks like a "
+            "fault. Nothing was deleted. Check its paths; if they are meant to go, run bbj-ingest-all with "
+            "--allow-shrink."
+        )
+    stale = {
+        failure.item for failure in list_failures(conn, source=source.name, stage="parse", partitions=report.partitions)
+    } - {item.key for item in itertools.chain(changes.parse, changes.unchanged)}
+    if vanished or stale:
+        delete_items(conn, [*vanished, *stale])
+    for stored in vanished.values():
+        report.partitions[stored.partition_key].deleted += 1
+
+
+def _tasks(source: Source, items: Sequence[Item], options: ParseOptions) -> Iterator[ParseTask]:
+    """Items in tasks that are worth a message and small enough to share out."""
+    made_by = recipe(source, options.chunks)
+    batch: list[Item] = []
+    size = 0
+    for item in items:
+        batch.append(item)
+        size += _size(item)
+        if len(batch) >= _TASK_ITEMS or size >= _TASK_BYTES:
+            yield ParseTask(source, batch, options.chunks, made_by)
+            batch, size = [], 0
+    if batch:
+        yield ParseTask(source, batch, options.chunks, made_by)
+
+
+def _size(item: Item) -> int:
+    try:
+        return item.file.stat().st_size
+    except OSError:  # its parse says what is wrong
+        return 0
+
+
+class _Writer:
+    """Stores outcomes, some thousand chunks at a time, and counts them."""
+
+    def __init__(self, conn: Connection, listed: Collection[str], report: ChunksReport, run_id: str | None) -> None:
+        self._conn = conn
+        self._listed = listed
+        self._report = report
+        self._run_id = run_id
+        self._pending: list[ItemContent] = []
+        self._chunks = 0
+        self._claimed: dict[str, str] = {}
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, Failure):
+                self._fail([outcome])
+            else:
+                self._pending.append(outcome)
+                self._chunks += sum(len(chunks) for _, chunks in outcome.documents)
+        if self._chunks >= _WRITE_CHUNKS:
+            self.flush()
+
+    def flush(self) -> None:
+        items, self._pending, self._chunks = self._without_rivals(self._pending), [], 0
+        if not items:
+            return
+        try:
+            replace_items(self._conn, items, self._run_id)
+        except psycopg.DataError:
+            self._store_one_by_one(items)
+        else:
+            self._count(items)
+
+    def _store_one_by_one(self, items: Sequence[ItemContent]) -> None:
+        """One of them cannot be stored: find it, so that its neighbours are."""
+        for item in items:
+            try:
+                replace_items(self._conn, [item], self._run_id)
+            except psycopg.DataError as error:
+                self._fail([_failure(item, error)])
+            else:
+                self._count([item])
+
+    def _without_rivals(self, items: Sequence[ItemContent]) -> list[ItemContent]:
+        """The items whose documents no other listed item has under the same URL; the others fail."""
+        urls = [document.source_url for item in items for document, _ in item.documents]
+        stored = owners(self._conn, urls) if urls else {}
+        kept = []
+        for item in items:
+            rivals = {
+                f"{document.source_url} (of {owner})"
+                for document, _ in item.documents
+                for owner in (self._claimed.get(document.source_url, stored.get(document.source_url)),)
+                if owner not in (None, item.key) and owner in self._listed
+            }
+            if rivals:
+                error = ParseError(f"{item.key}: another item gives the same page: {', '.join(sorted(rivals))}.")
+                self._fail([_failure(item, error)])
+            else:
+                kept.append(item)
+                self._claimed.update((document.source_url, item.key) for document, _ in item.documents)
+        return kept
+
+    def _count(self, items: Iterable[ItemContent]) -> None:
+        for item in items:
+            partition = self._report.partitions[item.partition_key]
+            partition.changed += 1
+            partition.chunks_written += sum(len(chunks) for _, chunks in item.documents)
+
+    def _fail(self, failures: Sequence[Failure]) -> None:
+        record_failures(self._conn, failures, self._run_id)
+        self._report.failures += failures
+        for failure in failures:
+            self._report.partitions[failure.partition_key].failed += 1
+
+
+def _failure(item: ItemContent, error: Exception) -> Failure:
+    return Failure.of("parse", item.key, item.source, item.partition_key, error)

@@ -1,0 +1,72 @@
+"""From raw items to chunks, as a pure function of what is read: this is what the worker processes run."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bbj_assets.chunking import chunk_document
+from bbj_assets.documents import Item
+from bbj_assets.enrichment import enrich
+from bbj_assets.errors import ParseError
+from bbj_assets.settings import ChunkSettings, Source
+from bbj_assets.sources.files import MAX_FILE_BYTES, SourceFiles
+from bbj_assets.sources.registry import PARSERS
+from bbj_assets.store.documents import ItemContent
+from bbj_assets.store.failures import Failure
+
+Outcome = ItemContent | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class ParseTask:
+    """Some items of one source, and all that is needed to parse them."""
+
+    source: Source
+    items: Sequence[Item]
+    chunks: ChunkSettings
+    recipe: str
+
+
+def run_task(task: ParseTask) -> list[Outcome]:
+    """Parse and chunk the items, in order. A bad item is a `Failure`, never an exception."""
+    return [_parse_item(task, item) for item in task.items]
+
+
+def failure(task: ParseTask, item: Item, error: Exception) -> Failure:
+    """The failure of one item of the task."""
+    return Failure.of("parse", item.key, task.source.name, item.partition, error)
+
+
+def _parse_item(task: ParseTask, item: Item) -> Outcome:
+    files = SourceFiles(item.root)
+    try:
+        raw = _read(item)
+        documents = PARSERS[task.source.parser].load().parse(task.source, item, raw, files)
+        with_chunks = [
+            (replace(document, content=""), chunk_document(document, task.chunks))  # the chunks hold the content
+            for document in (enrich(parsed, task.source) for parsed in documents)
+        ]
+    except Exception as error:  # noqa: BLE001 - a parser's bug costs its one item, and is recorded with its real type
+        return failure(task, item, error)
+    return ItemContent(
+        key=item.key,
+        source=task.source.name,
+        partition_key=item.partition,
+        content_sha256=hashlib.sha256(raw).digest(),
+        recipe=task.recipe,
+        dependencies=files.dependencies,
+        documents=with_chunks,
+    )
+
+
+def _read(item: Item) -> bytes:
+    try:
+        size = item.file.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise ParseError(
+                f"{item.path}: {size / 2**20:.0f} MB, and the limit is {MAX_FILE_BYTES // 2**20} MB. Split the file, "
+                "or leave it out with `exclude` in sources.toml."
+            )
+        return item.file.read_bytes()
+    except OSError as error:
+        raise ParseError(f"{item.path}: cannot be read: {error.strerror}.") from error

@@ -1,0 +1,197 @@
+"""Worker processes that parse: one pipe each, a time limit an item, and no trust in what they read.
+
+They are started as a program of their own rather than by `multiprocessing`, whose children import the parent's
+main module first: under Dagster that is 2.5 seconds and 70 MB for each. A worker that loses its parent reads
+the end of its input and ends, so nothing is left over, whoever is killed.
+"""
+
+import contextlib
+import os
+import pickle
+import queue
+import selectors
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import IO
+
+from bbj_assets.errors import ParseError
+from bbj_assets.ingest.parsing import Outcome, ParseTask, failure, run_task
+
+HEADER = struct.Struct(">Q")
+"""A message is its length and as many bytes of pickle."""
+
+_SECONDS_AN_ITEM = 120.0
+_SECONDS_TO_DIE = 2.0
+_MEMORY_BYTES = 2 * 1024**3
+
+
+def parse_in_processes(tasks: Iterable[ParseTask], processes: int) -> Iterator[list[Outcome]]:
+    """The outcomes of all tasks, in the order in which they are done.
+
+    An item that takes too long, takes too much memory or kills its process is a `Failure`; the other items of
+    its task are parsed all the same. Tasks are taken up as outcomes are fetched, so memory stays flat.
+    """
+    source = iter(tasks)
+    taking = threading.Lock()
+    done: queue.Queue[list[Outcome] | BaseException | None] = queue.Queue(maxsize=2 * processes)
+    stopping = threading.Event()
+    workers = [_Worker() for _ in range(processes)]
+
+    def put(result: list[Outcome] | BaseException | None) -> None:
+        while not stopping.is_set():
+            with contextlib.suppress(queue.Full):
+                done.put(result, timeout=0.2)
+                return
+
+    def work(worker: _Worker) -> None:
+        try:
+            while not stopping.is_set():
+                with taking:
+                    task = next(source, None)
+                if task is None:
+                    break
+                put(_parse(worker, task))
+        except BaseException as error:  # noqa: BLE001 - raised again where the outcomes are fetched
+            put(error)
+        finally:
+            worker.close()
+            put(None)
+
+    threads = [threading.Thread(target=work, args=(worker,), daemon=True) for worker in workers]
+    for thread in threads:
+        thread.start()
+    try:
+        running = processes
+        while running:
+            result = done.get()
+            if result is None:
+                running -= 1
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                yield result
+    finally:
+        stopping.set()
+        for worker in workers:
+            worker.close()
+        for thread in threads:
+            thread.join()
+
+
+def serve() -> None:
+    """The worker's side: read a task, write its outcomes, until the input ends."""
+    _limit_memory()
+    requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints must not disturb the replies
+    while (task := _receive(requests)) is not None:
+        payload = pickle.dumps(run_task(task), protocol=pickle.HIGHEST_PROTOCOL)
+        replies.write(HEADER.pack(len(payload)))
+        replies.write(payload)
+        replies.flush()
+
+
+class _WorkerLost(Exception):  # noqa: N818 - says what happened
+    """The process ended or was stopped before it answered; the message says why."""
+
+
+class _Worker:
+    """One process, started when it is first needed and again after it was lost."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
+
+    def call(self, task: ParseTask, seconds: float) -> list[Outcome]:
+        process = self._running()
+        assert process.stdin is not None  # noqa: S101 - given with PIPE
+        assert process.stdout is not None  # noqa: S101 - given with PIPE
+        payload = pickle.dumps(task, protocol=pickle.HIGHEST_PROTOCOL)
+        deadline = time.monotonic() + seconds
+        try:
+            process.stdin.write(HEADER.pack(len(payload)) + payload)
+            process.stdin.flush()
+            (length,) = HEADER.unpack(_read_exactly(process.stdout, HEADER.size, deadline))
+            outcomes: list[Outcome] = pickle.loads(  # noqa: S301 - from our own process
+                _read_exactly(process.stdout, length, deadline)
+            )
+        except TimeoutError:
+            self._kill()
+            raise _WorkerLost(f"parsing took longer than {seconds:.0f} s") from None
+        except (EOFError, BrokenPipeError):
+            code = self._kill(died=True)
+            reason = f"signal {-code}" if code < 0 else f"exit code {code}"
+            raise _WorkerLost(f"the parsing process died ({reason}; memory limit {_MEMORY_BYTES >> 20} MB)") from None
+        return outcomes
+
+    def close(self) -> None:
+        self._closed = True
+        if self._process is not None:
+            self._kill()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._closed:
+            raise _WorkerLost("the run was stopped")
+        if self._process is None:
+            command = [sys.executable, "-c", "from bbj_assets.ingest.workers import serve; serve()"]
+            self._process = subprocess.Popen(  # noqa: S603 - this Python, and words of ours
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+            )
+        return self._process
+
+    def _kill(self, *, died: bool = False) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        with process:  # closes the pipes and reaps it
+            if died:  # it is on its way out: its own exit code says why
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_SECONDS_TO_DIE)
+            process.kill()
+        return process.returncode
+
+
+def _parse(worker: _Worker, task: ParseTask) -> list[Outcome]:
+    """The outcomes of a task; if the process is lost, item by item, so that only the culprit fails."""
+    try:
+        return worker.call(task, _SECONDS_AN_ITEM)
+    except _WorkerLost as lost:
+        if len(task.items) == 1:
+            [item] = task.items
+            error = ParseError(f"{item.path}: {lost}. Split the file, or leave it out with `exclude` in sources.toml.")
+            return [failure(task, item, error)]
+    return [outcome for item in task.items for outcome in _parse(worker, replace(task, items=[item]))]
+
+
+def _read_exactly(stream: IO[bytes], length: int, deadline: float) -> bytearray:
+    buffer = bytearray(length)
+    view, filled = memoryview(buffer), 0
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        while filled < length:
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                raise TimeoutError
+            count = stream.readinto(view[filled:])  # type: ignore[attr-defined]  # raw stream: bufsize is 0
+            if not count:
+                raise EOFError
+            filled += count
+    return buffer
+
+
+def _receive(stream: IO[bytes]) -> ParseTask | None:
+    header = stream.read(HEADER.size)
+    if len(header) < HEADER.size:
+        return None
+    task: ParseTask = pickle.loads(stream.read(HEADER.unpack(header)[0]))  # noqa: S301 - from our own parent
+    return task
+
+
+def _limit_memory() -> None:
+    with contextlib.suppress(ImportError, ValueError, OSError):  # not on every platform
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, resource.RLIM_INFINITY))

@@ -1,0 +1,47 @@
+"""How long work tells that it is under way and what it did, without knowing who listens."""
+
+from typing import Literal, Protocol
+
+from bbj_assets.embedding.batches import EmbeddingsReport
+from bbj_assets.ingest.chunks import ChunksReport
+
+Stage = Literal["chunks", "embeddings"]
+
+
+class Progress(Protocol):
+    """Listens to the runs of all sources, from several threads."""
+
+    def advanced(self, source: str, stage: Stage, done: int, total: int) -> None:
+        """A stage has done so many of its items (chunks: files, embeddings: texts).
+
+        Whatever is raised here ends the run between two batches, with all that was done stored.
+        """
+        ...
+
+    def waiting(self, source: str) -> None:
+        """A source waits for another run over it to end."""
+        ...
+
+    def chunked(self, source: str, report: ChunksReport) -> None:
+        """A source's chunks are up to date."""
+        ...
+
+    def embedded(self, source: str, report: EmbeddingsReport) -> None:
+        """A source's embeddings are up to date."""
+        ...
+
+
+class Silent:
+    """Nobody listens."""
+
+    def advanced(self, source: str, stage: Stage, done: int, total: int) -> None:
+        """Ignored."""
+
+    def waiting(self, source: str) -> None:
+        """Ignored."""
+
+    def chunked(self, source: str, report: ChunksReport) -> None:
+        """Ignored."""
+
+    def embedded(self, source: str, report: EmbeddingsReport) -> None:
+        """Ignored."""

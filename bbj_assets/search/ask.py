@@ -1,0 +1,47 @@
+"""A question from start to answer: the embedder warms up while the database does."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+
+from bbj_assets.embedding import create_embedder
+from bbj_assets.embedding.embedder import Vectors, checked
+from bbj_assets.errors import ConfigurationError
+from bbj_assets.search.hybrid import Filters, Hit, search
+from bbj_assets.settings import Settings
+from bbj_assets.store.connection import connect
+from bbj_assets.store.database import database
+from bbj_assets.store.models import active_model
+
+
+def ask(settings: Settings, question: str, filters: Filters, limit: int) -> list[Hit]:
+    """Answer a question with the active model.
+
+    Raises:
+        ConfigurationError: nothing is indexed, or the configured model is not the active one.
+        DatabaseError: the database cannot be reached.
+        EmbeddingError: the question cannot be embedded.
+    """
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        embedded = pool.submit(_embed, settings, question)
+        with database(settings) as url, connect(url) as conn:
+            model = active_model(conn)
+            if model is None:
+                raise ConfigurationError(["Nothing is indexed yet. Run `make ingest` or `bbj-ingest-all`."])
+            name, vector = embedded.result()
+            if name != model.name:
+                raise ConfigurationError(
+                    [
+                        f"The index is searched with the model {model.name!r}, and {name!r} is configured. Set "
+                        "BBJ_ASSETS_EMBEDDER and BBJ_ASSETS_EMBEDDING_MODEL to the one that filled it."
+                    ]
+                )
+            return search(conn, question, vector, model, filters, limit)
+
+
+def _embed(settings: Settings, question: str) -> tuple[str, Vectors]:
+    async def embed() -> tuple[str, Vectors]:
+        async with aclosing(create_embedder(settings)) as embedder:
+            return embedder.model, checked(await embedder.embed([question]), [question], None)
+
+    return asyncio.run(embed())

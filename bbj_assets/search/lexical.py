@@ -1,0 +1,75 @@
+"""The word side of search: chunks that have the question's words, rare words counting most.
+
+PostgreSQL ranks by how often words occur in a text and knows nothing of how rare they are in the corpus, so
+"run JavaScript in a BBjHtmlView" would find whatever runs. The inverse document frequency is taken from the
+planner's own statistics (ANALYZE keeps the frequency of the commonest lexemes): no counting at query time.
+"""
+
+import math
+from collections.abc import Mapping
+
+from psycopg import sql
+
+from bbj_assets.store.connection import Connection
+
+_COMMON = 0.1  # a word in more of the chunks than this finds nothing by itself, it only ranks
+_MAX_LEXEMES = 32
+
+
+def lexical_candidates(
+    conn: Connection, question: str, condition: sql.SQL, parameters: Mapping[str, object], limit: int
+) -> list[tuple[str, int]]:
+    """Keys of the best chunks by words, best first.
+
+    Args:
+        condition: on `documents d`, with the named `parameters`.
+    """
+    weights = _weights(conn, question)
+    if not weights:
+        return []
+    rare = [lexeme for lexeme, weight in weights.items() if weight >= -math.log(_COMMON)] or list(weights)
+    query = sql.SQL(
+        """
+        SELECT c.source_url, c.ordinal
+        FROM chunks c JOIN documents d USING (source_url),
+        LATERAL (
+            SELECT sum(weight * ts_rank(c.search_vector, quote_literal(lexeme)::tsquery, 1)) AS score
+            FROM unnest(%(lexemes)s::text[], %(weights)s::float[]) AS w (lexeme, weight)
+        ) AS ranked
+        WHERE c.search_vector @@ (
+            SELECT string_agg(quote_literal(lexeme), ' | ')::tsquery FROM unnest(%(rare)s::text[]) AS lexeme
+        ) AND {condition}
+        ORDER BY score DESC, c.source_url, c.ordinal
+        LIMIT %(limit)s
+        """
+    ).format(condition=condition)
+    rows = conn.execute(
+        query,
+        {
+            **parameters,
+            "lexemes": list(weights),
+            "weights": list(weights.values()),
+            "rare": rare,
+            "limit": limit,
+        },
+    )
+    return [(source_url, ordinal) for source_url, ordinal in rows]
+
+
+def _weights(conn: Connection, question: str) -> dict[str, float]:
+    """The lexemes of a question with their inverse document frequencies, -ln(share of chunks that have it)."""
+    rows = conn.execute(
+        """
+        WITH common AS (
+            SELECT lexeme, frequency
+            FROM pg_stats, unnest(most_common_elems::text::text[], most_common_elem_freqs) AS s (lexeme, frequency)
+            WHERE schemaname = current_schema() AND tablename = 'chunks' AND attname = 'search_vector'
+        )
+        SELECT q.lexeme, coalesce(frequency, (SELECT min(frequency) FROM common) / 2, 0.001)
+        FROM unnest(tsvector_to_array(to_tsvector('english', replace(replace(%s, '.', ' '), '/', ' ')))) AS q (lexeme)
+        LEFT JOIN common USING (lexeme)
+        LIMIT %s
+        """,
+        [question, _MAX_LEXEMES],
+    )
+    return {lexeme: -math.log(min(max(frequency, 1e-6), 0.999)) for lexeme, frequency in rows}

@@ -1,0 +1,317 @@
+"""Everything that is configured: the environment (`Settings`) and the table of sources (`load_sources`).
+
+Nothing is read at import. Whatever is wrong is reported together, before anything starts, as one
+`ConfigurationError` whose problems name the file, the source, the key and the remedy.
+"""
+
+import os
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bbj_assets.errors import ConfigurationError
+
+EmbedderName = Literal["embedded", "ollama", "openai"]
+GenerationTag = Literal["auto", "all", "character", "vpro5", "bbj_gui", "dwc"]
+
+
+class ChunkSettings(BaseModel):
+    """How long chunks are, in estimated tokens (`chunking.estimate_tokens`)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    target_tokens: int = Field(default=400, ge=16)
+    overlap_tokens: int = Field(default=50, ge=0)
+
+    @property
+    def hard_limit(self) -> int:
+        """What is never cut (a code block, a table row, a list item) is cut beyond this, at lines."""
+        return 2 * self.target_tokens
+
+
+class Settings(BaseSettings):
+    """The environment: `BBJ_ASSETS_...`, and `DATA_DIR`, `OLLAMA_HOST` with their usual meanings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BBJ_ASSETS_", frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True
+    )
+
+    home: Path = Field(default=Path(".bbj_assets"), description="Dagster's state and the embedded database")
+    config: Path = Field(default=Path("sources.toml"), description="the table of sources")
+    data_dir: Path | None = Field(
+        default=None,
+        validation_alias=AliasChoices("DATA_DIR", "data_dir"),
+        description="what the sources' paths are relative to; overrides data_dir of the table",
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL with pgvector 0.8+; without it an embedded one is used"
+    )
+    embedder: EmbedderName = "embedded"
+    embedding_model: str | None = Field(default=None, description="the default is the embedder's own")
+    ollama_host: str = Field(
+        default="http://127.0.0.1:11434", validation_alias=AliasChoices("OLLAMA_HOST", "ollama_host")
+    )
+    openai_base_url: str | None = None
+    openai_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("BBJ_ASSETS_OPENAI_API_KEY", "OPENAI_API_KEY", "openai_api_key"),
+    )
+    embedding_workers: int = Field(default=4, ge=1, le=64, description="batches in flight at once")
+    embedding_batch_size: int = Field(default=64, ge=1, le=2048, description="texts a batch")
+    parse_workers: int | None = Field(default=None, ge=1, le=64, description="parser processes; one a core")
+    chunk_tokens: int = Field(default=400, ge=16)
+    chunk_overlap: int = Field(default=50, ge=0)
+    backfill_partitions_per_run: int | None = Field(
+        default=None, ge=1, description="split a backfill into runs of so many partitions; default one run"
+    )
+    orphan_grace_days: float = Field(
+        default=7, ge=0, description="how long vectors of vanished text are kept, so that a revert is free"
+    )
+
+    @property
+    def chunks(self) -> ChunkSettings:
+        """The chunk lengths as one value."""
+        return ChunkSettings(target_tokens=self.chunk_tokens, overlap_tokens=self.chunk_overlap)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of the environment, with explicit values on top.
+
+    Raises:
+        ConfigurationError: every variable that does not fit, by its name.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = Settings(**given)  # type: ignore[arg-type]  # pydantic validates
+    except ValidationError as error:
+        raise ConfigurationError(
+            [f"Environment: {_variable(e['loc'])}: {e['msg']} (it is {e['input']!r})." for e in error.errors()]
+        ) from None
+    if settings.chunk_overlap * 2 > settings.chunk_tokens:
+        raise ConfigurationError(
+            ["Environment: BBJ_ASSETS_CHUNK_OVERLAP must be at most half of BBJ_ASSETS_CHUNK_TOKENS."]
+        )
+    return settings
+
+
+class _SourceEntry(BaseModel):
+    """One `[[sources]]` table as it is written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
+    parser: str
+    paths: list[str] = []
+    url: str | None = None
+    generation_tag: GenerationTag = "auto"
+    enabled: bool = True
+    description: str = ""
+    display_url: str | None = None
+    exclude: list[str] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source, its paths resolved.
+
+    Attributes:
+        name: as in sources.toml, for example `mdx-dwc`.
+        parser: a name of `sources.registry`.
+        roots: absolute folders (or single files) to read; empty for web sources.
+        url: where a web source starts.
+        generation_tag: a generation that all its documents get, or `auto`.
+        display_url: base of the URLs shown to readers, without a trailing slash.
+        exclude: glob patterns of paths below a root that are not documentation.
+    """
+
+    name: str
+    parser: str
+    roots: tuple[Path, ...] = ()
+    url: str | None = None
+    generation_tag: str = "auto"
+    description: str = ""
+    display_url: str | None = None
+    exclude: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The name as Dagster spells it in asset keys and groups: `mdx_dwc`."""
+        return self.name.replace("-", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesConfig:
+    """What sources.toml says: the enabled sources in its order, and the names of all."""
+
+    file: Path
+    data_dir: Path
+    sources: tuple[Source, ...]
+    disabled: tuple[str, ...]
+
+    def select(self, names: tuple[str, ...]) -> tuple[Source, ...]:
+        """The named sources (all enabled ones for no name), in the file's order.
+
+        Raises:
+            ConfigurationError: a name that is not there, or is disabled.
+        """
+        if not names:
+            return self.sources
+        known = {source.name for source in self.sources}
+        problems = [
+            f"Source {name!r} is disabled in {self.file}: set `enabled = true` in its table."
+            if name in self.disabled
+            else f"There is no source {name!r} in {self.file}. Its sources: {', '.join(sorted(known))}."
+            for name in names
+            if name not in known
+        ]
+        if problems:
+            raise ConfigurationError(problems)
+        return tuple(source for source in self.sources if source.name in names)
+
+
+def load_sources(settings: Settings, *, check_paths: bool = True) -> SourcesConfig:
+    """Read the table of sources and resolve its paths against the data folder.
+
+    The data folder is `settings.data_dir`, else the table's own `data_dir` (relative to the table).
+    `${NAME}` and `${NAME:-default}` in paths and URLs are taken from the environment.
+
+    Raises:
+        ConfigurationError: every problem of the file, and, with `check_paths`, every missing path.
+    """
+    from bbj_assets.sources.registry import PARSERS  # the registry imports this module's Source
+
+    file = settings.config
+    table = _read_toml(file)
+    problems = [
+        f"{file}: unknown key {key!r}. Known keys: data_dir, sources." for key in table.keys() - {"data_dir", "sources"}
+    ]
+    data_dir = _data_dir(settings, table, problems)
+    entries: list[_SourceEntry] = []
+    raw_sources = table.get("sources", [])
+    if not isinstance(raw_sources, list) or not raw_sources:
+        problems.append(f"{file}: no sources. Add a [[sources]] table for each.")
+        raw_sources = []
+    for position, raw in enumerate(raw_sources, start=1):
+        entry = _entry(file, position, raw, problems)
+        if entry is not None:
+            entries.append(entry)
+    for name, count in Counter(entry.name for entry in entries).items():
+        if count > 1:
+            problems.append(f"{file}: source {name!r}: `name` is used {count} times. Give each source its own name.")
+    sources: list[Source] = []
+    for entry in entries:
+        where = f"{file}: source {entry.name!r}"
+        if not entry.enabled:
+            continue
+        if entry.parser not in PARSERS:
+            problems.append(f"{where}: unknown `parser` {entry.parser!r}. Known parsers: {', '.join(sorted(PARSERS))}.")
+            continue
+        is_web = PARSERS[entry.parser].reads == "web"
+        if is_web and not entry.url:
+            problems.append(f"{where}: `url` is missing. Parser {entry.parser!r} reads from the web.")
+        if not is_web and not entry.paths:
+            problems.append(f"{where}: `paths` is missing. List folders or files, relative to data_dir.")
+        roots = tuple(_root(where, path, data_dir, problems, check=check_paths) for path in entry.paths)
+        sources.append(
+            Source(
+                name=entry.name,
+                parser=entry.parser,
+                roots=roots,
+                url=_expand(where, entry.url, problems) if entry.url else None,
+                generation_tag=entry.generation_tag,
+                description=entry.description,
+                display_url=entry.display_url.rstrip("/") if entry.display_url else None,
+                exclude=tuple(entry.exclude),
+            )
+        )
+    if problems:
+        raise ConfigurationError(problems)
+    return SourcesConfig(
+        file=file,
+        data_dir=data_dir,
+        sources=tuple(sources),
+        disabled=tuple(entry.name for entry in entries if not entry.enabled),
+    )
+
+
+def _read_toml(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            [f"{file}: not found. Run in the project's folder, or name the file with --config or BBJ_ASSETS_CONFIG."]
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([f"{file}: cannot be read: {error}."]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError([f"{file}: not valid TOML: {error}."]) from None
+
+
+def _data_dir(settings: Settings, table: Mapping[str, object], problems: list[str]) -> Path:
+    if settings.data_dir is not None:
+        folder, origin = settings.data_dir.expanduser(), "DATA_DIR or --data-dir"
+    else:
+        written = table.get("data_dir", ".")
+        if not isinstance(written, str):
+            problems.append(f"{settings.config}: `data_dir` must be a text, not {written!r}.")
+            written = "."
+        folder, origin = (
+            settings.config.parent / Path(written).expanduser(),
+            f"`data_dir` in {settings.config}",
+        )
+    folder = folder.absolute()
+    if not folder.is_dir():
+        problems.append(f"The data folder {folder} does not exist. Correct {origin}.")
+    return folder
+
+
+def _entry(file: Path, position: int, raw: object, problems: list[str]) -> _SourceEntry | None:
+    name = raw.get("name", f"number {position}") if isinstance(raw, dict) else f"number {position}"
+    try:
+        return _SourceEntry.model_validate(raw)
+    except ValidationError as error:
+        for e in error.errors():
+            key = ".".join(str(part) for part in e["loc"]) or "table"
+            if e["type"] == "extra_forbidden":
+                reason = f"unknown key. Known keys: {', '.join(_SourceEntry.model_fields)}."
+            elif e["type"] == "missing":
+                reason = "is missing."
+            elif key == "name":
+                reason = f"{e['input']!r} must be lower-case words joined by `-`."
+            else:
+                reason = f"{e['msg']} (it is {e['input']!r})."
+            problems.append(f"{file}: source {name!r}: `{key}` {reason}")
+        return None
+
+
+def _root(where: str, written: str, data_dir: Path, problems: list[str], *, check: bool) -> Path:
+    root = (data_dir / Path(_expand(where, written, problems)).expanduser()).absolute()
+    if check and data_dir.is_dir() and not root.exists():
+        problems.append(
+            f"{where}: `paths`: {root} does not exist. Correct the path, point DATA_DIR (--data-dir) at the "
+            "folder that holds it, or set `enabled = false`."
+        )
+    return root
+
+
+def _expand(where: str, text: str, problems: list[str]) -> str:
+    def value(match: re.Match[str]) -> str:
+        name, default = match["name"], match["default"]
+        found = os.environ.get(name) or default
+        if found is None:
+            problems.append(f"{where}: the environment variable {name} is not set, and `{text}` needs it.")
+        return found or ""
+
+    return re.sub(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}", value, text)
+
+
+def _variable(loc: tuple[int | str, ...]) -> str:
+    name = str(loc[0]) if loc else "?"
+    return name if name.isupper() else f"BBJ_ASSETS_{name.upper()}"

@@ -1,0 +1,1 @@
+"""The parsers, one module a format: `discover` lists what there is, `parse` turns an item into documents."""

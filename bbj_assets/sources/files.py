@@ -1,0 +1,66 @@
+"""Read access to a source's tree of files, which remembers what was read.
+
+A page may be made of more than its own file: partials, snippets, tables of contents. A parser
+reads those through a `SourceFiles`, and what it read (with its hash, also when it was missing) is
+stored with the document as its dependencies. That is how a changed partial re-parses exactly the
+pages that include it.
+"""
+
+import hashlib
+from pathlib import Path, PurePosixPath
+
+MISSING = ""
+"""The recorded hash of a dependency that was asked for and did not exist."""
+
+MAX_FILE_BYTES = 64 * 1024 * 1024
+"""A larger file is not documentation; it is refused before it is read into memory."""
+
+
+class SourceFiles:
+    """The files below one root, as one parse sees them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.dependencies: dict[str, str] = {}
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of the file at `path` (relative to the root, `/`), or None when there is none.
+
+        A path that leads out of the root, also through a symbolic link, is treated as missing.
+        Either way the path becomes a dependency.
+        """
+        content = _read_inside(self.root, path)
+        self.dependencies[path] = MISSING if content is None else hashlib.sha256(content).hexdigest()
+        return content
+
+
+def resolve(relative_to: str, reference: str) -> str | None:
+    """The root-relative path that `reference` means in the file `relative_to`; None if it leaves the root.
+
+    >>> resolve("guide/setup.md", "../shared/_note.md")
+    'shared/_note.md'
+    """
+    parts: list[str] = []
+    start = (
+        PurePosixPath(reference.lstrip("/"))
+        if reference.startswith("/")
+        else (PurePosixPath(relative_to).parent / reference)
+    )
+    for part in start.parts:
+        if part == "..":
+            if not parts:
+                return None
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _read_inside(root: Path, path: str) -> bytes | None:
+    file = root / path
+    try:
+        if not file.resolve().is_relative_to(root.resolve()) or file.stat().st_size > MAX_FILE_BYTES:
+            return None
+        return file.read_bytes()
+    except (OSError, ValueError):  # missing, a folder, a loop of links, a NUL in the name
+        return None

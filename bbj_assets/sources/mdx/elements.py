@@ -1,0 +1,180 @@
+"""What each HTML element and component means in Markdown.
+
+Components are React code that is not at hand. So a component keeps its children, and of its attributes
+those whose names say that they are shown: a card's `title`, a tab's `label`. `path`, `href`, `className`
+and the rest steer it and are not text.
+"""
+
+import html
+import re
+from collections.abc import Callable, Mapping
+
+
+def _names(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+INVISIBLE = _names("style script svg head template video audio iframe object canvas noscript Head")
+"""Elements whose children no reader sees as text."""
+
+BLOCKS = _names(
+    "address article aside blockquote body caption center dd details div dl dt fieldset figcaption figure "
+    "footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main nav ol p pre section summary table "
+    "tbody td tfoot th thead tr ul Tabs TabItem Details Admonition CodeBlock"
+)
+"""Elements that stand apart from the text before and after them."""
+
+INLINE = _names(
+    "a abbr b bdi bdo big br button cite code col colgroup data del dfn em font i img input ins kbd label "
+    "link mark meta meter optgroup option output picture progress q rp rt ruby s samp select small source "
+    "span strike strong sub sup textarea time title track tt u var wbr"
+)
+"""The other elements of HTML."""
+
+NEVER_CLOSED = _names("br hr img wbr p li dt dd tr td th thead tbody tfoot col colgroup option")
+"""Elements that HTML lets an author leave open, so that nothing else has to show that they are tags."""
+
+VOID = _names("br hr img wbr")
+"""Elements without children, however they are written."""
+
+PREFORMATTED = frozenset({"pre", "CodeBlock"})
+"""Elements whose children are code."""
+
+TITLED = _names("TabItem Admonition Details")
+"""Blocks that show a title of their own."""
+
+TITLES = ("title", "label", "header", "heading", "summary")
+"""Attributes that a component shows above its children, the first of them that is there."""
+
+TEXTS = ("subtitle", "description", "caption", "text", "alt")
+"""Attributes that a component shows besides."""
+
+SILENT = _names("Tabs Link a JavadocLink Translate BrowserOnly")
+"""Components that show their children and nothing else."""
+
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_TAB_VALUE = re.compile(r"\b(label|value)\s*:\s*(\"[^\"]*\"|'[^']*'|`[^`]*`)")
+_SPACES = re.compile(r"\s+")
+_TICKS = re.compile(r"`+")
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+
+
+def html_name(name: str) -> str:
+    """The name as the tables above spell it: HTML may be all in capitals, a component begins with one."""
+    return name.lower() if len(name) > 1 and name.isupper() else name
+
+
+def attribute_markup_removed(value: str) -> str:
+    """An attribute's value as one line of text; some carry HTML, which the component sets as such."""
+    if "<" in value:
+        value = _TAG.sub("", value)
+    return one_line(html.unescape(value))
+
+
+def tab_labels(values: str) -> dict[str, str]:
+    """The labels by value of `values={[{label: 'Java', value: 'java'}, ...]}`."""
+    labels: dict[str, str] = {}
+    for entry in values.split("}"):
+        found = {part[1]: part[2][1:-1] for part in _TAB_VALUE.finditer(entry)}
+        if len(found) == 2:
+            labels[found["value"]] = found["label"]
+    return labels
+
+
+def one_line(text: str) -> str:
+    """The text with every run of white space as one space."""
+    return _SPACES.sub(" ", text).strip()
+
+
+def chip_text(attributes: Mapping[str, str]) -> str:
+    """A chip such as `since 25.10`, `experimental`, or a name by itself."""
+    kind, label = attributes.get("chip", ""), attributes.get("label", "")
+    return label if kind == "name" and label else one_line(f"{kind} {label}")
+
+
+def admonition_heading(kind: str, title: str) -> str:
+    """The bold line for an admonition: its type, and its title unless that says the same.
+
+    >>> admonition_heading("tip", "Use masks"), admonition_heading("warning", "WARNING")
+    ('**Tip: Use masks**', '**Warning**')
+    """
+    label = kind.replace("-", " ").replace("_", " ").capitalize()
+    title = title.replace("**", "").strip().rstrip(":")
+    return f"**{label}: {title}**" if title and title.casefold() != label.casefold() else f"**{label}**"
+
+
+def bold_line(text: str) -> str:
+    """A line in bold that may have bold words in it already."""
+    return bold(text.replace("**", ""))
+
+
+def bold(inner: str) -> str:
+    """Strong text."""
+    return _marked(inner, "**")
+
+
+def italic(inner: str) -> str:
+    """Emphasised text."""
+    return _marked(inner, "*")
+
+
+def inline_code(inner: str) -> str:
+    """A code span; the escapes that Markdown needs outside of one are taken back."""
+    if "\0" in inner or "`" in inner:  # a block, or Markdown's own code span inside of `<code>`
+        return inner
+    code = one_line(_ESCAPED.sub(r"\1", inner))
+    if not code:
+        return ""
+    longest = max((len(run) for run in _TICKS.findall(code)), default=0)
+    ticks = "`" * (longest + 1)
+    return f"{ticks}{code}{ticks}"
+
+
+def link_to(target: str) -> Callable[[str], str]:
+    """What makes a link of its text; a link around a whole block is left out, its text is not."""
+
+    def link(inner: str) -> str:
+        text = inner.strip()
+        if not text or not target or target.startswith("data:") or "\0" in text or "\n\n" in text or "](" in text:
+            return inner
+        before, after = inner[: len(inner) - len(inner.lstrip())], inner[len(inner.rstrip()) :]
+        return f"{before}[{text}]({target}){after}"
+
+    return link
+
+
+def heading_of(level: int) -> Callable[[str], str]:
+    """What makes a heading of its text."""
+
+    def heading(inner: str) -> str:
+        text = one_line(inner)
+        return inner if "\0" in inner or text.startswith("#") else f"{'#' * level} {text}" if text else ""
+
+    return heading
+
+
+def summary_line(inner: str) -> str:
+    """The line that opens a collapsed part, in bold."""
+    text = one_line(inner)
+    return inner if "\0" in inner or text.startswith("#") else bold_line(text)
+
+
+def _marked(inner: str, mark: str) -> str:
+    text = inner.strip()
+    if not text or "\n\n" in text or "\0" in text or "*" in text:
+        return inner
+    before, after = inner[: len(inner) - len(inner.lstrip())], inner[len(inner.rstrip()) :]
+    return f"{before}{mark}{text}{mark}{after}"
+
+
+WRAPPED: Mapping[str, Callable[[str], str]] = {
+    "b": bold,
+    "strong": bold,
+    "i": italic,
+    "em": italic,
+    "code": inline_code,
+    "tt": inline_code,
+    "summary": summary_line,
+    **{f"h{level}": heading_of(level) for level in range(1, 7)},
+}
+"""Elements whose text is wrapped when they close."""

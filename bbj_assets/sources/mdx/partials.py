@@ -1,0 +1,108 @@
+"""What a page imports: partials to inline, and names that are components for certain."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from bbj_assets.sources.files import SourceFiles, resolve
+from bbj_assets.sources.mdx.jsx import expression_text
+
+IMPORT = re.compile(
+    r"import\s+(?:(?P<names>(?:[\w$]+\s*,?\s*)?(?:\{[^{}'\"]*\}|\*\s*as\s+[\w$]+)?)\s*\bfrom\s*)?"
+    r"(?:'(?P<single>[^'\n]*)'|\"(?P<double>[^\"\n]*)\")"
+    r"(?:\s*\b(?:with|assert)\s*\{[^{}]*\})?[ \t]*;?[ \t]*(?://[^\n]*)?(?=\n|\Z)"
+)
+"""One import of MDX. Java's `import a.b.C;` in running text is none."""
+
+EXPORT = re.compile(
+    r"export\s+(?:(?:const|let|var)\s+(?:[\w$]+\s*[=:;,]|[{\[])|(?:async\s+)?function\b[\s*]*[\w$]*\s*\("
+    r"|class\s+[\w$]+[^\n{]*\{|[{*]|default\s+(?:async\b|function\b|class\b|[({\[<'\"`]|[\w$.]+\s*(?:[;({\n]|\Z)))"
+)
+"""How one export of MDX begins. `export the grid as CSV` is a sentence."""
+
+_CONSTANT = re.compile(
+    r"^export\s+const\s+(?P<name>[\w$]+)\s*=\s*(?P<value>\"[^\"\n]*\"|'[^'\n]*'|`[^`$]*`|-?[\d.]+)\s*;?\s*$",
+    re.MULTILINE,
+)
+_LINE_IMPORT = re.compile(r"^(?=import\s)", re.MULTILINE)
+_NAME = re.compile(r"[A-Za-z_$][\w$]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """What the imports and exports of one file bring into it.
+
+    Attributes:
+        names: every name that is imported or exported.
+        files: names of Markdown files and of files imported as raw text, with their references.
+        constants: exported constants that are plain text.
+    """
+
+    names: frozenset[str]
+    files: dict[str, str]
+    constants: dict[str, str]
+
+
+def read_imports(text: str) -> Imports:
+    """Everything that the text imports; MDX hoists imports, so they may come after their use."""
+    names: set[str] = set()
+    files: dict[str, str] = {}
+    if "import" in text:
+        for line in _LINE_IMPORT.finditer(text):
+            statement = IMPORT.match(text, line.start())
+            if statement is None or not statement["names"]:
+                continue
+            imported = [name for name in _NAME.findall(statement["names"]) if name not in {"as", "default"}]
+            names.update(imported)
+            reference = statement["single"] or statement["double"] or ""
+            if imported and (is_partial(reference) or is_raw(reference)):
+                files[imported[0]] = reference
+    constants: dict[str, str] = {}
+    if "export" in text:
+        for constant in _CONSTANT.finditer(text):
+            constants[constant["name"]] = expression_text(constant["value"], {}) or ""
+    return Imports(frozenset(names | constants.keys()), files, constants)
+
+
+def is_partial(reference: str) -> bool:
+    """Whether the import is of a Markdown file, to be inlined."""
+    return reference.lower().endswith((".md", ".mdx")) and not is_raw(reference)
+
+
+def is_raw(reference: str) -> bool:
+    """Whether the import is of a file's text, to be shown as code."""
+    return "raw-loader!" in reference or reference.endswith("?raw")
+
+
+def read_reference(files: SourceFiles, importer: str, reference: str) -> tuple[str, bytes] | None:
+    """The path below the root and the bytes of what `importer` names, or None when it is not there.
+
+    `@site` is the folder above the documentation, which may lie anywhere below it: what follows the
+    root's own name is tried first, then everything below the first folder, then all of it.
+    """
+    reference = reference.rpartition("!")[2].partition("?")[0]
+    for path in _candidates(files.root.name, importer, reference):
+        content = files.read(path)
+        if content is not None:
+            return path, content
+    return None
+
+
+def _candidates(root_name: str, importer: str, reference: str) -> Iterator[str]:
+    if not reference.startswith(("@site/", "~/")):
+        # A bare `_note.md` names no package that anybody has published: it is meant to be beside the page.
+        path = resolve(importer, reference)
+        if path:
+            yield path
+        return
+    parts = PurePosixPath(reference).parts[1:]
+    if ".." in parts:
+        return
+    tried: set[str] = set()
+    tails = [parts[parts.index(root_name) + 1 :]] if root_name in parts else []
+    for tail in (*tails, parts[1:], parts):
+        path = "/".join(tail)
+        if path and path not in tried:
+            tried.add(path)
+            yield path

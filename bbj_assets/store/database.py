@@ -1,0 +1,31 @@
+"""The database that is configured: the one by URL, or the embedded one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bbj_assets.settings import Settings
+from bbj_assets.store.connection import connect
+from bbj_assets.store.embedded_server import EmbeddedServer
+from bbj_assets.store.migrate import migrate
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """Have the configured database ready, with the current schema, for the length of a `with`; gives its URL.
+
+    Raises:
+        DatabaseError: it cannot be reached, started or migrated.
+    """
+    if settings.database_url is not None:
+        url = settings.database_url.get_secret_value()
+        _migrate(url)
+        yield url
+        return
+    with EmbeddedServer(settings.home).use() as url:
+        _migrate(url)
+        yield url
+
+
+def _migrate(url: str) -> None:
+    with connect(url) as conn:
+        migrate(conn)

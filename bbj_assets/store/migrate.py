@@ -1,0 +1,83 @@
+"""The schema's way forward: numbered .sql files, each applied once, under an advisory lock.
+
+Two programs that start together must not both create the tables, and an older program must not write
+to a schema that it does not know.
+"""
+
+import re
+from importlib import resources
+
+import psycopg
+
+from bbj_assets.errors import DatabaseError
+from bbj_assets.store.connection import Connection
+from bbj_assets.store.locks import SCHEMA_LOCK
+
+_LEAST_PGVECTOR = (0, 8)
+
+
+def migrate(conn: Connection) -> None:
+    """Bring the schema to this program's version; nothing is done when it is there already.
+
+    Raises:
+        DatabaseError: pgvector is missing or too old, or the schema is newer than this program.
+    """
+    known = _migrations()
+    latest = max(known)
+    if _version(conn) == latest:
+        return
+    with conn.transaction():
+        conn.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])
+        version = _version(conn)
+        if version > latest:
+            raise DatabaseError(
+                f"The database has schema version {version}, and this program knows {latest}. "
+                "Update bbj-assets to the version that last wrote to it."
+            )
+        _require_pgvector(conn)
+        conn.execute(
+            "CREATE TABLE IF NOT EXISTS schema_migrations "
+            "(version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        for number in sorted(known):
+            if number > version:
+                conn.execute(known[number])
+                conn.execute("INSERT INTO schema_migrations (version) VALUES (%s)", [number])
+
+
+def _migrations() -> dict[int, bytes]:
+    folder = resources.files("bbj_assets.store") / "migrations"
+    return {
+        int(match[1]): file.read_bytes()
+        for file in folder.iterdir()
+        if (match := re.fullmatch(r"(\d{4})_\w+\.sql", file.name))
+    }
+
+
+def _version(conn: Connection) -> int:
+    there = conn.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
+    if there is None or not there[0]:
+        return 0
+    row = conn.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _require_pgvector(conn: Connection) -> None:
+    row = conn.execute(
+        "SELECT default_version, installed_version FROM pg_available_extensions WHERE name = 'vector'"
+    ).fetchone()
+    version = (row[1] or row[0]) if row else None
+    if version is None:
+        raise DatabaseError("This PostgreSQL has no pgvector. Install pgvector 0.8 or newer on the server.")
+    if tuple(int(part) for part in version.split(".")[:2]) < _LEAST_PGVECTOR:
+        raise DatabaseError(
+            f"This PostgreSQL has pgvector {version}, and 0.8 or newer is needed (iterative index scans). "
+            "Update it on the server, then run ALTER EXTENSION vector UPDATE."
+        )
+    try:
+        conn.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise DatabaseError(
+            "The database has no extension `vector`, and this user may not create it. "
+            "Let an administrator run: CREATE EXTENSION vector;"
+        ) from error

@@ -1,0 +1,61 @@
+"""The `models`: which embedding models the index has vectors of, and which one search uses."""
+
+from dataclasses import dataclass
+
+from bbj_assets.errors import EmbedderMisconfigured
+from bbj_assets.store.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model by the name under which its vectors are stored."""
+
+    name: str
+    dimensions: int
+    active: bool
+
+
+def ensure_model(conn: Connection, name: str, dimensions: int) -> Model:
+    """Register a model; the first one becomes the active one.
+
+    Raises:
+        EmbedderMisconfigured: it is registered with other dimensions, so it is another model by the same name.
+    """
+    with conn.transaction():
+        conn.execute(
+            """
+            INSERT INTO models (name, dimensions, active)
+            VALUES (%s, %s, NOT EXISTS (SELECT FROM models WHERE active))
+            ON CONFLICT DO NOTHING
+            """,
+            [name, dimensions],
+        )
+        row = conn.execute("SELECT name, dimensions, active FROM models WHERE name = %s", [name]).fetchone()
+        if row is None:  # two first models at once: the other one became active
+            conn.execute("INSERT INTO models (name, dimensions) VALUES (%s, %s)", [name, dimensions])
+            return Model(name, dimensions, active=False)
+    model = Model(*row)
+    if model.dimensions != dimensions:
+        raise EmbedderMisconfigured(
+            f"The model {name!r} gives vectors of {dimensions} dimensions, and the index has {model.dimensions} "
+            "for it. It is another model under the same name: set BBJ_ASSETS_EMBEDDING_MODEL to the one that "
+            "filled the index, or to a new name."
+        )
+    return model
+
+
+def active_model(conn: Connection) -> Model | None:
+    """The model that search uses; None while nothing has been embedded."""
+    row = conn.execute("SELECT name, dimensions, active FROM models WHERE active").fetchone()
+    return Model(*row) if row else None
+
+
+def find_model(conn: Connection, name: str) -> Model | None:
+    """The model of this name, if it is registered."""
+    row = conn.execute("SELECT name, dimensions, active FROM models WHERE name = %s", [name]).fetchone()
+    return Model(*row) if row else None
+
+
+def all_models(conn: Connection) -> list[Model]:
+    """Every model, by name."""
+    return [Model(*row) for row in conn.execute("SELECT name, dimensions, active FROM models ORDER BY name")]

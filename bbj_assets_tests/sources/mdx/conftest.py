@@ -1,0 +1,12 @@
+from pathlib import Path
+
+import pytest
+
+from bbj_assets_tests.sources.mdx.pages import Site
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    root = tmp_path / "docs"
+    root.mkdir()
+    return Site(root)
