@@ -51,7 +51,7 @@ def main() -> None:
 def search(
     question: tuple[str, ...], sources: tuple[str, ...], generation: str | None, limit: int, *, as_json: bool
 ) -> None:
-    """Find the pages that answer QUESTION.
+    r"""Find the pages that answer QUESTION.
 
     \b
     bbj-assets search "run JavaScript in a BBjHtmlView"

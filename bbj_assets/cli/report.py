@@ -50,11 +50,12 @@ def corpus_report(settings: Settings) -> Report:
 
 def warnings_about(counts: CorpusCounts, expected: Sequence[str]) -> list[str]:
     """What looks wrong, each with its remedy."""
-    found = []
-    present = {source.source: source for source in counts.sources}
-    for name in expected:
-        if name not in present or not present[name].documents:
-            found.append(f"{name}: empty. Run `bbj-ingest-all --source {name}`; if it stays so, check its paths.")
+    filled = {source.source for source in counts.sources if source.documents}
+    found = [
+        f"{name}: empty. Run `bbj-ingest-all --source {name}`; if it stays so, check its paths."
+        for name in expected
+        if name not in filled
+    ]
     for source in counts.sources:
         if source.untagged > source.documents * _UNTAGGED_SHARE:
             found.append(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -37,11 +38,11 @@ def print_summary(
     console: Console, states: Mapping[str, SourceState], outcomes: Mapping[str, Outcome], seconds: float
 ) -> None:
     """Print the table, the totals, and the failures with what to do about them."""
-    table = Table(show_footer=True)
+    table = Table(show_footer=True, box=box.SIMPLE_HEAD, show_edge=False)
     rows = {name: _numbers(states[name]) for name in outcomes}
     totals = [sum(column) for column in zip(*rows.values(), strict=True)] if rows else [0] * 5
     headings = ("Files", "Changed", "Chunks", "Embedded", "Failed")
-    table.add_column("Source", footer="Total")
+    table.add_column("Source", footer="Total", no_wrap=True)
     for heading, total in zip(headings, totals, strict=True):
         table.add_column(heading, footer=f"{total:,}", justify="right")
     table.add_column("Duration", footer=f"{seconds:.1f} s", justify="right")

@@ -126,9 +126,12 @@ async def embed_pending(
     """
     started = time.monotonic()
     report = EmbeddingsReport(embedder.model)
-    async with AsyncConnectionPool[AsyncConnection](
-        url, min_size=1, max_size=options.workers + 1, kwargs=SESSION_OPTIONS, configure=configure, open=False
-    ) as pool, pool.connection() as reader:
+    async with (
+        AsyncConnectionPool[AsyncConnection](
+            url, min_size=1, max_size=options.workers + 1, kwargs=SESSION_OPTIONS, configure=configure, open=False
+        ) as pool,
+        pool.connection() as reader,
+    ):
         report.before = await coverage(reader, embedder.model, source, partitions)
         total = await note_pending(reader, embedder.model, source, partitions, only_failed=only_failed)
         if total:

@@ -271,7 +271,10 @@ class _Writer:
     def _count(self, items: Iterable[ItemContent]) -> None:
         for item in items:
             partition = self._report.partitions[item.partition_key]
-            partition.changed += 1
+            if item.documents:
+                partition.changed += 1
+            else:  # no page of its own (a draft, a .txt that is no program): nothing of it is in the index
+                partition.unchanged += 1
             partition.chunks_written += sum(len(chunks) for _, chunks in item.documents)
 
     def _fail(self, failures: Sequence[Failure]) -> None:

@@ -30,12 +30,11 @@ def ask(settings: Settings, question: str, filters: Filters, limit: int) -> list
                 raise ConfigurationError(["Nothing is indexed yet. Run `make ingest` or `bbj-ingest-all`."])
             name, vector = embedded.result()
             if name != model.name:
-                raise ConfigurationError(
-                    [
-                        f"The index is searched with the model {model.name!r}, and {name!r} is configured. Set "
-                        "BBJ_ASSETS_EMBEDDER and BBJ_ASSETS_EMBEDDING_MODEL to the one that filled it."
-                    ]
+                problem = (
+                    f"The index is searched with the model {model.name!r}, and {name!r} is configured. Set "
+                    "BBJ_ASSETS_EMBEDDER and BBJ_ASSETS_EMBEDDING_MODEL to the one that filled it."
                 )
+                raise ConfigurationError([problem])
             return search(conn, question, vector, model, filters, limit)
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from bbj_assets.errors import ListingError
@@ -21,8 +22,9 @@ def walk(
 ) -> Iterator[tuple[Path, str]]:
     """Every (root, path below it) of the source with one of the suffixes (lower case, with the dot), sorted.
 
-    Hidden folders and files are left out, and so are folders that `skip_folder` names. Symbolic links to
-    folders are not followed, so a loop of links cannot hold it.
+    Hidden folders and files are left out, and so are folders that `skip_folder` names and paths that match one
+    of the source's `exclude` patterns (`*` and `**` match any characters, also `/`). Symbolic links to folders
+    are not followed, so a loop of links cannot hold it.
 
     Raises:
         ListingError: a folder could not be read; what is missing then says nothing.
@@ -32,7 +34,9 @@ def walk(
             if root.suffix.lower() in suffixes:
                 yield root.parent, root.name
             continue
-        yield from ((root, path) for path in _walk_folder(root, "", suffixes, skip_folder))
+        for path in _walk_folder(root, "", suffixes, skip_folder):
+            if not any(fnmatchcase(path, pattern) for pattern in source.exclude):
+                yield root, path
 
 
 def partition_of(path: str) -> str:

@@ -14,7 +14,7 @@ from bbj_assets.sources.files import SourceFiles
 
 # What is written in a comment is not shown, and what looks like a comment in a fence is.
 _FENCE = re.compile(
-    r"<!--.*?-->|<style>.*?</style>"
+    r"<!--.*?-->|<Head>.*?</Head>"
     r"|^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})[^\n]*\n(?P<code>.*?)(?:^[ \t>]*\1[`~]*[ \t]*$|\Z)",
     re.DOTALL | re.MULTILINE,
 )
@@ -87,11 +87,11 @@ def test_every_visible_word_is_still_there(pages: dict[str, tuple[str, list[Docu
         text = re.sub(r"^.*highlight-(?:next-line|start|end)\b.*$", "", raw.replace("\r\n", "\n"), flags=re.MULTILINE)
         wanted = _words(" ".join(_fences(text)))
         text = _FENCE.sub("", text)
-        text = re.sub(r"^:::\s*(\w+) (?i:\1)$", r":::\1", text, flags=re.MULTILINE)
+        text = re.sub(r"^:::\s*(\w+) (?i:\1)$", r":::\1", text, flags=re.MULTILINE)  # a title that is the type
         wanted += _words(" ".join(code[2] for code in _CODE.finditer(text)))
         text = _CODE.sub("", text)
         for markup in _MARKUP:
-            text = re.sub(markup, "", text, flags=re.DOTALL | re.MULTILINE if markup.startswith("^") else re.DOTALL)
+            text = re.sub(markup, " ", text, flags=re.DOTALL | re.MULTILINE if markup.startswith("^") else re.DOTALL)
         wanted += _words(text)
         for document in documents:
             missing = wanted - _words(f"{document.title}\n{document.content}")

@@ -12,11 +12,47 @@ from bbj_assets_tests.sources.mdx.pages import Site
 _SNIPPETS = st.sampled_from(
     [
         *"<>{}`~:#|\\*_[]()!&;='\"/\n \t-$\0\r",
-        "---\n", ":::", "```", "<!--", "-->", "{/*", "*/}", "</", "/>", "<b>", "</b>", "<A", "<A>", "</A>", "<table>", "<tr>",
-        "<td>", "</table>", "<pre>", "</pre>", "<ul><li>", "<br/>", "title: ", "import X from './_x.md'\n", "export const a = ",
-        "<X/>", "&#0;", "&lt;", "![", "](", "${", "=>", "<Tabs values={[", "<TabItem label=", "text", "\n\n", "\n# ", "\n- ", "\n| ",
+        "---\n",
+        ":::",
+        "```",
+        "<!--",
+        "-->",
+        "{/*",
+        "*/}",
+        "</",
+        "/>",
+        "<b>",
+        "</b>",
+        "<A",
+        "<A>",
+        "</A>",
+        "<table>",
+        "<tr>",
+        "<td>",
+        "</table>",
+        "<pre>",
+        "</pre>",
+        "<ul><li>",
+        "<br/>",
+        "title: ",
+        "import X from './_x.md'\n",
+        "export const a = ",
+        "<X/>",
+        "&#0;",
+        "&lt;",
+        "![",
+        "](",
+        "${",
+        "=>",
+        "<Tabs values={[",
+        "<TabItem label=",
+        "text",
+        "\n\n",
+        "\n# ",
+        "\n- ",
+        "\n| ",
     ]
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +82,29 @@ def test_any_bytes_give_one_document_or_none_or_a_parse_error(shared_site: Site,
 @given(words=st.lists(st.from_regex(r"[a-z]{3,8}", fullmatch=True), min_size=1, max_size=12), data=st.data())
 def test_words_between_any_markup_survive(shared_site: Site, words: list[str], data: st.DataObject) -> None:
     wrappers = [
-        "{}", "**{}**", "<b>{}</b>", "<Card>{}</Card>", "<Card\n a={{[`x`]}}>\n\n{}\n\n</Card>", ":::tip\n{}\n:::",
-        ":::note[{}]\n:::", "```js\n{}\n```", "<kbd>{}</kbd>", "List<{}", "<td>{}</td>", "<li>{}</li>", "# {}", "`{}`",
-        "{{'{}'}}", "a < {} > b", "<summary>{}</summary>", "<table><tr><td>{}</td></tr></table>", "<pre>{}</pre>", "![{}](x)",
-        "<TabItem label='{}'>", "&lt;{}&gt;",
-    ]  # fmt: skip
+        "{}",
+        "**{}**",
+        "<b>{}</b>",
+        "<Card>{}</Card>",
+        "<Card\n a={{[`x`]}}>\n\n{}\n\n</Card>",
+        ":::tip\n{}\n:::",
+        ":::note[{}]\n:::",
+        "```js\n{}\n```",
+        "<kbd>{}</kbd>",
+        "List<{}",
+        "<td>{}</td>",
+        "<li>{}</li>",
+        "# {}",
+        "`{}`",
+        "{{'{}'}}",
+        "a < {} > b",
+        "<summary>{}</summary>",
+        "<table><tr><td>{}</td></tr></table>",
+        "<pre>{}</pre>",
+        "![{}](x)",
+        "<TabItem label='{}'>",
+        "&lt;{}&gt;",
+    ]
     text = "\n\n".join(data.draw(st.sampled_from(wrappers)).format(word) for word in words)
 
     document = shared_site.page(text)
@@ -62,10 +116,34 @@ def test_words_between_any_markup_survive(shared_site: Site, words: list[str], d
 @pytest.mark.parametrize(
     "piece",
     [
-        "<", "{", "`", ":::", ":::\n", "<a ", "<a b={", "<b>", "<b>x", "</b>", "<table><tr><td>", "<ul><li>", "<!--", "{`${", "![",
-        "import {a} from\n", "export const a = (\n", "` `` ", "```\n", "> ", "<X a={{}} ", "# ", "=\n", "&a", "<pre>", "- <p>a</p>\n",
+        "<",
+        "{",
+        "`",
+        ":::",
+        ":::\n",
+        "<a ",
+        "<a b={",
+        "<b>",
+        "<b>x",
+        "</b>",
+        "<table><tr><td>",
+        "<ul><li>",
+        "<!--",
+        "{`${",
+        "![",
+        "import {a} from\n",
+        "export const a = (\n",
+        "` `` ",
+        "```\n",
+        "> ",
+        "<X a={{}} ",
+        "# ",
+        "=\n",
+        "&a",
+        "<pre>",
+        "- <p>a</p>\n",
     ],
-)  # fmt: skip
+)
 def test_a_long_run_of_anything_is_read_in_a_bounded_number_of_steps(site: Site, piece: str) -> None:
     # The time limit of the whole suite is the assertion: the square of this length takes hours.
     site.documents(piece * (200_000 // len(piece)))

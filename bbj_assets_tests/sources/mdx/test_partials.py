@@ -6,7 +6,9 @@ from bbj_assets_tests.sources.mdx.pages import Site
 
 
 def test_a_partial_is_inlined_with_its_properties_and_is_a_dependency(site: Site) -> None:
-    partial = "---\ntitle: Not said\n---\nimport Deep from '../_deep.mdx';\n\nHello {props.name}.\n\n<Deep name={props.name} />"
+    partial = (
+        "---\ntitle: T\n---\nimport Deep from '../_deep.mdx';\n\nHello {props.name}.\n\n<Deep name={props.name} />"
+    )
     site.write({"shared/_note.md": partial, "_deep.mdx": "Deeper: {props.name} {props.missing}`{props.name}`"})
 
     documents, dependencies = site.documents(

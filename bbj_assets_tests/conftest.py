@@ -1,0 +1,90 @@
+"""What every test may ask for: a real PostgreSQL, settings that touch nothing of the user's, the real corpus."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from bbj_assets.settings import Settings, load_settings
+from bbj_assets.store.connection import Connection, connect
+from bbj_assets.store.embedded_server import EmbeddedServer
+from bbj_assets.store.migrate import migrate
+
+REPOSITORY = Path(__file__).parent.parent
+SAMPLE_DATA = REPOSITORY / "sample_data"
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the settings of whoever runs it."""
+    for name in list(os.environ):
+        if name.startswith("BBJ_ASSETS_") or name in ("DATA_DIR", "OLLAMA_HOST", "BBJ_HOME", "DAGSTER_HOME"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server of the tests' own, with a migrated database `template_migrated` to copy from."""
+    with EmbeddedServer(tmp_path_factory.mktemp("postgres")).use() as url:
+        with connect(url) as conn:
+            conn.execute("CREATE DATABASE template_migrated")
+        with connect(_of_database(url, "template_migrated")) as conn:
+            migrate(conn)
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(server_url: str) -> Iterator[str]:
+    """A database of the test's own, with nothing in it."""
+    yield from _database(server_url, "template1")
+
+
+@pytest.fixture
+def database_url(server_url: str) -> Iterator[str]:
+    """A database of the test's own, with the current schema."""
+    yield from _database(server_url, "template_migrated")
+
+
+@pytest.fixture
+def conn(database_url: str) -> Iterator[Connection]:
+    """A connection to `database_url`."""
+    with connect(database_url) as connection:
+        yield connection
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings with a database and a home of the test's own, on the sample data."""
+    return load_settings(
+        home=tmp_path / "home", database_url=database_url, config=REPOSITORY / "sources.toml", parse_workers=1
+    )
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """Real documentation, where it is there: BBJ_ASSETS_TEST_CORPUS, or beside the repository."""
+    folder = Path(os.environ.get("BBJ_ASSETS_TEST_CORPUS", REPOSITORY.parent / "shared" / "corpus"))
+    if not (folder / "javadoc").is_dir():
+        pytest.skip(f"no corpus at {folder}; set BBJ_ASSETS_TEST_CORPUS to one")
+    return folder
+
+
+def _database(server_url: str, template: str) -> Iterator[str]:
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    with connect(server_url) as conn:
+        conn.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+    yield _of_database(server_url, name)
+    with connect(server_url) as conn:
+        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _of_database(url: str, name: str) -> str:
+    return url.replace("/postgres?", f"/{name}?", 1)
