@@ -17,23 +17,10 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, Stri
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bbj_assets.errors import ConfigurationError
+from bbj_assets.source import ChunkSettings, Source
 
 EmbedderName = Literal["embedded", "ollama", "openai"]
 GenerationTag = Literal["auto", "all", "character", "vpro5", "bbj_gui", "dwc"]
-
-
-class ChunkSettings(BaseModel):
-    """How long chunks are, in estimated tokens (`chunking.estimate_tokens`)."""
-
-    model_config = ConfigDict(frozen=True)
-
-    target_tokens: int = Field(default=400, ge=16)
-    overlap_tokens: int = Field(default=50, ge=0)
-
-    @property
-    def hard_limit(self) -> int:
-        """What is never cut (a code block, a table row, a list item) is cut beyond this, at lines."""
-        return 2 * self.target_tokens
 
 
 class Settings(BaseSettings):
@@ -65,6 +52,12 @@ class Settings(BaseSettings):
     )
     embedding_workers: int = Field(default=4, ge=1, le=64, description="batches in flight at once")
     embedding_batch_size: int = Field(default=64, ge=1, le=2048, description="texts a batch")
+    embedding_retry_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        le=60,
+        description="before a failed batch is tried again, doubled each time; a failed run waits ten times as long",
+    )
     parse_workers: int | None = Field(default=None, ge=1, le=64, description="parser processes; one a core")
     chunk_tokens: int = Field(default=400, ge=16)
     chunk_overlap: int = Field(default=50, ge=0)
@@ -115,35 +108,6 @@ class _SourceEntry(BaseModel):
     description: str = ""
     display_url: str | None = None
     exclude: list[str] = []
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One source, its paths resolved.
-
-    Attributes:
-        name: as in sources.toml, for example `mdx-dwc`.
-        parser: a name of `sources.registry`.
-        roots: absolute folders (or single files) to read; empty for web sources.
-        url: where a web source starts.
-        generation_tag: a generation that all its documents get, or `auto`.
-        display_url: base of the URLs shown to readers, without a trailing slash.
-        exclude: glob patterns of paths below a root that are not documentation.
-    """
-
-    name: str
-    parser: str
-    roots: tuple[Path, ...] = ()
-    url: str | None = None
-    generation_tag: str = "auto"
-    description: str = ""
-    display_url: str | None = None
-    exclude: tuple[str, ...] = ()
-
-    @property
-    def group(self) -> str:
-        """The name as Dagster spells it in asset keys and groups: `mdx_dwc`."""
-        return self.name.replace("-", "_")
 
 
 @dataclass(frozen=True, slots=True)

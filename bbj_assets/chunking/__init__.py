@@ -4,7 +4,7 @@ from bbj_assets.chunking._header import context_header, header_limit
 from bbj_assets.chunking.pieces import Piece
 from bbj_assets.chunking.tokens import estimate_tokens
 from bbj_assets.documents import Chunk, Document, embedded_text
-from bbj_assets.settings import ChunkSettings
+from bbj_assets.source import ChunkSettings
 
 __all__ = ["VERSION", "chunk_document", "estimate_tokens"]
 

@@ -143,10 +143,10 @@ def children(text: str, containers: Sequence[Block]) -> list[Block]:
         if container.kind == "quote":
             inner_lines = [_QUOTE_MARK.sub("", line, count=1) for line in inner_lines]
         else:
-            first = inner_lines[0][container.level :]
+            behind_mark = inner_lines[0][container.level :]
             inner_lines = [_without_indent(line, container.level) for line in inner_lines]
             if container.start == block.start:  # its mark is on the first line of what is looked at
-                inner_lines[0] = first
+                inner_lines[0] = behind_mark
     starts = _line_starts(lines, block.start)
     inner_starts = _line_starts(inner_lines, 0)
     found: list[Block] = []

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from bbj_assets.chunking.tokens import estimate_tokens, most_characters
-from bbj_assets.settings import ChunkSettings
+from bbj_assets.source import ChunkSettings
 
 _JOIN = " > "
 _MARKUP = re.compile(

@@ -16,7 +16,7 @@ from bbj_assets.chunking._units import (
 )
 from bbj_assets.chunking.pieces import Piece
 from bbj_assets.chunking.tokens import estimate_tokens
-from bbj_assets.settings import ChunkSettings
+from bbj_assets.source import ChunkSettings
 
 _Path = tuple[str, ...]
 

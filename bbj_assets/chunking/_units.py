@@ -104,11 +104,14 @@ def _opened_up(text: str, block: Block, limits: Limits, containers: tuple[Block,
 
 def _without_gaps(text: str, block: Block, parts: list[Unit]) -> Iterator[Unit]:
     """The units from inside a container, with the lines between them that have only its marks (`>`)."""
-    first, *_ = parts
-    parts[0] = first._replace(start=block.start)
+    parts[0] = parts[0]._replace(start=block.start)
     for unit, following in zip(parts, [*(part.start for part in parts[1:]), block.end], strict=True):
         gap = text[unit.end : following].rstrip()
-        yield unit._replace(end=unit.end + len(gap), nested=unit.nested or block.kind == "item")
+        yield unit._replace(
+            end=unit.end + len(gap),
+            tokens=unit.tokens + estimate_tokens(gap),
+            nested=unit.nested or block.kind == "item",
+        )
 
 
 _SENTENCE_END = re.compile(

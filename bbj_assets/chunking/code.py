@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from bbj_assets.chunking.bbj_structure import Declaration, Path, Statement, scan
 from bbj_assets.chunking.pieces import Piece
 from bbj_assets.chunking.tokens import estimate_tokens, most_characters
-from bbj_assets.settings import ChunkSettings
+from bbj_assets.source import ChunkSettings
 
 _NAMES_IN_HEADING = 6
 _CRUMB = 1 / 8  # of the target

@@ -23,7 +23,7 @@ from bbj_assets.chunking._header import heading_text
 from bbj_assets.chunking._packing import Packer, Section, longest_heading
 from bbj_assets.chunking.pieces import Piece
 from bbj_assets.chunking.tokens import estimate_tokens
-from bbj_assets.settings import ChunkSettings
+from bbj_assets.source import ChunkSettings
 
 
 def split_markdown(text: str, settings: ChunkSettings, *, reserved_tokens: int = 0) -> list[Piece]:

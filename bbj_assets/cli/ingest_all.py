@@ -17,7 +17,8 @@ from bbj_assets.cli.summary import print_summary, summary_json
 from bbj_assets.cli.validation import validated
 from bbj_assets.errors import ConfigurationError
 from bbj_assets.ingest.source_run import SourceRun
-from bbj_assets.settings import Settings, Source, load_settings
+from bbj_assets.settings import Settings, load_settings
+from bbj_assets.source import Source
 
 INTERRUPTED = 130
 

@@ -130,8 +130,6 @@ def _home_of_embedded() -> Path:
     settings = load_settings()
     if settings.database_url is not None:
         raise ConfigurationError(
-            [
-                "BBJ_ASSETS_DATABASE_URL is set, so the embedded server is not used. Unset it, or use that server's tools."
-            ]
+            ["BBJ_ASSETS_DATABASE_URL is set, so there is no embedded server: use that server's tools."]
         )
     return settings.home

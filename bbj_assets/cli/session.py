@@ -12,7 +12,8 @@ from bbj_assets.cli.live import LiveProgress, SourceState
 from bbj_assets.cli.summary import Outcome, failures_of
 from bbj_assets.errors import BBjAssetsError
 from bbj_assets.ingest.source_run import SourceRun
-from bbj_assets.settings import Settings, Source, SourcesConfig
+from bbj_assets.settings import Settings, SourcesConfig
+from bbj_assets.source import Source
 
 SEARCH_INDEX = "search index"
 _POLL_SECONDS = 0.5

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bbj_assets.cli.live import SourceState
-from bbj_assets.store.failures import Failure
+from bbj_assets.outcomes import Failure
 
 _SHOWN_FAILURES = 20
 

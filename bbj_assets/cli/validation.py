@@ -7,7 +7,8 @@ from contextlib import aclosing, contextmanager
 from bbj_assets.embedding import create_embedder
 from bbj_assets.embedding.batches import probe
 from bbj_assets.errors import ConfigurationError, DatabaseError, EmbeddingError
-from bbj_assets.settings import Settings, Source, load_sources
+from bbj_assets.settings import Settings, load_sources
+from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
 from bbj_assets.store.database import database
 from bbj_assets.store.models import ensure_model

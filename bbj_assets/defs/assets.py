@@ -42,7 +42,8 @@ from bbj_assets.embedding.batches import embed_pending
 from bbj_assets.errors import SourceError, Stopped, TransientEmbeddingError
 from bbj_assets.ingest.chunks import ParseOptions, refresh_chunks
 from bbj_assets.ingest.recipe import recipe
-from bbj_assets.settings import Settings, Source
+from bbj_assets.settings import Settings
+from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
 from bbj_assets.store.corpus import corpus_counts
 from bbj_assets.store.database import database
@@ -52,8 +53,8 @@ from bbj_assets.store.vector_index import refresh_index
 SEARCH_INDEX = AssetKey("search_index")
 _OWNERS = ["team:documentation"]
 
-_EMBEDDER_RETRY = RetryPolicy(max_retries=3, delay=10, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS)
-"""For an embedder that is down: what was embedded stays stored, and a retry takes up what is missing."""
+_OUTAGE_FACTOR = 10
+"""An embedder that is down takes longer to come back than one that stumbled over a batch."""
 
 
 class ChunksConfig(Config):
@@ -137,7 +138,7 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
         group_name=source.group,
         partitions_def=sections(source),
         backfill_policy=backfill,
-        retry_policy=_EMBEDDER_RETRY,
+        retry_policy=_embedder_retry(settings),
         kinds={settings.embedder if settings.embedder != "embedded" else "onnx", "pgvector"},
         owners=_OWNERS,
         metadata={"dagster/column_schema": EMBEDDINGS_COLUMNS, "dagster/table_name": "embeddings"},
@@ -197,6 +198,12 @@ def search_index_asset(*, sources: Sequence[Source], settings: Settings) -> Asse
         return MaterializeResult(metadata=search_index_metadata(report, counts, time.monotonic() - started))
 
     return search_index
+
+
+def _embedder_retry(settings: Settings) -> RetryPolicy:
+    """For an embedder that is down: what was embedded stays stored, and a retry takes up what is missing."""
+    delay = _OUTAGE_FACTOR * settings.embedding_retry_seconds
+    return RetryPolicy(max_retries=3, delay=delay, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS)
 
 
 def _raw_kind(source: Source) -> str:

@@ -4,8 +4,7 @@ from dagster import AssetKey, AssetSelection, define_asset_job
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from bbj_assets.defs.assets import SEARCH_INDEX
-from bbj_assets.defs.partitions import sections
-from bbj_assets.settings import Source
+from bbj_assets.source import Source
 
 SEARCH_INDEX_JOB = "build_search_index"
 
@@ -20,7 +19,6 @@ def ingest_job(source: Source) -> UnresolvedAssetJobDefinition:
     return define_asset_job(
         ingest_job_name(source),
         selection=AssetSelection.assets(AssetKey([source.group, "chunks"]), AssetKey([source.group, "embeddings"])),
-        partitions_def=sections(source),
         description=f"Parse what changed in `{source.name}` and embed what is new.",
     )
 

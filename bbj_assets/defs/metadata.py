@@ -6,8 +6,8 @@ from dagster import MetadataValue, TableColumn, TableMetadataValue, TableRecord,
 
 from bbj_assets.embedding.batches import EmbeddingsReport
 from bbj_assets.ingest.chunks import ChunksReport
+from bbj_assets.outcomes import Failure
 from bbj_assets.store.corpus import CorpusCounts
-from bbj_assets.store.failures import Failure
 from bbj_assets.store.vector_index import IndexReport
 
 Metadata = Mapping[str, MetadataValue]

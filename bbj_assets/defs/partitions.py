@@ -7,7 +7,7 @@ chunks and embeddings, so that one run covers both.
 from dagster import DagsterInstance, DynamicPartitionsDefinition
 
 from bbj_assets.ingest.chunks import current_partitions
-from bbj_assets.settings import Source
+from bbj_assets.source import Source
 from bbj_assets.store.connection import Connection
 
 

@@ -15,7 +15,8 @@ from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from bbj_assets.defs.jobs import SEARCH_INDEX_JOB, ingest_job_name
 from bbj_assets.defs.partitions import register_sections
 from bbj_assets.ingest.source_run import SourceRun
-from bbj_assets.settings import Settings, Source
+from bbj_assets.settings import Settings
+from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
 from bbj_assets.store.documents import delete_source
 from bbj_assets.store.locks import source_lock

@@ -17,4 +17,8 @@ class Runtime:
     @property
     def batch_options(self) -> BatchOptions:
         """How embeddings are made."""
-        return BatchOptions(workers=self.settings.embedding_workers, batch_size=self.settings.embedding_batch_size)
+        return BatchOptions(
+            workers=self.settings.embedding_workers,
+            batch_size=self.settings.embedding_batch_size,
+            first_wait=self.settings.embedding_retry_seconds,
+        )

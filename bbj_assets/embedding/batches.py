@@ -4,41 +4,40 @@
 
 Memory is flat: the queue holds twice as many batches as there are workers, and the reader waits. Vectors are
 stored batch by batch, so whatever ends the run, what was embedded stays embedded and the next run takes up the
-rest. A batch that a server refuses is halved until the bad text stands alone: with b texts and one bad one that
-costs at most 2*log2(b) further calls, and its neighbours are stored.
+rest. A batch that a server refuses is halved until the bad text stands alone, and its neighbours are stored: with
+b texts and one bad one that costs at most 2*ceil(log2(b)) further calls. (Where the error is a transient one that
+stays, each of those that fails, ceil(log2(b)) + 1 of them, is tried again and followed by a probe.)
+
+Before a text is blamed, the server is asked for a vector of a text that every model can embed, one call more. Ollama
+answers 400 to nearly everything that goes wrong inside it, and would otherwise turn a broken installation into a
+failure of every text, one by one.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from psycopg_pool import AsyncConnectionPool
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_exponential_jitter,
-)
 
+from bbj_assets.embedding._patience import patiently
 from bbj_assets.embedding.embedder import Embedder, Vectors, checked
-from bbj_assets.errors import EmbeddingError, TextRejected, TransientEmbeddingError
+from bbj_assets.errors import EmbedderUnavailable, EmbeddingError, TextRejected, TransientEmbeddingError
+from bbj_assets.outcomes import Failure
 from bbj_assets.store.connection import SESSION_OPTIONS, AsyncConnection, configure, connect
 from bbj_assets.store.embeddings import (
     Coverage,
     PendingText,
     coverage,
+    embedded_of_pending,
     note_pending,
     pending_page,
     store_vectors,
 )
-from bbj_assets.store.failures import (
-    Failure,
-    record_embedding_failure,
-    settle_embedding_failures,
-)
+from bbj_assets.store.failures import record_embedding_failure, settle_embedding_failures
 from bbj_assets.store.models import Model, ensure_model, find_model
 from bbj_assets.store.vector_index import drop_before_bulk_load
 
@@ -46,7 +45,7 @@ PROBE_TEXT = "BBj is a Business BASIC."
 """A text that every model can embed: it tells a server that is down from a text that is bad."""
 
 _PAGE_BATCHES = 8
-_LONGEST_WAIT = 60.0
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,8 @@ class BatchOptions:
         workers: batches in flight at once; an embedder may lower it.
         batch_size: texts a batch.
         retries: how often a batch is tried again after a transient error.
-        first_wait: seconds before the first of them; doubled each time, with jitter. Retry-After wins.
+        first_wait: seconds before the first of them; doubled each time, with jitter, and never sooner than
+            Retry-After says.
     """
 
     workers: int = 4
@@ -72,16 +72,18 @@ class EmbeddingsReport:
 
     Attributes:
         before: coverage of each partition when the run began.
-        after: and when it ended.
-        failures: the texts that could not be embedded, also in the `failures` table.
+        done: how many chunks of each partition got their vector.
+        failures: the texts that could not be embedded, also in the `failures` table; each once, in one of the
+            partitions that it stands in.
+        batches: how many were `completed`, and how often one was `retried` or `halved`.
         seconds: duration of the run.
     """
 
     model: str
     before: dict[str, Coverage] = field(default_factory=dict)
-    after: dict[str, Coverage] = field(default_factory=dict)
+    done: dict[str, int] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
-    batches: Counter[str] = field(default_factory=Counter)  # completed, retried, halved
+    batches: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
 
     def pending(self, partition: str) -> int:
@@ -91,7 +93,7 @@ class EmbeddingsReport:
 
     def embedded(self, partition: str) -> int:
         """Chunks that got their vector."""
-        return self.after.get(partition, Coverage(0, 0)).embedded - self.reused(partition)
+        return self.done.get(partition, 0)
 
     def reused(self, partition: str) -> int:
         """Chunks whose text had a vector already."""
@@ -100,7 +102,7 @@ class EmbeddingsReport:
     @property
     def total_embedded(self) -> int:
         """Chunks that got their vector, of all partitions."""
-        return sum(self.embedded(partition) for partition in self.before)
+        return sum(self.done.values())
 
 
 async def embed_pending(
@@ -134,12 +136,14 @@ async def embed_pending(
     ):
         report.before = await coverage(reader, embedder.model, source, partitions)
         total = await note_pending(reader, embedder.model, source, partitions, only_failed=only_failed)
-        if total:
-            model = await _prepare(url, embedder, total)
-            runner = _Runner(pool, embedder, model, options, report, run_id, source, total, on_progress)
-            await runner.run(reader)
-        report.after = await coverage(reader, embedder.model, source, partitions) if total else report.before
-    await asyncio.to_thread(_settle, url, embedder.model)
+        try:
+            if total:
+                runner = _Runner(pool, embedder, options, report, run_id, source, total, on_progress)
+                await runner.prepare(url)
+                await runner.run(reader)
+                report.done = await embedded_of_pending(reader, embedder.model, source, partitions)
+        finally:
+            await settle_embedding_failures(reader, embedder.model)
     report.seconds = time.monotonic() - started
     return report
 
@@ -148,25 +152,39 @@ async def probe(embedder: Embedder) -> int:
     """Embed one text, to see that the embedder is there; gives the dimensions of its vectors.
 
     Raises:
-        EmbeddingError: it is not.
+        EmbeddingError: it is not. Never TextRejected: whoever refuses this text is what is wrong.
     """
-    return int(checked(await embedder.embed([PROBE_TEXT]), [PROBE_TEXT], None).shape[1])
+    try:
+        return int(checked(await embedder.embed([PROBE_TEXT]), [PROBE_TEXT], None).shape[1])
+    except TextRejected as error:
+        raise EmbedderUnavailable(
+            f"The model {embedder.model!r} refuses even the plain sentence {PROBE_TEXT!r}, so the server is broken and "
+            f"not the text. Look at its log, or restart it. It says: {error}"
+        ) from error
 
 
 @dataclass(slots=True)
 class _Runner:
     pool: AsyncConnectionPool[AsyncConnection]
     embedder: Embedder
-    model: Model
     options: BatchOptions
     report: EmbeddingsReport
     run_id: str | None
     source: str
     total: int
     on_progress: Callable[[int, int], None]
+    dimensions: int = 0
     done: int = 0
 
+    async def prepare(self, url: str) -> None:
+        """Register the model, whose dimensions the first vector tells."""
+        name = self.embedder.model
+        model = await asyncio.to_thread(_registered, url, name)
+        self.dimensions = model.dimensions if model else await self._patiently(partial(probe, self.embedder))
+        await asyncio.to_thread(_make_ready, url, Model(name, self.dimensions, active=False), self.total)
+
     async def run(self, reader: AsyncConnection) -> None:
+        """Embed what is noted as pending in the reader's session."""
         workers = min(self.options.workers, self.embedder.max_concurrency or self.options.workers)
         queue: asyncio.Queue[list[PendingText] | None] = asyncio.Queue(maxsize=2 * workers)
         self.on_progress(0, self.total)
@@ -175,8 +193,9 @@ class _Runner:
                 tasks.create_task(self._read(reader, queue, workers))
                 for _ in range(workers):
                     tasks.create_task(self._work(queue))
-        except ExceptionGroup as group:
-            raise _first(group) from group
+        except BaseExceptionGroup as group:  # an interrupt of Dagster is no Exception
+            error = _first(group)
+            raise error from error.__cause__
 
     async def _read(
         self, reader: AsyncConnection, queue: asyncio.Queue[list[PendingText] | None], workers: int
@@ -184,7 +203,8 @@ class _Runner:
         size = self.options.batch_size
         page = size * _PAGE_BATCHES
         for position in range(0, self.total, page):
-            texts = await pending_page(reader, self.model.name, position, page)
+            texts = await pending_page(reader, self.embedder.model, position, page)
+            self._advance(min(page, self.total - position) - len(texts))
             for start in range(0, len(texts), size):
                 await queue.put(texts[start : start + size])
         for _ in range(workers):
@@ -194,7 +214,11 @@ class _Runner:
         while (batch := await queue.get()) is not None:
             await self._embed_batch(batch)
             self.report.batches["completed"] += 1
-            self.done += len(batch)
+            self._advance(len(batch))
+
+    def _advance(self, texts: int) -> None:
+        if texts:
+            self.done += texts
             self.on_progress(self.done, self.total)
 
     async def _embed_batch(self, batch: Sequence[PendingText]) -> None:
@@ -203,70 +227,37 @@ class _Runner:
         while parts:
             part = parts.pop()
             try:
-                vectors = await self._embed_patiently([text.text for text in part])
-            except TextRejected as error:
-                await self._split_or_fail(part, parts, error)
-            except TransientEmbeddingError as error:
-                await probe(self.embedder)  # raises what is wrong with the server, unless only this batch is bad
-                await self._split_or_fail(part, parts, error)
+                vectors = await self._patiently(partial(self._embed, [text.text for text in part]))
+            except (TextRejected, TransientEmbeddingError) as error:
+                if isinstance(error, TransientEmbeddingError):
+                    await probe(self.embedder)  # it was patient already; raises what is wrong with the server
+                elif len(part) == 1:
+                    await self._patiently(partial(probe, self.embedder))
+                if len(part) == 1:
+                    await self._record_failure(part[0], error)
+                else:
+                    self.report.batches["halved"] += 1
+                    middle = len(part) // 2
+                    parts += (part[middle:], part[:middle])
             else:
                 async with self.pool.connection() as conn:
-                    await store_vectors(conn, self.model.name, [text.content_hash for text in part], vectors)
+                    await store_vectors(conn, self.embedder.model, [text.content_hash for text in part], vectors)
 
-    async def _split_or_fail(
-        self, part: Sequence[PendingText], parts: list[Sequence[PendingText]], error: EmbeddingError
-    ) -> None:
-        if len(part) > 1:
-            self.report.batches["halved"] += 1
-            middle = len(part) // 2
-            parts += (part[middle:], part[:middle])
-            return
-        [text] = part
+    async def _record_failure(self, text: PendingText, error: EmbeddingError) -> None:
         failure = Failure.of("embed", text.content_hash.hex(), self.source, text.partition_key, error)
         self.report.failures.append(failure)
         async with self.pool.connection() as conn:
             await record_embedding_failure(conn, failure, self.run_id)
 
-    async def _embed_patiently(self, texts: Sequence[str]) -> Vectors:
-        def count(_state: RetryCallState) -> None:
+    async def _embed(self, texts: Sequence[str]) -> Vectors:
+        return checked(await self.embedder.embed(texts), texts, self.dimensions)
+
+    async def _patiently(self, call: Callable[[], Awaitable[_T]]) -> _T:
+        def count() -> None:
             self.report.batches["retried"] += 1
 
-        attempts = AsyncRetrying(
-            retry=retry_if_exception_type(TransientEmbeddingError),
-            stop=stop_after_attempt(1 + self.options.retries),
-            wait=_Wait(self.options.first_wait),
-            before_sleep=count,
-            reraise=True,
-        )
-        return await attempts(self._embed_once, texts)
-
-    async def _embed_once(self, texts: Sequence[str]) -> Vectors:
-        return checked(await self.embedder.embed(texts), texts, self.model.dimensions)
-
-
-class _Wait(wait_exponential_jitter):
-    """What the server asked for, else 1, 2, 4... times the first wait with jitter."""
-
-    def __init__(self, first: float) -> None:
-        super().__init__(initial=first, max=_LONGEST_WAIT, jitter=first / 4)
-
-    def __call__(self, retry_state: RetryCallState) -> float:
-        error = retry_state.outcome.exception() if retry_state.outcome else None
-        asked = error.retry_after if isinstance(error, TransientEmbeddingError) else None
-        return min(asked, _LONGEST_WAIT) if asked is not None else super().__call__(retry_state)
-
-
-async def _prepare(url: str, embedder: Embedder, rows: int) -> Model:
-    model = await asyncio.to_thread(_registered, url, embedder.model)
-    dimensions = model.dimensions if model else await probe(embedder)
-
-    def register() -> Model:
-        with connect(url) as conn:
-            registered = ensure_model(conn, embedder.model, dimensions)
-            drop_before_bulk_load(conn, registered, rows)
-            return registered
-
-    return await asyncio.to_thread(register)
+        options = self.options
+        return await patiently(call, retries=options.retries, first_wait=options.first_wait, on_retry=count)
 
 
 def _registered(url: str, name: str) -> Model | None:
@@ -274,9 +265,9 @@ def _registered(url: str, name: str) -> Model | None:
         return find_model(conn, name)
 
 
-def _settle(url: str, model: str) -> None:
+def _make_ready(url: str, model: Model, rows: int) -> None:
     with connect(url) as conn:
-        settle_embedding_failures(conn, model)
+        drop_before_bulk_load(conn, ensure_model(conn, model.name, model.dimensions), rows)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -11,7 +11,7 @@ from bbj_assets.documents import Document
 from bbj_assets.enrichment.display_urls import display_url
 from bbj_assets.enrichment.document_types import document_type
 from bbj_assets.enrichment.generations import evidence, generations
-from bbj_assets.settings import Source
+from bbj_assets.source import Source
 
 __all__ = ["VERSION", "enrich"]
 

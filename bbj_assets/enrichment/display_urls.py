@@ -4,7 +4,7 @@ import re
 from urllib.parse import quote, urljoin
 
 from bbj_assets.documents import Document
-from bbj_assets.settings import Source
+from bbj_assets.source import Source
 
 # Docusaurus's own rule: `02-setup` is the second page called `setup`; `2024-01-15-note` and `7.0-notes` are names.
 _NUMBER_PREFIX = re.compile(r"^(?!\d+[-_.]\d)\d+\s*[-_.]+\s*(?=[^-_.\s])")

@@ -5,33 +5,29 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-import psycopg
-
 from bbj_assets.documents import Item
-from bbj_assets.errors import ParseError, ShrinkError
+from bbj_assets.errors import ShrinkError
 from bbj_assets.ingest.changes import Changes, find_changes
-from bbj_assets.ingest.parsing import Outcome, ParseTask
+from bbj_assets.ingest.parsing import ParseTask
 from bbj_assets.ingest.recipe import recipe
 from bbj_assets.ingest.workers import parse_in_processes
-from bbj_assets.settings import ChunkSettings, Source
+from bbj_assets.ingest.writing import Writer
+from bbj_assets.outcomes import Failure
+from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.sources.registry import PARSERS
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.documents import (
-    ItemContent,
     chunk_totals,
     count_documents,
     delete_items,
-    owners,
-    replace_items,
     stored_items,
     stored_partitions,
 )
-from bbj_assets.store.failures import Failure, clear_parse_failures, list_failures, record_failures
+from bbj_assets.store.failures import clear_parse_failures, list_failures
 from bbj_assets.store.locks import source_lock
 
 _TASK_ITEMS = 32
 _TASK_BYTES = 512 * 1024
-_WRITE_CHUNKS = 1_000
 _SHRINK_FREE = 20
 
 
@@ -133,12 +129,12 @@ def refresh_chunks(
         clear_parse_failures(conn, [item.key for item in changes.unchanged])
         on_progress(0, len(changes.parse))
         done = 0
-        writer = _Writer(conn, {item.key for item in items}, report, run_id)
-        for outcomes in parse_in_processes(_tasks(source, changes.parse, options), options.processes):
-            writer.add(outcomes)
-            done += len(outcomes)
-            on_progress(done, len(changes.parse))
-        writer.flush()
+        with Writer(conn, {item.key for item in items}, run_id) as writer:
+            for outcomes in parse_in_processes(_tasks(source, changes.parse, options), options.processes):
+                writer.add(outcomes)
+                done += len(outcomes)
+                on_progress(done, len(changes.parse))
+        _count_written(report, writer)
         for key, total in chunk_totals(conn, source.name, report.partitions).items():
             report.partitions[key].chunks_total = total
     report.seconds = time.monotonic() - started
@@ -160,6 +156,19 @@ def _count_listing(report: ChunksReport, items: Iterable[Item], changes: Changes
         report.partitions[item.partition].seen += 1
     for item in changes.unchanged:
         report.partitions[item.partition].unchanged += 1
+
+
+def _count_written(report: ChunksReport, writer: Writer) -> None:
+    for item in writer.stored:
+        partition = report.partitions[item.partition_key]
+        if item.documents:
+            partition.changed += 1
+        else:  # no page of its own (a draft, a .txt that is no program): nothing of it is in the index
+            partition.unchanged += 1
+        partition.chunks_written += item.chunks
+    for failure in writer.failures:
+        report.partitions[failure.partition_key].failed += 1
+    report.failures += writer.failures
 
 
 def _delete_vanished(
@@ -203,86 +212,3 @@ def _size(item: Item) -> int:
         return item.file.stat().st_size
     except OSError:  # its parse says what is wrong
         return 0
-
-
-class _Writer:
-    """Stores outcomes, some thousand chunks at a time, and counts them."""
-
-    def __init__(self, conn: Connection, listed: Collection[str], report: ChunksReport, run_id: str | None) -> None:
-        self._conn = conn
-        self._listed = listed
-        self._report = report
-        self._run_id = run_id
-        self._pending: list[ItemContent] = []
-        self._chunks = 0
-        self._claimed: dict[str, str] = {}
-
-    def add(self, outcomes: Iterable[Outcome]) -> None:
-        for outcome in outcomes:
-            if isinstance(outcome, Failure):
-                self._fail([outcome])
-            else:
-                self._pending.append(outcome)
-                self._chunks += sum(len(chunks) for _, chunks in outcome.documents)
-        if self._chunks >= _WRITE_CHUNKS:
-            self.flush()
-
-    def flush(self) -> None:
-        items, self._pending, self._chunks = self._without_rivals(self._pending), [], 0
-        if not items:
-            return
-        try:
-            replace_items(self._conn, items, self._run_id)
-        except psycopg.DataError:
-            self._store_one_by_one(items)
-        else:
-            self._count(items)
-
-    def _store_one_by_one(self, items: Sequence[ItemContent]) -> None:
-        """One of them cannot be stored: find it, so that its neighbours are."""
-        for item in items:
-            try:
-                replace_items(self._conn, [item], self._run_id)
-            except psycopg.DataError as error:
-                self._fail([_failure(item, error)])
-            else:
-                self._count([item])
-
-    def _without_rivals(self, items: Sequence[ItemContent]) -> list[ItemContent]:
-        """The items whose documents no other listed item has under the same URL; the others fail."""
-        urls = [document.source_url for item in items for document, _ in item.documents]
-        stored = owners(self._conn, urls) if urls else {}
-        kept = []
-        for item in items:
-            rivals = {
-                f"{document.source_url} (of {owner})"
-                for document, _ in item.documents
-                for owner in (self._claimed.get(document.source_url, stored.get(document.source_url)),)
-                if owner not in (None, item.key) and owner in self._listed
-            }
-            if rivals:
-                error = ParseError(f"{item.key}: another item gives the same page: {', '.join(sorted(rivals))}.")
-                self._fail([_failure(item, error)])
-            else:
-                kept.append(item)
-                self._claimed.update((document.source_url, item.key) for document, _ in item.documents)
-        return kept
-
-    def _count(self, items: Iterable[ItemContent]) -> None:
-        for item in items:
-            partition = self._report.partitions[item.partition_key]
-            if item.documents:
-                partition.changed += 1
-            else:  # no page of its own (a draft, a .txt that is no program): nothing of it is in the index
-                partition.unchanged += 1
-            partition.chunks_written += sum(len(chunks) for _, chunks in item.documents)
-
-    def _fail(self, failures: Sequence[Failure]) -> None:
-        record_failures(self._conn, failures, self._run_id)
-        self._report.failures += failures
-        for failure in failures:
-            self._report.partitions[failure.partition_key].failed += 1
-
-
-def _failure(item: ItemContent, error: Exception) -> Failure:
-    return Failure.of("parse", item.key, item.source, item.partition_key, error)

@@ -8,13 +8,10 @@ from bbj_assets.chunking import chunk_document
 from bbj_assets.documents import Item
 from bbj_assets.enrichment import enrich
 from bbj_assets.errors import ParseError
-from bbj_assets.settings import ChunkSettings, Source
+from bbj_assets.outcomes import Failure, ItemContent, Outcome
+from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.sources.files import MAX_FILE_BYTES, SourceFiles
 from bbj_assets.sources.registry import PARSERS
-from bbj_assets.store.documents import ItemContent
-from bbj_assets.store.failures import Failure
-
-Outcome = ItemContent | Failure
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 from bbj_assets import chunking, enrichment
-from bbj_assets.settings import ChunkSettings, Source
+from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.sources.registry import PARSERS
 
 

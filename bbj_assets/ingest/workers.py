@@ -20,7 +20,8 @@ from dataclasses import replace
 from typing import IO
 
 from bbj_assets.errors import ParseError
-from bbj_assets.ingest.parsing import Outcome, ParseTask, failure, run_task
+from bbj_assets.ingest.parsing import ParseTask, failure, run_task
+from bbj_assets.outcomes import Outcome
 
 HEADER = struct.Struct(">Q")
 """A message is its length and as many bytes of pickle."""
@@ -36,51 +37,11 @@ def parse_in_processes(tasks: Iterable[ParseTask], processes: int) -> Iterator[l
     An item that takes too long, takes too much memory or kills its process is a `Failure`; the other items of
     its task are parsed all the same. Tasks are taken up as outcomes are fetched, so memory stays flat.
     """
-    source = iter(tasks)
-    taking = threading.Lock()
-    done: queue.Queue[list[Outcome] | BaseException | None] = queue.Queue(maxsize=2 * processes)
-    stopping = threading.Event()
-    workers = [_Worker() for _ in range(processes)]
-
-    def put(result: list[Outcome] | BaseException | None) -> None:
-        while not stopping.is_set():
-            with contextlib.suppress(queue.Full):
-                done.put(result, timeout=0.2)
-                return
-
-    def work(worker: _Worker) -> None:
-        try:
-            while not stopping.is_set():
-                with taking:
-                    task = next(source, None)
-                if task is None:
-                    break
-                put(_parse(worker, task))
-        except BaseException as error:  # noqa: BLE001 - raised again where the outcomes are fetched
-            put(error)
-        finally:
-            worker.close()
-            put(None)
-
-    threads = [threading.Thread(target=work, args=(worker,), daemon=True) for worker in workers]
-    for thread in threads:
-        thread.start()
+    team = _Team(tasks, processes)
     try:
-        running = processes
-        while running:
-            result = done.get()
-            if result is None:
-                running -= 1
-            elif isinstance(result, BaseException):
-                raise result
-            else:
-                yield result
+        yield from team.outcomes()
     finally:
-        stopping.set()
-        for worker in workers:
-            worker.close()
-        for thread in threads:
-            thread.join()
+        team.stop()
 
 
 def serve() -> None:
@@ -93,6 +54,58 @@ def serve() -> None:
         replies.write(HEADER.pack(len(payload)))
         replies.write(payload)
         replies.flush()
+
+
+class _Team:
+    """A thread for each worker process: they share the tasks, and hand over outcomes through a bounded queue."""
+
+    def __init__(self, tasks: Iterable[ParseTask], processes: int) -> None:
+        self._tasks = iter(tasks)
+        self._taking = threading.Lock()
+        self._stopping = threading.Event()
+        self._done: queue.Queue[list[Outcome] | BaseException | None] = queue.Queue(maxsize=2 * processes)
+        self._workers = [_Worker() for _ in range(processes)]
+        self._threads = [threading.Thread(target=self._work, args=(w,), daemon=True) for w in self._workers]
+        for thread in self._threads:
+            thread.start()
+
+    def outcomes(self) -> Iterator[list[Outcome]]:
+        running = len(self._workers)
+        while running:
+            result = self._done.get()
+            if result is None:
+                running -= 1
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                yield result
+
+    def stop(self) -> None:
+        self._stopping.set()
+        for worker in self._workers:
+            worker.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self, worker: "_Worker") -> None:
+        try:
+            while not self._stopping.is_set():
+                with self._taking:
+                    task = next(self._tasks, None)
+                if task is None:
+                    break
+                self._put(_parse(worker, task))
+        except BaseException as error:  # noqa: BLE001 - raised again where the outcomes are fetched
+            self._put(error)
+        finally:
+            worker.close()
+            self._put(None)
+
+    def _put(self, result: list[Outcome] | BaseException | None) -> None:
+        while not self._stopping.is_set():
+            with contextlib.suppress(queue.Full):
+                self._done.put(result, timeout=0.2)
+                return
 
 
 class _WorkerLost(Exception):  # noqa: N818 - says what happened

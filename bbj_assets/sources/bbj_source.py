@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from bbj_assets.chunking.bbj_structure import Declaration, declarations, scan
 from bbj_assets.documents import Document, Item, Json
 from bbj_assets.errors import ParseError
-from bbj_assets.settings import Source
+from bbj_assets.source import Source
 from bbj_assets.sources.files import SourceFiles
 from bbj_assets.sources.walk import partition_of, walk
 

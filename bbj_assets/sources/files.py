@@ -22,6 +22,7 @@ class SourceFiles:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.dependencies: dict[str, str] = {}
+        self._real_root: Path | None = None
 
     def read(self, path: str) -> bytes | None:
         """The bytes of the file at `path` (relative to the root, `/`), or None when there is none.
@@ -29,9 +30,20 @@ class SourceFiles:
         A path that leads out of the root, also through a symbolic link, is treated as missing.
         Either way the path becomes a dependency.
         """
-        content = _read_inside(self.root, path)
+        content = self._read_inside(path)
         self.dependencies[path] = MISSING if content is None else hashlib.sha256(content).hexdigest()
         return content
+
+    def _read_inside(self, path: str) -> bytes | None:
+        file = self.root / path
+        try:
+            if file.stat().st_size > MAX_FILE_BYTES:  # first, because most of what is asked for is not there
+                return None
+            if self._real_root is None:
+                self._real_root = self.root.resolve()
+            return file.read_bytes() if file.resolve().is_relative_to(self._real_root) else None
+        except (OSError, ValueError):  # missing, a folder, a loop of links, a NUL in the name
+            return None
 
 
 def resolve(relative_to: str, reference: str) -> str | None:
@@ -54,13 +66,3 @@ def resolve(relative_to: str, reference: str) -> str | None:
         elif part != ".":
             parts.append(part)
     return "/".join(parts)
-
-
-def _read_inside(root: Path, path: str) -> bytes | None:
-    file = root / path
-    try:
-        if not file.resolve().is_relative_to(root.resolve()) or file.stat().st_size > MAX_FILE_BYTES:
-            return None
-        return file.read_bytes()
-    except (OSError, ValueError):  # missing, a folder, a loop of links, a NUL in the name
-        return None

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from bbj_assets.documents import Document, Item
-from bbj_assets.settings import Source
+from bbj_assets.source import Source
 from bbj_assets.sources.files import SourceFiles
 
 

@@ -1,17 +1,21 @@
 """Listing the files of a source, and naming the section that each belongs to."""
 
 import os
-from collections.abc import Callable, Collection, Iterator
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from bbj_assets.errors import ListingError
-from bbj_assets.settings import Source
+from bbj_assets.source import Source
 
 ROOT_PARTITION = "_root"
 """The partition of files that lie in no folder."""
 
 _NEVER = frozenset({"node_modules", "__pycache__"})
+
+_NOT_IN_KEYS = re.compile(r",|\.\.\.|[\x00-\x1f\ud800-\udfff]")
+"""What Dagster refuses or gives a meaning in ranges, and bytes of a name that are no UTF-8."""
 
 
 def walk(
@@ -23,8 +27,8 @@ def walk(
     """Every (root, path below it) of the source with one of the suffixes (lower case, with the dot), sorted.
 
     Hidden folders and files are left out, and so are folders that `skip_folder` names and paths that match one
-    of the source's `exclude` patterns (`*` and `**` match any characters, also `/`). Symbolic links to folders
-    are not followed, so a loop of links cannot hold it.
+    of the source's `exclude` patterns (`*` and `**` match any characters, also `/`; a leading `**/` may stand for
+    no folder at all). Symbolic links to folders are not followed, so a loop of links cannot hold it.
 
     Raises:
         ListingError: a folder could not be read; what is missing then says nothing.
@@ -35,14 +39,12 @@ def walk(
                 yield root.parent, root.name
             continue
         for path in _walk_folder(root, "", suffixes, skip_folder):
-            if not any(fnmatchcase(path, pattern) for pattern in source.exclude):
+            if not _is_excluded(path, source.exclude):
                 yield root, path
 
 
 def partition_of(path: str) -> str:
     """The partition key of a file: its top folder, or `_root`.
-
-    Commas and `...` have a meaning in Dagster's partition ranges, so they are replaced.
 
     >>> partition_of("grids/columns/sizing.md"), partition_of("index.md")
     ('grids', '_root')
@@ -52,8 +54,15 @@ def partition_of(path: str) -> str:
 
 
 def partition_key(name: str) -> str:
-    """A section's name as a Dagster partition key."""
-    return name.replace(",", "_").replace("...", "_") or ROOT_PARTITION
+    """A section's name as a Dagster partition key: what cannot stand in one is replaced by `_`."""
+    return _NOT_IN_KEYS.sub("_", name) or ROOT_PARTITION
+
+
+def _is_excluded(path: str, patterns: Sequence[str]) -> bool:
+    return any(
+        fnmatchcase(path, pattern) or (pattern.startswith("**/") and fnmatchcase(path, pattern[3:]))
+        for pattern in patterns
+    )
 
 
 def _walk_folder(
@@ -73,5 +82,12 @@ def _walk_folder(
         if entry.is_dir(follow_symlinks=False):
             if entry.name not in _NEVER and not skip_folder(entry.name):
                 yield from _walk_folder(root, f"{below}{entry.name}/", suffixes, skip_folder)
-        elif os.path.splitext(entry.name)[1].lower() in suffixes and entry.is_file():  # noqa: PTH122 - hot
+        elif os.path.splitext(entry.name)[1].lower() in suffixes and _may_be_file(entry):  # noqa: PTH122 - hot
             yield below + entry.name
+
+
+def _may_be_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself, or into a folder that is closed to us: its parse says what is wrong
+        return True

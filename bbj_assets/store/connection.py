@@ -39,6 +39,15 @@ def connect(url: str) -> Connection:
     return conn
 
 
+def connect_like(conn: Connection) -> Connection:
+    """Open another connection to the same database.
+
+    Raises:
+        DatabaseError: it cannot be reached any more.
+    """
+    return connect(conninfo.make_conninfo(conn.info.dsn, password=conn.info.password or None))
+
+
 async def configure(conn: AsyncConnection) -> None:
     """Give a connection of an asynchronous pool the same session as `connect` gives, and the vector type."""
     await conn.execute(_SESSION_SETUP)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from psycopg.types.json import Jsonb
 
-from bbj_assets.documents import Chunk, Document
+from bbj_assets.documents import Document
+from bbj_assets.outcomes import ItemContent
 from bbj_assets.store.connection import Connection
 
 _DOCUMENT_COLUMNS = {
@@ -44,25 +45,6 @@ class StoredItem:
     recipe: str
     dependencies: Mapping[str, str]
     documents: int
-
-
-@dataclass(frozen=True, slots=True)
-class ItemContent:
-    """An item as it was parsed: what replaces whatever is stored of it.
-
-    Attributes:
-        content_sha256: of the raw bytes that were parsed.
-        dependencies: the other files that were read, `{path: sha256}`.
-        documents: each with its chunks; none for an item that is no page of its own.
-    """
-
-    key: str
-    source: str
-    partition_key: str
-    content_sha256: bytes
-    recipe: str
-    dependencies: Mapping[str, str]
-    documents: Sequence[tuple[Document, Sequence[Chunk]]]
 
 
 def stored_items(conn: Connection, source: str, partitions: Collection[str] | None = None) -> dict[str, StoredItem]:

@@ -17,11 +17,10 @@ from bbj_assets.store.connection import AsyncConnection
 
 @dataclass(frozen=True, slots=True)
 class PendingText:
-    """A text without a vector, and one of the chunks that it stands in."""
+    """A text without a vector, and one of the partitions that it stands in."""
 
     content_hash: bytes
     partition_key: str
-    source_url: str
     text: str
 
 
@@ -63,13 +62,13 @@ async def note_pending(
         SELECT row_number() OVER (ORDER BY token_count DESC, content_hash) AS position, *
         FROM (
             SELECT DISTINCT ON (c.content_hash)
-                   c.content_hash, c.source_url, c.ordinal, c.token_count, d.partition_key
+                   c.content_hash, c.token_count, d.partition_key
             FROM documents d JOIN chunks c USING (source_url)
             WHERE d.source = %s AND d.partition_key = ANY(%s)
               AND NOT EXISTS (SELECT FROM embeddings e WHERE e.model = %s AND e.content_hash = c.content_hash)
               AND (NOT %s OR EXISTS (
                   SELECT FROM failures f WHERE f.stage = 'embed' AND f.item = encode(c.content_hash, 'hex')))
-            ORDER BY c.content_hash
+            ORDER BY c.content_hash, d.partition_key
         ) AS missing
         """,
         [source, list(partitions), model, only_failed],
@@ -83,27 +82,50 @@ async def note_pending(
 async def pending_page(conn: AsyncConnection, model: str, after: int, size: int) -> list[PendingText]:
     """The texts at the positions after+1 ... after+size that still need a vector.
 
-    Another run may have embedded a text, or a document may have gone, since they were noted: those are left out.
+    Another run may have embedded a text, or the last document that has it may have gone, since they were noted: those
+    are left out.
     """
     cursor = await conn.execute(
         """
-        SELECT p.content_hash, p.partition_key, p.source_url, c.context_header, c.content
-        FROM pending p JOIN chunks c USING (source_url, ordinal)
-        WHERE p.position > %s AND p.position <= %s AND c.content_hash = p.content_hash
+        SELECT p.content_hash, p.partition_key, c.context_header, c.content
+        FROM pending p CROSS JOIN LATERAL (
+            SELECT context_header, content FROM chunks WHERE content_hash = p.content_hash LIMIT 1
+        ) AS c
+        WHERE p.position > %s AND p.position <= %s
           AND NOT EXISTS (SELECT FROM embeddings e WHERE e.model = %s AND e.content_hash = p.content_hash)
         ORDER BY p.position
         """,
         [after, after + size, model],
     )
     return [
-        PendingText(content_hash, partition, source_url, embedded_text(header, content))
-        async for content_hash, partition, source_url, header, content in cursor
+        PendingText(content_hash, partition, embedded_text(header, content))
+        async for content_hash, partition, header, content in cursor
     ]
 
 
+async def embedded_of_pending(
+    conn: AsyncConnection, model: str, source: str, partitions: Collection[str]
+) -> dict[str, int]:
+    """How many chunks of each partition have a vector now that was noted as missing."""
+    cursor = await conn.execute(
+        """
+        SELECT d.partition_key, count(*)
+        FROM documents d JOIN chunks c USING (source_url)
+        JOIN pending p USING (content_hash) JOIN embeddings e ON e.model = %s AND e.content_hash = c.content_hash
+        WHERE d.source = %s AND d.partition_key = ANY(%s)
+        GROUP BY 1
+        """,
+        [model, source, list(partitions)],
+    )
+    return {partition: chunks async for partition, chunks in cursor}
+
+
 async def store_vectors(conn: AsyncConnection, model: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
-    """Store one vector a text, in one transaction; a text that another run has stored meanwhile is left as it is."""
-    rows = {content_hash: vector for content_hash, vector in zip(hashes, vectors, strict=True)}
+    """Store one vector a text, in one transaction; a text that another run has stored meanwhile is left as it is.
+
+    All runs store in the order of the hashes, because two that wait for each other's rows would be a deadlock.
+    """
+    rows = dict(sorted(zip(hashes, vectors, strict=True), key=lambda row: row[0]))
     while rows:
         try:
             async with conn.transaction(), conn.cursor() as cursor:

@@ -3,13 +3,10 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
+from bbj_assets.outcomes import Failure, Stage
 from bbj_assets.store.connection import AsyncConnection, Connection
 
-Stage = Literal["parse", "embed"]
-
-_MAX_ERROR = 2000
 _COLUMNS = "stage, item, source, partition_key, error_type, error, attempts, first_failed_at, last_failed_at"
 _RECORD = """
     INSERT INTO failures (stage, item, source, partition_key, error_type, error, attempts, run_id)
@@ -19,36 +16,6 @@ _RECORD = """
         error_type = excluded.error_type, error = excluded.error,
         attempts = failures.attempts + excluded.attempts, last_failed_at = now(), run_id = excluded.run_id
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One item that failed in this run.
-
-    Attributes:
-        item: for `parse` the item's key, for `embed` the chunk's content hash in hex.
-    """
-
-    stage: Stage
-    item: str
-    source: str
-    partition_key: str
-    error_type: str
-    error: str
-    attempts: int = 1
-
-    @classmethod
-    def of(cls, stage: Stage, item: str, source: str, partition_key: str, error: Exception) -> "Failure":
-        """The failure that an exception means."""
-        text = str(error).replace("\0", "\\0")[:_MAX_ERROR] or type(error).__name__
-        return cls(stage, item, source, partition_key, type(error).__name__, text)
-
-    def row(self, run_id: str | None) -> tuple[object, ...]:
-        """The parameters of the statement that records it."""
-        return (
-            self.stage, self.item, self.source, self.partition_key,
-            self.error_type, self.error, self.attempts, run_id,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +30,12 @@ def record_failures(conn: Connection, failures: Sequence[Failure], run_id: str |
     """Add the failures; of one that is there already the attempts are counted up."""
     if failures:
         with conn.transaction(), conn.cursor() as cursor:
-            cursor.executemany(_RECORD, [failure.row(run_id) for failure in failures])
+            cursor.executemany(_RECORD, [_row(failure, run_id) for failure in failures])
 
 
 async def record_embedding_failure(conn: AsyncConnection, failure: Failure, run_id: str | None) -> None:
     """Add the failure of one text."""
-    await conn.execute(_RECORD, failure.row(run_id))
+    await conn.execute(_RECORD, _row(failure, run_id))
 
 
 def clear_parse_failures(conn: Connection, items: Collection[str]) -> None:
@@ -77,9 +44,9 @@ def clear_parse_failures(conn: Connection, items: Collection[str]) -> None:
         conn.execute("DELETE FROM failures WHERE stage = 'parse' AND item = ANY(%s)", [list(items)])
 
 
-def settle_embedding_failures(conn: Connection, model: str) -> int:
+async def settle_embedding_failures(conn: AsyncConnection, model: str) -> None:
     """Forget failures of texts that have their vector now, or that no chunk has any more."""
-    return conn.execute(
+    await conn.execute(
         """
         DELETE FROM failures f WHERE stage = 'embed' AND (
             EXISTS (SELECT FROM embeddings e WHERE e.model = %s AND e.content_hash = decode(f.item, 'hex'))
@@ -87,7 +54,7 @@ def settle_embedding_failures(conn: Connection, model: str) -> int:
         )
         """,
         [model],
-    ).rowcount
+    )
 
 
 def list_failures(
@@ -110,3 +77,10 @@ def list_failures(
         [source, source, stage, stage, keys, keys, limit],
     )
     return [StoredFailure(*row) for row in rows]
+
+
+def _row(failure: Failure, run_id: str | None) -> tuple[object, ...]:
+    return (
+        failure.stage, failure.item, failure.source, failure.partition_key,
+        failure.error_type, failure.error, failure.attempts, run_id,
+    )  # fmt: skip

@@ -30,11 +30,11 @@ def ensure_model(conn: Connection, name: str, dimensions: int) -> Model:
             """,
             [name, dimensions],
         )
-        row = conn.execute("SELECT name, dimensions, active FROM models WHERE name = %s", [name]).fetchone()
-        if row is None:  # two first models at once: the other one became active
-            conn.execute("INSERT INTO models (name, dimensions) VALUES (%s, %s)", [name, dimensions])
-            return Model(name, dimensions, active=False)
-    model = Model(*row)
+        # Of two first models that are registered at once, the other one may have become active.
+        conn.execute("INSERT INTO models (name, dimensions) VALUES (%s, %s) ON CONFLICT DO NOTHING", [name, dimensions])
+    model = find_model(conn, name)
+    if model is None:
+        raise EmbedderMisconfigured(f"The model {name!r} was removed from the index while it was being registered.")
     if model.dimensions != dimensions:
         raise EmbedderMisconfigured(
             f"The model {name!r} gives vectors of {dimensions} dimensions, and the index has {model.dimensions} "

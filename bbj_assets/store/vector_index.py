@@ -91,7 +91,7 @@ def _build(conn: Connection, model: Model) -> None:
 
 def vector_type(dimensions: int) -> tuple[str, str]:
     """The type that a model's vectors are indexed as, and its operator class for cosine distance."""
-    kind = "vector" if dimensions <= 2000 else "halfvec"  # noqa: PLR2004 - pgvector's limit
+    kind = "vector" if dimensions <= 2000 else "halfvec"
     return f"{kind}({dimensions})", f"{kind}_cosine_ops"
 
 

@@ -7,10 +7,41 @@ from markdown_it.token import Token
 _ORACLE = MarkdownIt("commonmark").enable("table")
 
 _WORDS = st.sampled_from(
-    "grid row BBjGridExWidget setCallback() the a of 42 über naïve 你好 例 🙂 `code` **bold** e.g. _it_ [a](b.md) x|y "
-    "#5 - * 1. <b> \\ & foo! ``` ~~~".split()
+    [
+        "grid",
+        "row",
+        "BBjGridExWidget",
+        "setCallback()",
+        "the",
+        "a",
+        "of",
+        "42",
+        "über",
+        "naïve",
+        "你好",
+        "例",
+        "🙂",
+        "`code`",
+        "**bold**",
+        "e.g.",
+        "_it_",
+        "[a](b.md)",
+        "x|y",
+        "#5",
+        "-",
+        "*",
+        "1.",
+        "<b>",
+        "\\",
+        "&",
+        "foo!",
+        "```",
+        "~~~",
+    ]
 )
-_PLAIN_WORDS = st.sampled_from("grid row BBjGridExWidget setCallback() the a of 42 über 你好 🙂 `code` e.g.".split())
+_PLAIN_WORDS = st.sampled_from(
+    ["grid", "row", "BBjGridExWidget", "setCallback()", "the", "a", "of", "42", "über", "你好", "🙂", "`code`", "e.g."]
+)
 
 
 def _sentence(words: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -31,7 +62,17 @@ headings = st.builds(
     st.sampled_from(["", " ##"]),
 )
 code_lines = st.sampled_from(
-    ["# no heading", "let x = 1", "", "  rem indented", "export default 1", "- no item", "| no | row |", "print `x`", "a" * 70]
+    [
+        "# no heading",
+        "let x = 1",
+        "",
+        "  rem indented",
+        "export default 1",
+        "- no item",
+        "| no | row |",
+        "print `x`",
+        "a" * 70,
+    ]
 )
 inline_marks = st.sampled_from(["x ``` y", "x ~~~ y", "a ```` b " * 12])
 
@@ -106,7 +147,9 @@ def open_fences(text: str) -> list[str]:
     for token in _ORACLE.parse(text):
         if token.type == "fence" and token.map:
             last = lines[token.map[1] - 1].strip(" >")
-            closed = token.map[1] - token.map[0] > 1 and set(last) == {token.markup[0]} and len(last) >= len(token.markup)
+            closed = (
+                token.map[1] - token.map[0] > 1 and set(last) == {token.markup[0]} and len(last) >= len(token.markup)
+            )
             if not closed:
                 found.append("\n".join(lines[slice(*token.map)]))
     return found

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from bbj_assets.documents import Document, Item
-from bbj_assets.settings import Source
+from bbj_assets.source import Source
 from bbj_assets.sources.files import SourceFiles
 from bbj_assets.sources.javadoc.export import read_package
 from bbj_assets.sources.javadoc.page import package_documents

@@ -6,10 +6,9 @@ certainly markup stays.
 """
 
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 
 from bbj_assets.documents import Document, Item, Json
-from bbj_assets.settings import Source
+from bbj_assets.source import Source
 from bbj_assets.sources.files import SourceFiles
 from bbj_assets.sources.mdx.frontmatter import read_front_matter, split_front_matter
 from bbj_assets.sources.mdx.page import Page, decoded, new_scope
@@ -37,7 +36,7 @@ def discover(source: Source) -> Iterator[Item]:
     """
     for root, path in walk(source, _SUFFIXES, skip_folder=_is_skipped):
         name = path.rpartition("/")[2]
-        if not name.startswith("_") and not _is_excluded(path, source.exclude):
+        if not name.startswith("_"):
             yield Item(f"{source.name}://{path}", partition_of(path), root, path)
 
 
@@ -78,11 +77,3 @@ def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequenc
 
 def _is_skipped(folder: str) -> bool:
     return folder in _NOT_DOCS or folder.startswith("_")
-
-
-def _is_excluded(path: str, patterns: Sequence[str]) -> bool:
-    """Whether a glob pattern names the path; `**/` may stand for no folder at all."""
-    return any(
-        fnmatchcase(path, pattern) or (pattern.startswith("**/") and fnmatchcase(path, pattern[3:]))
-        for pattern in patterns
-    )

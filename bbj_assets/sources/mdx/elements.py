@@ -49,6 +49,9 @@ TITLES = ("title", "label", "header", "heading", "summary")
 TEXTS = ("subtitle", "description", "caption", "text", "alt")
 """Attributes that a component shows besides."""
 
+SHOWN = frozenset({*TITLES, *TEXTS, "chip", "value", "type"})
+"""Every attribute that may be text of the page."""
+
 SILENT = _names("Tabs Link a JavadocLink Translate BrowserOnly")
 """Components that show their children and nothing else."""
 
@@ -101,6 +104,16 @@ def admonition_heading(kind: str, title: str) -> str:
     label = kind.replace("-", " ").replace("_", " ").capitalize()
     title = title.replace("**", "").strip().rstrip(":")
     return f"**{label}: {title}**" if title and title.casefold() != label.casefold() else f"**{label}**"
+
+
+def unbracketed(title: str) -> str:
+    """A title without the brackets around all of it; `[a](b) or [c]` has none such."""
+    depth = 0
+    for position, character in enumerate(title):
+        depth += (character == "[") - (character == "]")
+        if depth == 0:
+            return title[1:-1] if 0 < position == len(title) - 1 else title
+    return title
 
 
 def bold_line(text: str) -> str:

@@ -15,6 +15,7 @@ from bbj_assets.documents import Json
 
 _BLOCK = re.compile(r"\s*?---[ \t]*\n(?P<yaml>.*?)(?<=\n)---[ \t]*(?:\n|\Z)", re.DOTALL)
 _PLAIN_LINE = re.compile(r"^(?P<key>[A-Za-z_][\w-]*):[ \t]+(?P<value>\S.*?)[ \t]*$", re.MULTILINE)
+_CONTROLS = re.compile("[\0-\x08]")  # YAML can spell them; PostgreSQL refuses the first
 _STACKED = re.compile(r"(?:[-?:][ \t]+){40}")
 
 _MAX_CHARS = 64 * 1024
@@ -75,7 +76,7 @@ def _plain(value: object, nodes: Iterator[int], depth: int) -> Json:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, str):
-        return value.replace("\0", "")
+        return _CONTROLS.sub("", value)
     if isinstance(value, float):
         return value if abs(value) < float("inf") else str(value)  # JSON knows no infinity and no NaN
     if isinstance(value, date):
@@ -84,12 +85,12 @@ def _plain(value: object, nodes: Iterator[int], depth: int) -> Json:
         return {str(_plain(key, nodes, depth + 1)): _plain(v, nodes, depth + 1) for key, v in value.items()}
     if isinstance(value, list | tuple | set):
         return [_plain(v, nodes, depth + 1) for v in value]
-    return str(value).replace("\0", "")
+    return _CONTROLS.sub("", str(value))
 
 
 def _plain_lines(source: str) -> dict[str, Json]:
     return {
-        line["key"]: line["value"].strip("'\"").replace("\0", "")
+        line["key"]: _CONTROLS.sub("", line["value"].strip("'\""))
         for line in _PLAIN_LINE.finditer(source[:_MAX_CHARS])
         if line["value"][0] not in "[{&*|>"
     }

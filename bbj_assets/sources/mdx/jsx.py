@@ -20,7 +20,7 @@ _IN_BRACKETS = re.compile(r"[{()\[\]\"'`/]")
 _TEMPLATE = re.compile(r"`(?:[^`\\]|\\.)*`", re.DOTALL)
 _EMPTY_LINE = re.compile(r"[ \t]*(?:\n|\Z)|(?:import|export)\b")
 _STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'", re.DOTALL)
-_COMMENT = re.compile(r"/\*.*?\*/|(?<![:\w])//[^\n]*", re.DOTALL)
+_LINE_COMMENT = re.compile(r"(?<![:\w])//[^\n]*")  # not the `//` of an address
 
 _LITERAL = r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`)"
 _LITERALS = re.compile(rf"{_LITERAL}(?:\s*\+\s*{_LITERAL})*", re.DOTALL)
@@ -63,6 +63,7 @@ class Reader:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self._comments_until = text.rfind("*/")
         self._fuel = 2 * len(text) + 10_000
 
     def in_vain(self, start: int, end: int) -> None:
@@ -91,9 +92,8 @@ class Reader:
                 nesting.append(found)
             elif found == "}":
                 nesting.pop()
-            else:  # a quote or a slash; an apostrophe of a text child opens no string
-                skipped = (_COMMENT if found == "/" else _STRING).match(text, mark.start())
-                position = skipped.end() if skipped else position
+            else:
+                position = self._quoted(mark.start())
         return position
 
     def tag(self, start: int) -> Tag | None:
@@ -130,14 +130,10 @@ class Reader:
             found, position = mark.group(), mark.end()
             if found == "{":
                 position = self.braces(mark.start())
-            elif found == "`":
-                closing = _TEMPLATE.match(text, mark.start())
-                position = closing.end() if closing else -1
             elif found in "([":
                 position = self._bracket(mark.start())
-            elif found in "\"'/":
-                skipped = (_COMMENT if found == "/" else _STRING).match(text, mark.start())
-                position = skipped.end() if skipped else position
+            elif found in "\"'/`":
+                position = self._quoted(mark.start())
             elif text[mark.start() - 1] in ";}" or _EMPTY_LINE.match(text, mark.end()):
                 return mark.start()
             if position < 0:
@@ -160,12 +156,23 @@ class Reader:
             elif found == "{":
                 position = self.braces(mark.start())
             else:
-                pattern = _TEMPLATE if found == "`" else _COMMENT if found == "/" else _STRING
-                skipped = pattern.match(text, mark.start())
-                position = skipped.end() if skipped else position
+                position = self._quoted(mark.start())
             if position < 0:
                 return -1
         return position
+
+    def _quoted(self, start: int) -> int:
+        """The position after the string or comment at `start`, or after one character when there is none.
+
+        An apostrophe in a text child opens no string, and a slash is seldom a comment.
+        """
+        text = self.text
+        if text.startswith("/*", start):
+            return _comment_end(text, start) if start < self._comments_until else start + 2
+        opening = text[start]
+        pattern = _LINE_COMMENT if opening == "/" else _TEMPLATE if opening == "`" else _STRING
+        found = pattern.match(text, start)
+        return found.end() if found else start + 1
 
     def _attribute(self, start: int, attributes: dict[str, str]) -> int:
         """Read one attribute into `attributes`; the position after it, or -1."""
@@ -207,7 +214,12 @@ def expression_text(code: str, values: Values) -> str | None:
     >>> expression_text("/* a comment */", {})
     ''
     """
-    code = _COMMENT.sub("", code).strip() if code.lstrip().startswith("/") else code.strip()
+    code = code.strip()
+    start = 0
+    while code.startswith(("/*", "//"), start):
+        start = _comment_end(code, start) if code[start + 1] == "*" else _end(_LINE_COMMENT, code, start)
+        start = _end(_SPACE, code, start)
+    code = code[start:]
     if code in _NOTHING:
         return ""
     if code[0] in "\"'`" and _LITERALS.fullmatch(code):
@@ -246,8 +258,13 @@ def _literal(source: str, values: Values) -> str:
 def _unescaped(code: str) -> str:
     if len(code) == 5:
         character = chr(int(code[1:], 16))
-        return "" if "\ud800" <= character <= "\udfff" else character
+        return "" if character < " " or "\ud800" <= character <= "\udfff" else character
     return {"n": "\n", "t": "\t", "r": "", "0": "", "\n": ""}.get(code, code)
+
+
+def _comment_end(text: str, start: int) -> int:
+    end = text.find("*/", start + 2)
+    return len(text) if end < 0 else end + 2
 
 
 def _end(pattern: re.Pattern[str], text: str, position: int) -> int:

@@ -15,6 +15,8 @@ from bbj_assets.sources.mdx.partials import Imports, is_partial, read_imports, r
 MAX_INLINED = 500
 """Partials on one page; ten that include ten others would otherwise multiply without end."""
 
+MAX_INLINED_CHARS = 8 * 1024 * 1024
+
 MAX_INCLUDE_DEPTH = 20
 
 _NOT_TEXT = re.compile("[\0\x01\x02]")
@@ -57,6 +59,7 @@ class Page:
     warnings: list[str] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
     inlined: int = 0
+    inlined_chars: int = 0
 
     def hide(self, block: str) -> str:
         """A mark for a finished block, which nothing is to be read in any more."""
@@ -91,7 +94,8 @@ class Page:
         if path in scope.trail:
             self.warn(f"{scope.path} imports {path}, which includes it in turn.")
             return None
-        if self.inlined >= MAX_INLINED or len(scope.trail) > MAX_INCLUDE_DEPTH:
+        is_too_much = self.inlined >= MAX_INLINED or self.inlined_chars >= MAX_INLINED_CHARS
+        if is_too_much or len(scope.trail) > MAX_INCLUDE_DEPTH:
             self.warn(f"{scope.path} imports {path}, one partial too many: they include each other.")
             return None
         self.inlined += 1
@@ -100,6 +104,7 @@ class Page:
         except ParseError as error:
             self.warn(f"{scope.path} imports {path}, which cannot be read: {error}")
             return None
+        self.inlined_chars += len(text)
         given = {f"props.{key}": value for key, value in props.items()}
         outer = {key: value for key, value in scope.values.items() if key.startswith("frontMatter.")}
         return text, new_scope(path, text, {**outer, **given}, (*scope.trail, path))

@@ -7,12 +7,12 @@ A place that turns out to be nothing of the kind (`List<String>`, `a < b`, `{nam
 
 import html
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import replace
 
 from bbj_assets.sources.mdx import elements, fences, tables
 from bbj_assets.sources.mdx.jsx import Reader, Tag, attribute_text, expression_text, is_script
+from bbj_assets.sources.mdx.layout import Layout
 from bbj_assets.sources.mdx.output import Output
 from bbj_assets.sources.mdx.page import Page, Scope
 from bbj_assets.sources.mdx.partials import EXPORT, IMPORT
@@ -35,24 +35,18 @@ _PLACE = re.compile(
 _ADMONITION = re.compile(r"(?P<prefix>[ \t>]*):{3,}[ \t]*(?P<type>[A-Za-z][\w-]*)?[ \t]*(?P<rest>[^\n]*)")
 _AFTER_TITLE = re.compile(r"(?<=\])[ \t]*\{[^{}]*\}\Z|\{[#.][^{}]*\}\Z|:{3,}\Z|\A\{[^{}]*\}\Z")
 _HEADING_ID = re.compile(r"\{#[^{}\n]*\}")
-_REST_OF_LINE = re.compile(r"[ \t]*(?=\n|\Z)")
 _IMAGE = re.compile(
     r"!\[(?P<alt>(?:[^\[\]\\]|\\.|\[[^\[\]]*\])*)\]"
     r"(?:\(\s*(?:<[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)(?:\s+(?:\"[^\"]*\"|'[^']*'|\([^()]*\)))?\s*\)"
     r"|\[[^\[\]]*\])",
     re.DOTALL,
 )
-_CLOSER = re.compile(r"</([A-Za-z_$][\w$.:-]*|)\s*>")
-_BLOCK_START = re.compile(r"\n[ \t>]*(?:\n|\Z|[-*+][ \t]|\d{1,9}[.)][ \t]|#{1,6}[ \t]|\||`{3}|~{3}|:::)")
-_ROW_OR_HEADING = re.compile(r"[ \t>]*(?:\||#{1,6}[ \t])")
 _OWN_FENCE = re.compile(r"^[ \t>]*(?:```|~~~)", re.MULTILINE)
-_RUN = re.compile(r"`+")
+_UNDERLINE = re.compile(r"\n[ \t]*(?:-+|=+)[ \t]*(?=\n|\Z)")
 _TAG_LIKE = re.compile(r"<(?=[A-Za-z/!])")
 _ELEMENT_INSIDE = re.compile(r"<[A-Za-z>]")
 _SPECIAL = re.compile(r"[<{&`!\\]")
-_CHILD_INDENTATION = re.compile(r"[ \t]*\n(?:[ \t]*\n)*(?P<spaces> *)(?=\S)")
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
-_SPACES = re.compile(r"\s*")
 _DATA_LINK = re.compile(r"\[([^\[\]\n]*)\]\([ \t]*data:[^()\s]*\)")
 _DATA = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.-]+)*;base64,[A-Za-z0-9+/=]{32,}")
 
@@ -76,12 +70,9 @@ class _Rendering:
     def __init__(self, text: str, scope: Scope, page: Page, depth: int) -> None:
         self._text = "\n" + text  # so that every line begins with a newline
         self._scope, self._page, self._depth = scope, page, depth
-        self._reader = Reader(self._text)
+        self._reader, self._layout = Reader(self._text), Layout(self._text)
         self._output = Output()
         self._copied = 0
-        self._line = (0, -1, False)
-        self._closers: dict[str, list[int]] | None = None
-        self._block: tuple[int, int, dict[int, list[int]]] = (0, -1, {})
         self._comments_end = True
 
     def run(self) -> str:
@@ -108,17 +99,7 @@ class _Rendering:
 
     def _ticks(self, start: int, end: int) -> int:
         """A code span over lines or with several backticks: nothing in it is read."""
-        first, last, runs = self._block
-        if not first <= start < last:
-            stop = _BLOCK_START.search(self._text, end)
-            last = stop.start() if stop else len(self._text)
-            runs = {}
-            for run in _RUN.finditer(self._text, start, last):
-                runs.setdefault(run.end() - run.start(), []).append(run.start())
-            self._block = (start, last, runs)
-        candidates = runs.get(end - start, [])
-        following = bisect_right(candidates, start)
-        return candidates[following] + end - start if following < len(candidates) else end
+        return self._layout.code_span_end(start, end)
 
     def _fence(self, start: int, _end: int) -> int:
         block, after = fences.read_fence(self._text, start + 1, self._output.shift)
@@ -133,8 +114,7 @@ class _Rendering:
         if not found["type"]:  # the end of one, or text that nobody can name
             return self._write(start, found.end(), f"\n{prefix}{rest}" if rest else f"\n{quote}")
         title = _AFTER_TITLE.sub("", rest).strip()
-        title = title[1:-1] if title[:1] == "[" and title[-1:] == "]" else title
-        heading = elements.admonition_heading(found["type"], self._inner(title))
+        heading = elements.admonition_heading(found["type"], self._inner(elements.unbracketed(title)))
         return self._write(start, found.end(), f"\n{quote}\n{prefix}{heading}\n{quote}")
 
     def _module(self, start: int, end: int) -> int:
@@ -154,10 +134,9 @@ class _Rendering:
 
     def _braces(self, start: int, _end: int) -> int:
         heading_id = _HEADING_ID.match(self._text, start)
-        if heading_id and (self._in_line(start) or _REST_OF_LINE.match(self._text, heading_id.end())):
+        if heading_id and (self._layout.in_line(start) or self._layout.rest_of_line(heading_id.end()) >= 0):
             self._copy(start, trim=True)
-            rest = _REST_OF_LINE.match(self._text, heading_id.end())
-            self._copied = rest.end() if rest else heading_id.end()
+            self._copied = max(heading_id.end(), self._layout.rest_of_line(heading_id.end()))
             return self._copied
         end = self._reader.braces(start)
         if end < 0:
@@ -187,7 +166,7 @@ class _Rendering:
         elif tag.self_closing:
             after = -1
         elif name in elements.INVISIBLE:
-            closer = self._closer(tag.name, tag.end)
+            closer = self._layout.closer(tag.name, tag.end)
             return self._remove(start, text.find(">", closer) + 1 if closer > 0 else tag.end)
         elif name in elements.PREFORMATTED:
             after = self._preformatted(tag, start)
@@ -203,10 +182,10 @@ class _Rendering:
         """Whether the tag is one: it closes, says something only a tag says, or is known."""
         if tag.self_closing or any(tag.attributes.values()) or name in elements.NEVER_CLOSED:
             return True
-        return tag.name in self._scope.imports.names or self._closer(tag.name, start) > 0
+        return tag.name in self._scope.imports.names or self._layout.closer(tag.name, start) > 0
 
     def _element(self, name: str, tag: Tag, start: int) -> int:
-        output, in_line, alone = self._output, self._in_line(start), self._alone(start, tag.end)
+        output, in_line, alone = self._output, self._layout.in_line(start), self._alone(start, tag.end)
         is_block = name in elements.BLOCKS or (alone and name not in elements.INLINE)
         title, texts = self._shown(name, tag) if is_block or tag.self_closing else ("", [])
         if tag.self_closing or name in elements.VOID:
@@ -229,8 +208,8 @@ class _Rendering:
             finish = None
         labels = elements.tab_labels(tag.attributes.get("values", "")) if name == "Tabs" else {}
         if output.open(name, is_block=is_block, finish=finish, labels=labels) and alone and not in_line:
-            output.shift += self._indentation_within(start, tag.end)
-        self._copied = self._past_space(tag.end) if name == "li" else tag.end
+            output.shift += self._layout.indentation_within(start, tag.end)
+        self._copied = self._layout.past_space(tag.end) if name == "li" else tag.end
         return self._copied
 
     def _close(self, name: str, start: int, end: int) -> int:
@@ -245,12 +224,12 @@ class _Rendering:
                 output.finish(element)  # two code spans side by side would be read as one
             in_item = any(outer.name == "li" for outer in output.elements)
             if element.is_block and name != "li" and not (in_item and name in {"ul", "ol"}):
-                output.paragraph(in_line=self._in_line(start))
+                output.paragraph(in_line=self._layout.in_line(start))
         self._copied = end
         return end
 
     def _void(self, name: str, tag: Tag, start: int, shown: list[str]) -> int:
-        output, in_line = self._output, self._in_line(start)
+        output, in_line = self._output, self._layout.in_line(start)
         if name in {"br", "hr"}:
             self._copy(start, trim=True)
             self._copied = tag.end
@@ -258,9 +237,9 @@ class _Rendering:
                 output.paragraph(in_line=in_line)
             elif in_line:
                 output.space()
-            elif not _REST_OF_LINE.match(self._text, tag.end):
+            elif self._layout.rest_of_line(tag.end) < 0:
                 output.line_break()
-                self._copied = self._past_space(tag.end)
+                self._copied = self._layout.past_space(tag.end)
             return self._copied
         shown = [text for text in shown if text]
         text = self._attribute(tag, "alt") if name == "img" else (" " if in_line else "\n\n").join(shown)
@@ -278,6 +257,8 @@ class _Rendering:
         """What a component's attributes put on the page: a title, and other texts."""
         is_html = name in elements.INLINE or name in elements.BLOCKS
         if name in elements.SILENT or (is_html and name not in elements.TITLED):
+            return "", []
+        if elements.SHOWN.isdisjoint(tag.attributes) and name != "Admonition":
             return "", []
         if name == "DocChip":
             return elements.chip_text({key: self._attribute(tag, key) for key in ("chip", "label")}), []
@@ -298,7 +279,7 @@ class _Rendering:
             return -1
         before = len(self._page.code)
         inlined = render(*opened, self._page, self._depth)
-        in_line = self._in_line(start) or not ("\n" in inlined or self._alone(start, tag.end))
+        in_line = self._layout.in_line(start) or not ("\n" in inlined or self._alone(start, tag.end))
         self._copy(start, trim=not in_line)
         heading, _, rest = inlined.partition("\n")
         said = self._output.last_heading()
@@ -317,14 +298,14 @@ class _Rendering:
 
     def _preformatted(self, tag: Tag, start: int) -> int:
         """`<pre>` or `<CodeBlock>` as a fence, unless Markdown's own fences are in it."""
-        closer = self._closer(tag.name, tag.end)
+        closer = self._layout.closer(tag.name, tag.end)
         source = self._text[tag.end : closer]
         if closer < 0 or (_OWN_FENCE.search(source) and source.lstrip()[:1] != "{"):
             return -1
         language, code = read_preformatted(tag, source, self._scope, self._page)
         title = self._attribute(tag, "title")
         self._copy(start, trim=True)
-        if self._in_line(start):
+        if self._layout.in_line(start):
             self._output.write(elements.inline_code(code))
         else:
             if title:
@@ -337,7 +318,7 @@ class _Rendering:
         return self._copied
 
     def _table(self, tag: Tag, start: int) -> int:
-        if self._depth >= _MAX_TABLE_DEPTH or self._in_line(start):
+        if self._depth >= _MAX_TABLE_DEPTH or self._layout.in_line(start):
             return -1
         end = tables.table_end(self._text, start)
         if end < 0:
@@ -381,29 +362,7 @@ class _Rendering:
             text = self._expression(value[1:-1]) or ""
         return "" if text in {"", "true", "false"} else elements.attribute_markup_removed(text)
 
-    # Where things are in the source
-
-    def _closer(self, name: str, start: int) -> int:
-        """The position of the next closing tag of that name, or -1."""
-        if self._closers is None:
-            self._closers = {}
-            for closer in _CLOSER.finditer(self._text):
-                self._closers.setdefault(closer[1], []).append(closer.start())
-        positions = self._closers.get(name, [])
-        following = bisect_left(positions, start)
-        return positions[following] if following < len(positions) else -1
-
-    def _in_line(self, start: int) -> bool:
-        """Whether the place is in a table row or a heading, where no line can be broken."""
-        first, last, answer = self._line
-        if not first <= start < last:
-            first = self._text.rfind("\n", 0, start) + 1
-            last = self._text.find("\n", start)
-            last = len(self._text) if last < 0 else last
-            line = self._text[first:last]
-            answer = bool(_ROW_OR_HEADING.match(line)) or (" | " in line and line.lstrip()[:1] != "<")
-            self._line = (first, last, answer)
-        return answer
+    # Writing
 
     def _alone(self, start: int, end: int) -> bool:
         """Whether nothing but other tags is on the lines of a tag."""
@@ -411,19 +370,7 @@ class _Rendering:
         before = self._text[max(newline + 1, self._copied) : start]
         if newline < 0:
             before = self._output.line + before
-        return not before.strip() and bool(_REST_OF_LINE.match(self._text, end) or self._text[end] == "<")
-
-    def _indentation_within(self, start: int, end: int) -> int:
-        """How much deeper than a tag its first child is written: that is for the eye, not for Markdown."""
-        child = _CHILD_INDENTATION.match(self._text, end)
-        column = start - self._text.rfind("\n", 0, start) - 1
-        return max(0, len(child["spaces"]) - column) if child else 0
-
-    def _past_space(self, position: int) -> int:
-        space = _SPACES.match(self._text, position)
-        return space.end() if space else position
-
-    # Writing
+        return not before.strip() and (self._layout.rest_of_line(end) >= 0 or self._text[end] == "<")
 
     def _copy(self, end: int, *, trim: bool = False) -> None:
         """Copy the source as it is, up to `end`; `trim` drops the spaces between words and what follows."""
@@ -444,10 +391,11 @@ class _Rendering:
 
     def _remove(self, start: int, end: int) -> int:
         """Leave out the source from `start` to `end`, and its line when nothing else is on it."""
-        rest = _REST_OF_LINE.match(self._text, end)
+        rest = self._layout.rest_of_line(end)
         before = start
         while before > self._copied and self._text[before - 1] in " \t":
             before -= 1
-        if rest and before > self._copied and self._text[before - 1] == "\n":
-            return self._write(before - 1, rest.end(), "")
+        if rest >= 0 and before > self._copied and self._text[before - 1] == "\n":
+            # `---` below text would make a heading of it
+            return self._write(before - 1, rest, "\n" if _UNDERLINE.match(self._text, rest) else "")
         return self._write(start, end, "")

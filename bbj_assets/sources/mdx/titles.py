@@ -16,6 +16,8 @@ from bbj_assets.sources.mdx.frontmatter import read_front_matter
 ASIDE = re.compile("\x01([^\x02]*)\x02")
 """What a component adds to a heading, marked by the renderer: it is said there, but is not of the title."""
 
+_NOT_SAID = re.compile("\x01[^\x02]*\x02|\0\\d+\0|[\0\x01\x02]")
+
 _NOT_A_PREFIX = re.compile(r"\d+[-_.]\d+")
 _PREFIX = re.compile(r"\d+\s*[-_.]+\s*(?=[^-_.\s])")
 _WORD_BREAK = re.compile(r"[\s_-]+")
@@ -55,19 +57,19 @@ def plain_text(markdown: str) -> str:
     >>> plain_text("Using `x_y_z` and **[masks](m.md)** {#masks}")
     'Using x_y_z and masks'
     """
-    text = _HEADING_ID.sub("", ASIDE.sub("", markdown)[:1000])
+    text = _HEADING_ID.sub("", _NOT_SAID.sub("", markdown)[:1000])
     kept: list[str] = []
 
     def hide(code: re.Match[str]) -> str:
         kept.append(code[2])
-        return f"\0{len(kept) - 1}\0"
+        return f"\x01{len(kept) - 1}\x02"
 
     text = _CODE.sub(hide, text)
     text = _LINK.sub(r"\1", _IMAGE.sub(r"\1", text))
     for pattern in (_STRONG, _EMPHASIS):
         text = pattern.sub(lambda found: found[1] or found[found.lastindex or 1], text)
     text = html.unescape(_ESCAPED.sub(r"\1", text))
-    text = re.sub("\0(\\d+)\0", lambda mark: kept[int(mark[1])], text)
+    text = ASIDE.sub(lambda mark: kept[int(mark[1])], text)
     return _SPACES.sub(" ", text).strip()
 
 
@@ -85,7 +87,7 @@ def pick_title(front_matter: dict[str, Json], content: str, fallback: str) -> tu
     said = plain_text(text)
     title = _plain_title(written) if isinstance(written, str | int | float) else ""
     title = title or said or fallback
-    if text and not content[:start].strip() and said.casefold() == title.casefold():
+    if text and "\0" not in text and not content[:start].strip() and said.casefold() == title.casefold():
         beside = " ".join(ASIDE.findall(text)).strip()
         content = f"{beside}{content[end:]}".lstrip("\n")
     return title, content

@@ -48,7 +48,7 @@ def test_an_old_version_is_listed_when_its_folder_is_the_path_of_the_source(site
     assert _paths(site, roots=(site.root / "versioned_docs" / "version-1.0",)) == ["page.md"]
 
 
-@pytest.mark.parametrize("pattern", ["drafts/*", "**/drafts/*", "**/idea.md", "drafts/idea.md"])
+@pytest.mark.parametrize("pattern", ["drafts/*", "**/idea.md", "drafts/idea.md"])
 def test_excluded_patterns_are_left_out(site: Site, pattern: str) -> None:
     site.write({"drafts/idea.md": "", "page.md": ""})
 

@@ -63,6 +63,7 @@ def test_fences_keep_language_title_and_code(site: Site, text: str, expected: st
         (":::tip[Use `masks`]{#id}\nBody\n:::", "**Tip: Use `masks`**\n\nBody"),
         (":::warning WARNING\nBody\n:::", "**Warning**\n\nBody"),
         (":::note **Bold** title\nBody\n:::", "**Note: Bold title**\n\nBody"),
+        (":::tip [One](a.md) or [two]\nBody\n:::", "**Tip: [One](a.md) or [two]**\n\nBody"),
         (":::my-type{.class}\nBody\n:::", "**My type**\n\nBody"),
         (":::info Ask {frontMatter.who}\nBody\n:::", "**Info: Ask**\n\nBody"),
         ("Before\n:::note\nBody\n:::\nAfter", "Before\n\n**Note**\n\nBody\n\nAfter"),

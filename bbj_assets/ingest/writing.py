@@ -1,0 +1,149 @@
+"""Storing what was parsed, while the next items are being parsed.
+
+PostgreSQL spends most of a load on the full-text vectors, in the one process that serves a connection: 16 MB of
+Markdown take it three seconds. So two connections write at a time. They never meet: each item is in one batch,
+and no two items may give the same document.
+"""
+
+import queue
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Self
+
+import psycopg
+
+from bbj_assets.errors import ParseError
+from bbj_assets.outcomes import Failure, ItemContent, Outcome
+from bbj_assets.store.connection import Connection, connect_like
+from bbj_assets.store.documents import owners, replace_items
+from bbj_assets.store.failures import record_failures
+
+_CONNECTIONS = 2
+_BATCH_CHUNKS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """An item that is in the store now, without its content."""
+
+    partition_key: str
+    documents: int
+    chunks: int
+
+
+class Writer:
+    """Takes outcomes and stores them, some hundred chunks a transaction. All are stored when the `with` ends.
+
+    Attributes:
+        stored: the items that were stored.
+        failures: those that could not be parsed or stored; they are in the `failures` table.
+    """
+
+    def __init__(self, conn: Connection, listed: Collection[str], run_id: str | None) -> None:
+        """Write beside `conn`, on connections of its own. `listed` has the keys of all items of the source."""
+        self.stored: list[StoredItem] = []
+        self.failures: list[Failure] = []
+        self._conn = conn
+        self._listed = listed
+        self._run_id = run_id
+        self._batch: list[ItemContent] = []
+        self._batch_chunks = 0
+        self._claimed: dict[str, str] = {}
+        self._writing: set[Future[tuple[list[StoredItem], list[Failure]]]] = set()
+        self._idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
+        self._open = ExitStack()
+        self._pool = self._open.enter_context(ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="writer"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: object, *_: object) -> None:
+        with self._open:
+            if error is None:
+                self._write()
+            self._settle(all_of_them=True)
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        """Store these, now or with the next ones."""
+        for outcome in outcomes:
+            if isinstance(outcome, Failure):
+                self._fail(outcome)
+            else:
+                self._batch.append(outcome)
+                self._batch_chunks += _chunks(outcome)
+        if self._batch_chunks >= _BATCH_CHUNKS:
+            self._write()
+
+    def _write(self) -> None:
+        items, self._batch, self._batch_chunks = self._without_rivals(self._batch), [], 0
+        if not items:
+            return
+        if len(self._writing) >= _CONNECTIONS:
+            self._settle()
+        if self._idle.empty():
+            self._idle.put(self._open.enter_context(connect_like(self._conn)))
+        self._writing.add(self._pool.submit(self._store, items))
+
+    def _settle(self, *, all_of_them: bool = False) -> None:
+        """Wait for a batch that is being written (or for all), and count it."""
+        while self._writing:
+            done, self._writing = wait(self._writing, return_when=FIRST_COMPLETED)
+            for future in done:
+                stored, failures = future.result()
+                self.stored += stored
+                self.failures += failures
+            if not all_of_them:
+                return
+
+    def _store(self, items: Sequence[ItemContent]) -> tuple[list[StoredItem], list[Failure]]:
+        conn = self._idle.get()
+        try:
+            return self._store_with(conn, items)
+        finally:
+            self._idle.put(conn)
+
+    def _store_with(self, conn: Connection, items: Sequence[ItemContent]) -> tuple[list[StoredItem], list[Failure]]:
+        try:
+            replace_items(conn, items, self._run_id)
+        except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded) as error:
+            if len(items) > 1:  # one of them cannot be stored: find it, so that its neighbours are
+                parts = [self._store_with(conn, [item]) for item in items]
+                return [s for stored, _ in parts for s in stored], [f for _, failures in parts for f in failures]
+            failure = _failure(items[0], error)
+            record_failures(conn, [failure], self._run_id)
+            return [], [failure]
+        return [StoredItem(item.partition_key, len(item.documents), _chunks(item)) for item in items], []
+
+    def _without_rivals(self, items: Sequence[ItemContent]) -> list[ItemContent]:
+        """The items whose documents no other listed item has under the same URL; the others fail."""
+        urls = [document.source_url for item in items for document, _ in item.documents]
+        stored = owners(self._conn, urls) if urls else {}
+        kept = []
+        for item in items:
+            rivals = {
+                f"{document.source_url} (of {owner})"
+                for document, _ in item.documents
+                for owner in (self._claimed.get(document.source_url, stored.get(document.source_url)),)
+                if owner not in (None, item.key) and owner in self._listed
+            }
+            if rivals:
+                error = ParseError(f"{item.key}: another item gives the same page: {', '.join(sorted(rivals))}.")
+                self._fail(_failure(item, error))
+            else:
+                kept.append(item)
+                self._claimed.update((document.source_url, item.key) for document, _ in item.documents)
+        return kept
+
+    def _fail(self, failure: Failure) -> None:
+        record_failures(self._conn, [failure], self._run_id)
+        self.failures.append(failure)
+
+
+def _chunks(item: ItemContent) -> int:
+    return sum(len(chunks) for _, chunks in item.documents)
+
+
+def _failure(item: ItemContent, error: Exception) -> Failure:
+    return Failure.of("parse", item.key, item.source, item.partition_key, error)

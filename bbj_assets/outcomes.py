@@ -1,0 +1,56 @@
+"""What comes of an item: its content, or its failure. Plain records, because worker processes send them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bbj_assets.documents import Chunk, Document
+
+Stage = Literal["parse", "embed"]
+
+_MAX_ERROR = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class ItemContent:
+    """An item as it was parsed: what replaces whatever is stored of it.
+
+    Attributes:
+        content_sha256: of the raw bytes that were parsed.
+        dependencies: the other files that were read, `{path: sha256}`.
+        documents: each with its chunks; none for an item that is no page of its own.
+    """
+
+    key: str
+    source: str
+    partition_key: str
+    content_sha256: bytes
+    recipe: str
+    dependencies: Mapping[str, str]
+    documents: Sequence[tuple[Document, Sequence[Chunk]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One item that failed in this run.
+
+    Attributes:
+        item: for `parse` the item's key, for `embed` the chunk's content hash in hex.
+    """
+
+    stage: Stage
+    item: str
+    source: str
+    partition_key: str
+    error_type: str
+    error: str
+    attempts: int = 1
+
+    @classmethod
+    def of(cls, stage: Stage, item: str, source: str, partition_key: str, error: Exception) -> "Failure":
+        """The failure that an exception means."""
+        text = str(error).replace("\0", "\\0")[:_MAX_ERROR] or type(error).__name__
+        return cls(stage, item, source, partition_key, type(error).__name__, text)
+
+
+Outcome = ItemContent | Failure

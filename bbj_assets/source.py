@@ -1,0 +1,50 @@
+"""What a parser and a chunker are told: a source, and how long its chunks are.
+
+Apart from `settings`, which reads them from the environment and sources.toml, because worker processes need
+these and not the half second that importing pydantic-settings takes.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSettings:
+    """How long chunks are, in estimated tokens (`chunking.estimate_tokens`)."""
+
+    target_tokens: int = 400
+    overlap_tokens: int = 50
+
+    @property
+    def hard_limit(self) -> int:
+        """What is never cut (a code block, a table row, a list item) is cut beyond this, at lines."""
+        return 2 * self.target_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source, its paths resolved.
+
+    Attributes:
+        name: as in sources.toml, for example `mdx-dwc`.
+        parser: a name of `sources.registry`.
+        roots: absolute folders (or single files) to read; empty for web sources.
+        url: where a web source starts.
+        generation_tag: a generation that all its documents get, or `auto`.
+        display_url: base of the URLs shown to readers, without a trailing slash.
+        exclude: glob patterns of paths below a root that are not documentation.
+    """
+
+    name: str
+    parser: str
+    roots: tuple[Path, ...] = ()
+    url: str | None = None
+    generation_tag: str = "auto"
+    description: str = ""
+    display_url: str | None = None
+    exclude: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The name as Dagster spells it in asset keys and groups: `mdx_dwc`."""
+        return self.name.replace("-", "_")

@@ -1,0 +1,356 @@
+"""What Dagster's verdict is on our runs, and what it records of them, on a persistent instance."""
+
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from dagster import DagsterEventType, DagsterRunStatus, MetadataValue, RunsFilter, TableMetadataValue
+
+from bbj_assets.defs.run_sources import run_search_index
+from bbj_assets.embedding.batches import EmbeddingsReport
+from bbj_assets.errors import ListingError
+from bbj_assets.ingest.source_run import SourceRun
+from bbj_assets.progress import Silent, Stage
+from bbj_assets.store.connection import Connection
+from bbj_assets_tests.defs.conftest import Installation
+from bbj_assets_tests.fakes.model_server import refuse
+
+_LONG = "\n\n".join(f"## Step {n}\n\n" + f"Sentence {n} of a page that is long. " * 60 for n in range(6))
+CHUNK_COUNTS = (
+    "files_seen", "files_changed", "files_unchanged", "files_deleted", "files_failed", "chunks_written", "chunks_total",
+)  # fmt: skip
+
+
+def numbers(metadata: Mapping[str, MetadataValue], *names: str) -> tuple[object, ...]:
+    return tuple(metadata[name].value for name in names)
+
+
+def failures(metadata: Mapping[str, MetadataValue]) -> list[Mapping[str, object]]:
+    table = metadata["failures"]
+    assert isinstance(table, TableMetadataValue)
+    return [record.data for record in table.records]
+
+
+def events(installation: Installation, kind: DagsterEventType) -> int:
+    return sum(
+        len(installation.instance.get_records_for_run(run.run_id, of_type=kind).records)
+        for run in installation.instance.get_runs()
+    )
+
+
+def runs(installation: Installation, status: DagsterRunStatus) -> int:
+    return installation.instance.get_runs_count(RunsFilter(statuses=[status]))
+
+
+def documents(conn: Connection, section: str | None = None) -> set[str]:
+    rows = conn.execute(
+        "SELECT source_url FROM documents WHERE %s::text IS NULL OR partition_key = %s", [section, section]
+    )
+    return {url for (url,) in rows}
+
+
+def test_one_run_over_all_sections_records_what_it_did_in_each(installation: Installation) -> None:
+    installation.write("guide/index.md", "# Welcome\n\nStart here.")
+    installation.write("guide/grids/sizing.md", "# Sizing\n\nHow wide a column is.")
+    installation.write("guide/grids/sorting.md", "# Sorting\n\nRows in order.")
+
+    assert installation.run() is None
+
+    assert installation.sections() == {"_root", "grids"}
+    assert runs(installation, DagsterRunStatus.SUCCESS) == installation.instance.get_runs_count() == 1
+    of_chunks = {s: installation.metadata("guide", "chunks", section=s) for s in ("_root", "grids")}
+    assert numbers(of_chunks["_root"], *CHUNK_COUNTS) == (1, 1, 0, 0, 0, 1, 1)
+    assert numbers(of_chunks["grids"], *CHUNK_COUNTS) == (2, 2, 0, 0, 0, 2, 2)
+    assert numbers(of_chunks["grids"], "dagster/partition_row_count") == (2,)
+    assert of_chunks["grids"]["duration_seconds"].value > 0
+    assert failures(of_chunks["grids"]) == []
+    of_embeddings = installation.metadata("guide", "embeddings", section="grids")
+    assert numbers(of_embeddings, "pending", "embedded", "reused", "failed", "batches", "retries") == (2, 2, 0, 0, 1, 0)
+    assert numbers(of_embeddings, "model", "dagster/partition_row_count") == ("nomic-embed-text", 2)
+    assert of_embeddings["chunks_per_second"].value > 0
+    assert of_embeddings["duration_seconds"].value > 0
+
+
+def test_a_second_run_records_that_nothing_was_to_do(installation: Installation) -> None:
+    installation.write("guide/grids/sizing.md", "# Sizing\n\nHow wide a column is.")
+    installation.run()
+    asked = len(installation.models.requests)
+
+    assert installation.run() is None
+
+    assert numbers(installation.metadata("guide", "chunks", section="grids"), *CHUNK_COUNTS) == (1, 0, 1, 0, 0, 0, 1)
+    of_embeddings = installation.metadata("guide", "embeddings", section="grids")
+    assert numbers(of_embeddings, "pending", "embedded", "reused", "batches") == (0, 0, 1, 0)
+    assert len(installation.models.requests) == asked
+    assert installation.materializations("guide", "chunks", section="grids") == 2
+
+
+def test_bad_items_are_rows_of_a_table_and_the_run_is_a_success(installation: Installation) -> None:
+    installation.models.poison = "XYZZY"
+    installation.write("guide/good/page.md", "# Good\n\nNothing wrong.")
+    installation.write("guide/bad/spell.md", "# Magic\n\nSay XYZZY.")
+    (installation.folder / "guide/bad/bytes.md").write_bytes(b"# Bytes\n\n\x00\xff\xfe\x00\x00\x81")
+
+    assert installation.run() is None
+
+    of_chunks = installation.metadata("guide", "chunks", section="bad")
+    assert numbers(of_chunks, *CHUNK_COUNTS) == (2, 1, 0, 0, 1, 1, 1)
+    [failure] = failures(of_chunks)
+    assert failure["item"] == "guide://bad/bytes.md"
+    assert failure["error_type"] == "ParseError"
+    assert "bytes.md" in str(failure["error"])
+    of_embeddings = installation.metadata("guide", "embeddings", section="bad")
+    assert numbers(of_embeddings, "pending", "embedded", "failed") == (1, 0, 1)
+    [failure] = failures(of_embeddings)
+    assert failure["error_type"] == "TextRejected"
+    assert "cannot be tokenized" in str(failure["error"])
+    for asset in ("chunks", "embeddings"):
+        assert failures(installation.metadata("guide", asset, section="good")) == []
+
+
+def test_a_section_can_be_run_alone(installation: Installation, conn: Connection) -> None:
+    for section in ("grids", "charts", "trees"):
+        installation.write(f"guide/{section}/page.md", f"# {section}\n\nFirst text of {section}.")
+    installation.run()
+    for section in ("grids", "charts", "trees"):
+        installation.write(f"guide/{section}/page.md", f"# {section}\n\nSecond text of {section}.")
+        installation.write(f"guide/{section}/more.md", "# More\n\nThat is new.")
+    (installation.folder / "guide/trees/page.md").unlink()
+
+    result = installation.defs().resolve_job_def("ingest_guide").execute_in_process(
+        instance=installation.instance, partition_key="charts"
+    )
+
+    assert result.success
+    assert documents(conn) == {
+        "guide://charts/page.md", "guide://charts/more.md", "guide://grids/page.md", "guide://trees/page.md",
+    }  # fmt: skip
+    contents = dict(conn.execute("SELECT source_url, content FROM chunks").fetchall())
+    assert "Second" in contents["guide://charts/page.md"]
+    assert "First" in contents["guide://grids/page.md"]
+    assert installation.materializations("guide", "chunks", section="charts") == 2
+    assert installation.materializations("guide", "embeddings", section="charts") == 2
+    assert installation.materializations("guide", "chunks", section="grids") == 1
+    assert conn.execute("SELECT count(*) FROM chunks JOIN embeddings USING (content_hash)").fetchone() == (4,)
+
+
+def test_sections_that_vanish_are_forgotten_once_their_documents_are_gone(
+    installation: Installation, conn: Connection
+) -> None:
+    installation.write("guide/index.md", "# Welcome\n\nStart here.")
+    installation.write("guide/old/page.md", "# Old\n\nNobody needs this.")
+    installation.run()
+    shutil.rmtree(installation.folder / "guide/old")
+    installation.write("guide/new/page.md", "# New\n\nEverybody needs this.")
+
+    assert installation.run() is None
+
+    assert installation.sections() == {"_root", "new"}
+    assert documents(conn) == {"guide://index.md", "guide://new/page.md"}
+    assert numbers(installation.metadata("guide", "chunks", section="old"), *CHUNK_COUNTS) == (0, 0, 0, 1, 0, 0, 0)
+
+
+def test_a_source_that_cannot_be_listed_is_no_run_and_forgets_nothing(
+    installation: Installation, conn: Connection
+) -> None:
+    installation.write("guide/grids/page.md", "# Grids\n\nText.")
+    installation.run()
+    shutil.rmtree(installation.folder / "guide")
+
+    with pytest.raises(ListingError, match=r"Cannot list .*guide.*correct `paths` in sources\.toml"):
+        installation.run()
+
+    assert installation.instance.get_runs_count() == 1
+    assert installation.sections() == {"grids"}
+    assert documents(conn) == {"guide://grids/page.md"}
+
+
+def test_a_run_of_a_source_that_cannot_be_listed_fails_at_once(installation: Installation, conn: Connection) -> None:
+    """From the web UI, which does not list before it starts a run."""
+    installation.write("guide/grids/page.md", "# Grids\n\nText.")
+    installation.run()
+    shutil.rmtree(installation.folder / "guide")
+
+    result = installation.defs().resolve_job_def("ingest_guide").execute_in_process(
+        instance=installation.instance, partition_key="grids", raise_on_error=False
+    )
+
+    assert not result.success
+    [failure] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert failure.user_failure_data is not None
+    assert "Cannot list" in (failure.user_failure_data.description or "")
+    assert not failure.user_failure_data.metadata
+    assert events(installation, DagsterEventType.STEP_UP_FOR_RETRY) == 0
+    assert documents(conn) == {"guide://grids/page.md"}
+
+
+def test_a_source_that_lost_most_of_its_documents_fails_until_that_is_confirmed(
+    installation: Installation, conn: Connection
+) -> None:
+    for number in range(30):
+        installation.write(f"guide/many/{number}.md", f"# Page {number}\n\nText {number}.")
+    installation.run()
+    for number in range(25):
+        (installation.folder / f"guide/many/{number}.md").unlink()
+
+    error = installation.run()
+
+    assert error is not None
+    assert "25 of its 30 documents" in error
+    assert "--allow-shrink" in error
+    assert len(documents(conn)) == 30
+    assert runs(installation, DagsterRunStatus.FAILURE) == 1
+    assert installation.run(run=SourceRun(allow_shrink=True)) is None
+    assert len(documents(conn)) == 5
+
+
+def test_an_embedder_that_lacks_the_model_is_asked_once_and_never_again(installation: Installation) -> None:
+    installation.write("guide/grids/page.md", "# Grids\n\nText.")
+    installation.models.models.clear()
+
+    error = installation.run()
+
+    assert error is not None
+    assert "ollama pull nomic-embed-text" in error
+    assert len(installation.models.requests) == 1
+    assert events(installation, DagsterEventType.STEP_UP_FOR_RETRY) == 0
+    assert runs(installation, DagsterRunStatus.FAILURE) == 1
+    assert installation.materializations("guide", "chunks", section="grids") == 1, "the chunks are there all the same"
+
+
+class _Outage(Silent):
+    """The model server stumbles for good when so many texts are embedded, until the run is tried again."""
+
+    def __init__(self, installation: Installation, after: int) -> None:
+        self._installation = installation
+        self._after = after
+        self.reports: list[EmbeddingsReport] = []
+
+    def advanced(self, source: str, stage: Stage, done: int, total: int) -> None:  # noqa: ARG002
+        if stage == "embeddings" and done == self._after:
+            batch_and_its_three_retries_and_the_probe = 5
+            self._installation.models.inject(*[refuse(500)] * batch_and_its_three_retries_and_the_probe)
+            self._after = -1
+
+    def embedded(self, source: str, report: EmbeddingsReport) -> None:  # noqa: ARG002
+        self.reports.append(report)
+
+
+def test_an_embedder_that_was_down_is_tried_again_with_what_is_missing(
+    installation: Installation, conn: Connection
+) -> None:
+    installation.settings = installation.settings.model_copy(update={"embedding_batch_size": 2})
+    installation.write("guide/grids/page.md", f"# Grids\n\n{_LONG}")
+    outage = _Outage(installation, after=4)
+
+    assert installation.run(progress=outage) is None
+
+    assert events(installation, DagsterEventType.STEP_UP_FOR_RETRY) == 1
+    [report] = outage.reports
+    assert report.reused("grids") == 4, "what was stored before the outage"
+    assert report.embedded("grids") == report.before["grids"].chunks - 4 > 0
+    once = {text: count for text, count in installation.models.embedded.items() if "Sentence" in text}
+    assert len(once) == report.before["grids"].chunks
+    assert set(once.values()) == {1}
+    assert conn.execute("SELECT count(*) FROM embeddings").fetchone() == (len(once),)
+    assert conn.execute("SELECT count(*) FROM failures").fetchone() == (0,)
+
+
+def test_an_embedder_that_stays_down_fails_the_run_with_the_remedy(installation: Installation) -> None:
+    installation.write("guide/grids/page.md", "# Grids\n\nText.")
+    installation.models.stop()
+
+    error = installation.run()
+
+    assert error is not None
+    assert f"Cannot reach Ollama at {installation.models.url}" in error
+    assert "ollama serve" in error
+    assert events(installation, DagsterEventType.STEP_UP_FOR_RETRY) == 3
+    installation.models.start()
+
+
+def test_several_sources_run_at_once_on_one_instance(installation: Installation, conn: Connection) -> None:
+    names = [f"guide-{letter}" for letter in "abcdef"]
+    for name in names:
+        for section in ("one", "two"):
+            installation.write(f"{name}/{section}/page.md", f"# {name}\n\nText of {name}, {section}.")
+        (installation.folder / f"{name}/one/bad.md").write_bytes(b"\x00\xff\xfe\x81")  # so that each one logs
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        errors = list(pool.map(installation.run, names))
+
+    assert errors == [None] * len(names)
+    assert runs(installation, DagsterRunStatus.SUCCESS) == len(names)
+    assert len(documents(conn)) == 2 * len(names)
+    for name in names:
+        assert installation.sections(name) == {"one", "two"}
+        metadata = installation.metadata(name.replace("-", "_"), "embeddings", section="two")
+        assert numbers(metadata, "embedded", "failed") == (1, 0)
+
+
+def test_clean_starts_from_nothing(installation: Installation, conn: Connection) -> None:
+    installation.write("guide/grids/page.md", "# Grids\n\nText.")
+    installation.run()
+    conn.execute("UPDATE chunks SET content = 'spoilt'")
+
+    assert installation.run() is None
+    assert conn.execute("SELECT content FROM chunks").fetchall() == [("spoilt",)], "nothing has changed for a usual run"
+    assert installation.run(run=SourceRun(clean=True)) is None
+
+    assert conn.execute("SELECT content FROM chunks").fetchall() == [("Text.",)]
+
+
+def test_retry_failed_takes_up_only_what_failed(installation: Installation, conn: Connection) -> None:
+    installation.write("guide/grids/good.md", "# Good\n\nText.")
+    bad = installation.folder / "guide/grids/bad.md"
+    bad.write_bytes(b"\x00\xff\xfe\x81")
+    installation.run()
+    bad.write_text("# Bad\n\nIt is good now.")
+    installation.write("guide/grids/good.md", "# Good\n\nChanged meanwhile.")
+
+    assert installation.run(run=SourceRun(retry_failed=True)) is None
+
+    assert dict(conn.execute("SELECT source_url, content FROM chunks").fetchall()) == {
+        "guide://grids/good.md": "Text.",
+        "guide://grids/bad.md": "It is good now.",
+    }
+    assert conn.execute("SELECT count(*) FROM failures").fetchone() == (0,)
+
+
+def test_the_runs_of_one_command_share_a_tag(installation: Installation) -> None:
+    installation.write("guide/grids/page.md", "# Grids\n\nText.")
+
+    installation.run(run=SourceRun(invocation="abc123"))
+    run_search_index(installation.defs(), installation.instance, SourceRun(invocation="abc123"))
+
+    tagged = installation.instance.get_runs(RunsFilter(tags={"bbj_assets/invocation": "abc123"}))
+    assert {run.job_name for run in tagged} == {"ingest_guide", "build_search_index"}
+
+
+def test_the_search_index_records_what_it_holds(installation: Installation) -> None:
+    installation.write("guide/grids/page.md", "# Grids\n\nText of the grids.")
+    installation.write("guide/trees/page.md", "# Trees\n\nText of the trees.")
+    installation.run()
+    (installation.folder / "guide/trees/page.md").unlink()
+    installation.run()
+
+    assert run_search_index(installation.defs(), installation.instance, SourceRun()) is None
+
+    metadata = installation.metadata("search_index")
+    assert numbers(metadata, "documents", "chunks", "orphans_marked", "orphans_deleted") == (1, 1, 1, 0)
+    assert numbers(metadata, "vectors", "indexes_built") == ({"nomic-embed-text": 2}, [])
+    assert metadata["duration_seconds"].value > 0
+    rows = {}
+    for name in ("by_source", "by_generation", "by_document_type"):
+        table = metadata[name]
+        assert isinstance(table, TableMetadataValue)
+        rows[name] = [record.data for record in table.records]
+    assert rows["by_source"] == [{"source": "guide", "documents": 1, "chunks": 1, "embedded": 1, "failures": 0}]
+    assert rows["by_generation"] == [{"generation": "all", "documents": 1}]
+    assert sum(row["documents"] for row in rows["by_document_type"]) == 1
+
+
+def test_the_search_index_of_nothing_is_no_error(installation: Installation) -> None:
+    assert run_search_index(installation.defs(), installation.instance, SourceRun()) is None
+    assert numbers(installation.metadata("search_index"), "documents", "chunks") == (0, 0)

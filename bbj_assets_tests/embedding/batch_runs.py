@@ -1,0 +1,138 @@
+"""What the tests of the batch runner share: documents in the store, a run over them, what is stored afterwards."""
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbj_assets.documents import Chunk, Document, embedded_text
+from bbj_assets.embedding import Embedder
+from bbj_assets.embedding.batches import PROBE_TEXT, BatchOptions, EmbeddingsReport, embed_pending
+from bbj_assets.embedding.ollama import OllamaEmbedder
+from bbj_assets.outcomes import ItemContent
+from bbj_assets.store.connection import Connection
+from bbj_assets.store.documents import replace_items
+from bbj_assets_tests.fakes.model_server import Embedding, Fault, Reply, vector_for
+from bbj_assets_tests.fakes.ollama_server import FakeOllama
+
+MODEL = "nomic-embed-text"
+DIMENSIONS = 32
+SOURCE = "mdx-dwc"
+PARTITION = "guide"
+HEADER = "DWC > Guide"
+
+
+class OllamaWithGate(FakeOllama):
+    """Holds every request back while its `gate` is closed, and has texts that it always fails on.
+
+    Attributes:
+        gate: open at first.
+        arrived: released once a request, before the gate.
+        trouble: what goes wrong with a request that has a text with this mark; `nan` spoils the vector of just that.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(models=[MODEL], dimensions=DIMENSIONS)
+        self.gate = threading.Event()
+        self.gate.set()
+        self.arrived = threading.Semaphore(0)
+        self.trouble: dict[str, Fault] = {}
+
+    async def _answer(self, writer: asyncio.StreamWriter, method: str, path: str, body: bytes) -> None:
+        self.arrived.release()
+        while not self.gate.is_set():
+            await asyncio.sleep(0.002)
+        await super()._answer(writer, method, path, body)
+
+    def _reply(self, request: Embedding, fault: Fault | None) -> Reply:
+        troubles = (fault for mark, fault in self.trouble.items() if any(mark in text for text in request.texts))
+        return super()._reply(request, fault or next((trouble for trouble in troubles if trouble.kind != "nan"), None))
+
+    def _vector(self, text: str) -> str:
+        vector = super()._vector(text)
+        spoilt = any(fault.kind == "nan" and mark in text for mark, fault in self.trouble.items())
+        return "[NaN," + vector.split(",", 1)[1] if spoilt else vector
+
+    @property
+    def batches(self) -> list[tuple[str, ...]]:
+        """What was asked for, without the runner's looking whether anybody is there."""
+        return [request.texts for request in self.requests if request.texts != (PROBE_TEXT,)]
+
+    @property
+    def probes(self) -> int:
+        """How often the runner looked whether anybody is there."""
+        return len(self.requests) - len(self.batches)
+
+
+def put(
+    conn: Connection, texts: Sequence[str], *, page: str = "page", partition: str = PARTITION, source: str = SOURCE
+) -> str:
+    """Store a document with these texts as its chunks, in the place of what it was; gives its key."""
+    key = f"{source}://{partition}/{page}.md"
+    document = Document(source_url=key, title=page, content="", doc_type="tutorial", generations=("dwc",))
+    chunks = [Chunk(ordinal, text, HEADER, len(text)) for ordinal, text in enumerate(texts)]
+    item = ItemContent(key, source, partition, b"sha256", "recipe", {}, [(document, chunks)])
+    replace_items(conn, [item], None)
+    return key
+
+
+def given(text: str) -> str:
+    """A chunk's text as the embedder gets it."""
+    return embedded_text(HEADER, text)
+
+
+def hash_of(text: str) -> str:
+    """What a chunk's text is called in `failures`."""
+    return hashlib.sha256(given(text).encode()).hexdigest()
+
+
+def lengths(count: int, mark: str = "") -> list[str]:
+    """Texts that differ, and whose lengths do."""
+    return [f"{mark}{number:03d} " + "x" * (7 * number % 41) for number in range(count)]
+
+
+def options(**changes: float) -> BatchOptions:
+    """One worker, so that what happens has an order, and hardly any patience."""
+    return BatchOptions(**{"workers": 1, "batch_size": 4, "first_wait": 0.001, **changes})
+
+
+async def embedding(
+    url: str,
+    server: FakeOllama,
+    how: BatchOptions | None = None,
+    *,
+    embedder: Embedder | None = None,
+    partitions: Collection[str] = (PARTITION,),
+    source: str = SOURCE,
+    **more: object,
+) -> EmbeddingsReport:
+    """A run, to be awaited."""
+    embedder = embedder or OllamaEmbedder(server.url, MODEL)
+    try:
+        return await embed_pending(url, embedder, source, partitions, how or options(), **more)
+    finally:
+        await embedder.aclose()
+
+
+def embed(url: str, server: FakeOllama, how: BatchOptions | None = None, **more: object) -> EmbeddingsReport:
+    """A whole run."""
+    return asyncio.run(embedding(url, server, how, **more))
+
+
+def vectors(conn: Connection, model: str = MODEL) -> Mapping[str, NDArray[np.float32]]:
+    """What is stored, by the hash of the text."""
+    rows = conn.execute(
+        "SELECT encode(content_hash, 'hex'), embedding::real[] FROM embeddings WHERE model = %s", [model]
+    )
+    return {content_hash: np.array(vector, dtype=np.float32) for content_hash, vector in rows}
+
+
+def assert_stored(conn: Connection, texts: Collection[str]) -> None:
+    """Exactly these texts have a vector, and it is the one that the server has for them."""
+    stored = vectors(conn)
+    assert stored.keys() == {hash_of(text) for text in texts}
+    for text in texts:
+        assert np.array_equal(stored[hash_of(text)], vector_for(given(text), DIMENSIONS)), text

@@ -1,0 +1,360 @@
+"""What is configured, and what a reader is told when it cannot work."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bbj_assets.errors import ConfigurationError
+from bbj_assets.settings import ChunkSettings, SourcesConfig, load_settings, load_sources
+
+Table = Callable[[str], Path]
+
+GOOD = """
+[[sources]]
+name = "course"
+parser = "mdx"
+paths = ["docs"]
+"""
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    """Writes a sources.toml beside a folder `docs`."""
+    (tmp_path / "docs").mkdir()
+
+    def write(text: str) -> Path:
+        file = tmp_path / "sources.toml"
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return write
+
+
+def load(file: Path, **overrides: object) -> SourcesConfig:
+    return load_sources(load_settings(config=file, **overrides))
+
+
+def problems_of(file: Path, **overrides: object) -> tuple[str, ...]:
+    with pytest.raises(ConfigurationError) as caught:
+        load(file, **overrides)
+    return caught.value.problems
+
+
+# The table of sources
+
+
+def test_a_source_is_read_with_all_its_keys(table: Table, tmp_path: Path) -> None:
+    config = load(
+        table("""
+        [[sources]]
+        name = "mdx-dwc"
+        parser = "mdx"
+        paths = ["docs"]
+        generation_tag = "dwc"
+        display_url = "https://example.com/course/"
+        description = "A course"
+        exclude = ["drafts/**"]
+        """)
+    )
+
+    (source,) = config.sources
+    assert (source.name, source.group, source.parser) == ("mdx-dwc", "mdx_dwc", "mdx")
+    assert source.roots == (tmp_path / "docs",)
+    assert (source.generation_tag, source.description) == ("dwc", "A course")
+    assert source.display_url == "https://example.com/course"
+    assert source.exclude == ("drafts/**",)
+    assert (config.file, config.data_dir, config.disabled) == (tmp_path / "sources.toml", tmp_path, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("colour = 1\n" + GOOD, ["unknown key 'colour'", "Known keys: data_dir, sources"], id="unknown key"),
+        pytest.param(
+            GOOD + 'path = "docs"',
+            ["source 'course'", "`path` unknown key", "Known keys:", "paths"],
+            id="unknown key of a source",
+        ),
+        pytest.param(
+            GOOD.replace('"mdx"', '"word"'),
+            ["source 'course'", "unknown `parser` 'word'", "Known parsers:", "mdx"],
+            id="unknown parser",
+        ),
+        pytest.param(GOOD + GOOD, ["source 'course'", "`name` is used 2 times", "its own name"], id="name used twice"),
+        pytest.param(
+            GOOD.replace('["docs"]', '["docs", "elsewhere"]'),
+            ["source 'course'", "`paths`", "elsewhere does not exist", "DATA_DIR", "enabled = false"],
+            id="a path that is not there",
+        ),
+        pytest.param(
+            GOOD.replace('paths = ["docs"]', ""), ["source 'course'", "`paths` is missing", "data_dir"], id="no paths"
+        ),
+        pytest.param(
+            GOOD.replace('parser = "mdx"', ""), ["source 'course'", "`parser` is missing"], id="no parser"
+        ),
+        pytest.param(GOOD.replace('name = "course"', ""), ["source 'number 1'", "`name` is missing"], id="no name"),
+        pytest.param(
+            GOOD.replace('"course"', '"My Course"'),
+            ["source 'My Course'", "`name`", "lower-case words joined by `-`"],
+            id="a name that Dagster cannot take",
+        ),
+        pytest.param(
+            GOOD.replace('["docs"]', '"docs"'), ["source 'course'", "`paths`", "list", "'docs'"], id="a text for a list"
+        ),
+        pytest.param(
+            GOOD + 'enabled = "perhaps"', ["source 'course'", "`enabled`", "'perhaps'"], id="a text for a boolean"
+        ),
+        pytest.param(
+            GOOD + 'generation_tag = "dos"',
+            ["source 'course'", "`generation_tag`", "'dwc'", "'dos'"],
+            id="an unknown generation",
+        ),
+        pytest.param(
+            GOOD.replace('["docs"]', '["${NOT_SET_ANYWHERE}/docs"]'),
+            ["source 'course'", "NOT_SET_ANYWHERE is not set", "${NOT_SET_ANYWHERE}/docs"],
+            id="an environment variable that is not set",
+        ),
+        pytest.param('sources = ["course"]', ["source 'number 1'", "[[sources]]"], id="a source that is no table"),
+        pytest.param("[sources]\nname = 'course'", ["no sources", "[[sources]]"], id="one table instead of a list"),
+        pytest.param("", ["no sources", "[[sources]]"], id="an empty file"),
+        pytest.param("data_dir = 1\n" + GOOD, ["`data_dir` must be a text, not 1"], id="data_dir that is no text"),
+        pytest.param("[[sources]\n", ["not valid TOML", "line 1"], id="no TOML"),
+    ],
+)
+def test_a_mistake_is_one_problem_that_names_the_file_the_source_the_key_and_the_remedy(
+    table: Table, text: str, words: list[str]
+) -> None:
+    file = table(text)
+
+    (problem,) = problems_of(file)
+
+    assert problem.startswith(f"{file}: ")
+    assert [word for word in words if word not in problem] == []
+
+
+def test_every_problem_is_reported_at_once(table: Table) -> None:
+    problems = problems_of(
+        table("""
+        colour = "red"
+
+        [[sources]]
+        name = "first"
+        parser = "mdx"
+        paths = ["nowhere"]
+        color = "blue"
+
+        [[sources]]
+        name = "second"
+        parser = "word"
+        paths = ["docs"]
+
+        [[sources]]
+        name = "Third"
+        parser = "mdx"
+        paths = ["docs", "gone"]
+        """)
+    )
+
+    expected = ["'colour'", "`color`", "'first': `paths`", "'word'", "'Third' must be", "'Third': `paths`"]
+    assert [next((p for p in problems if words in p), words) for words in expected] != expected
+    assert sorted(next(words for words in expected if words in problem) for problem in problems) == sorted(expected)
+
+
+def test_a_missing_file_says_how_to_name_another(tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path / "sources.toml")
+
+    assert problem.startswith(f"{tmp_path / 'sources.toml'}: not found.")
+    assert "--config" in problem
+
+
+@pytest.mark.parametrize("content", [None, b"name = '\xff\xfe'"], ids=["a folder", "bytes that are no text"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "sources.toml"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+
+    (problem,) = problems_of(file)
+
+    assert problem.startswith(f"{file}: cannot be read: ")
+
+
+def test_a_disabled_source_may_lack_its_paths_and_its_parser(table: Table) -> None:
+    config = load(table(GOOD + '[[sources]]\nname = "later"\nparser = "word"\npaths = ["gone"]\nenabled = false'))
+
+    assert [source.name for source in config.sources] == ["course"]
+    assert config.disabled == ("later",)
+
+
+def test_missing_paths_are_accepted_when_nobody_reads_them_yet(table: Table, tmp_path: Path) -> None:
+    settings = load_settings(config=table(GOOD.replace('["docs"]', '["gone"]')))
+
+    config = load_sources(settings, check_paths=False)
+
+    assert config.sources[0].roots == (tmp_path / "gone",)
+
+
+# Where the data is
+
+
+def test_data_dir_of_the_table_is_relative_to_the_table(table: Table, tmp_path: Path) -> None:
+    (tmp_path / "data" / "docs").mkdir(parents=True)
+
+    config = load(table('data_dir = "data"\n' + GOOD))
+
+    assert config.data_dir == tmp_path / "data"
+    assert config.sources[0].roots == (tmp_path / "data" / "docs",)
+
+
+def test_data_dir_is_of_the_option_before_the_environment_before_the_table(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("of_table", "of_environment", "of_option"):
+        (tmp_path / name / "docs").mkdir(parents=True)
+    file = table('data_dir = "of_table"\n' + GOOD)
+    seen = [load(file).data_dir.name]
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "of_environment"))
+    seen.append(load(file).data_dir.name)
+    seen.append(load(file, data_dir=tmp_path / "of_option").data_dir.name)
+
+    assert seen == ["of_table", "of_environment", "of_option"]
+
+
+@pytest.mark.parametrize(("origin", "remedy"), [("table", "`data_dir` in "), ("environment", "DATA_DIR or --data-dir")])
+def test_a_missing_data_folder_is_one_problem_with_its_origin(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: str, remedy: str
+) -> None:
+    text = GOOD
+    if origin == "table":
+        text = 'data_dir = "gone"\n' + GOOD
+    else:
+        monkeypatch.setenv("DATA_DIR", str(tmp_path / "gone"))
+
+    (problem,) = problems_of(table(text))
+
+    assert f"{tmp_path / 'gone'} does not exist" in problem
+    assert remedy in problem
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "folder"),
+    [
+        ("${PLACE}/docs", "/somewhere", "/somewhere/docs"),
+        ("${PLACE:-/default}/docs", "/somewhere", "/somewhere/docs"),
+        ("${PLACE:-/default}/docs", None, "/default/docs"),
+        ("${PLACE:-/default}/docs", "", "/default/docs"),
+        ("/a/${PLACE}/${PLACE}", "b", "/a/b/b"),
+        ("/a/$PLACE", "b", "/a/$PLACE"),
+    ],
+)
+def test_paths_take_names_of_the_environment_and_defaults(
+    table: Table, monkeypatch: pytest.MonkeyPatch, written: str, value: str | None, folder: str
+) -> None:
+    if value is not None:
+        monkeypatch.setenv("PLACE", value)
+    settings = load_settings(config=table(GOOD.replace('["docs"]', f'["{written}"]')))
+
+    assert load_sources(settings, check_paths=False).sources[0].roots == (Path(folder),)
+
+
+# Choosing sources
+
+SEVERAL = "".join(GOOD.replace("course", name) for name in ("one", "two", "three")) + GOOD.replace(
+    "course", "off"
+).replace("paths", "enabled = false\npaths")
+
+
+@pytest.mark.parametrize(
+    ("names", "selected"),
+    [((), ["one", "two", "three"]), (("three", "one"), ["one", "three"]), (("two", "two"), ["two"])],
+)
+def test_sources_are_selected_in_the_order_of_the_file(
+    table: Table, names: tuple[str, ...], selected: list[str]
+) -> None:
+    assert [source.name for source in load(table(SEVERAL)).select(names)] == selected
+
+
+def test_selecting_what_is_not_there_or_disabled_says_so_for_each_name(table: Table) -> None:
+    file = table(SEVERAL)
+
+    with pytest.raises(ConfigurationError) as caught:
+        load(file).select(("one", "four", "off"))
+
+    unknown, disabled = caught.value.problems
+    assert f"no source 'four' in {file}" in unknown
+    assert "one, three, two" in unknown
+    assert f"'off' is disabled in {file}" in disabled
+    assert "enabled = true" in disabled
+
+
+# The environment
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("BBJ_ASSETS_HOME", "/var/bbj", "home", Path("/var/bbj")),
+        ("BBJ_ASSETS_CONFIG", "other.toml", "config", Path("other.toml")),
+        ("BBJ_ASSETS_EMBEDDER", "ollama", "embedder", "ollama"),
+        ("BBJ_ASSETS_EMBEDDING_WORKERS", "7", "embedding_workers", 7),
+        ("BBJ_ASSETS_EMBEDDING_WORKERS", "", "embedding_workers", 4),
+        ("BBJ_ASSETS_CHUNK_TOKENS", "128", "chunks", ChunkSettings(target_tokens=128, overlap_tokens=50)),
+        ("OLLAMA_HOST", "gpu:11434", "ollama_host", "gpu:11434"),
+    ],
+)
+def test_settings_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, field: str, expected: object
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    assert getattr(load_settings(), field) == expected
+
+
+def test_explicit_settings_win_over_the_environment_and_none_means_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BBJ_ASSETS_EMBEDDING_WORKERS", "7")
+    monkeypatch.setenv("OLLAMA_HOST", "of-environment")
+
+    assert load_settings(embedding_workers=9, ollama_host="given").embedding_workers == 9
+    assert load_settings(ollama_host="given").ollama_host == "given"
+    assert load_settings(embedding_workers=None).embedding_workers == 7
+
+
+def test_every_variable_that_does_not_fit_is_reported_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        "BBJ_ASSETS_EMBEDDER": "word2vec",
+        "BBJ_ASSETS_EMBEDDING_WORKERS": "many",
+        "BBJ_ASSETS_PARSE_WORKERS": "0",
+        "BBJ_ASSETS_ORPHAN_GRACE_DAYS": "-1",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+
+    found = {problem.split(": ")[1]: problem for problem in caught.value.problems}
+    assert found.keys() == values.keys()
+    assert all(repr(value) in found[name] for name, value in values.items())
+
+
+def test_an_overlap_of_more_than_half_a_chunk_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BBJ_ASSETS_CHUNK_TOKENS", "100")
+    monkeypatch.setenv("BBJ_ASSETS_CHUNK_OVERLAP", "51")
+
+    with pytest.raises(ConfigurationError, match=r"BBJ_ASSETS_CHUNK_OVERLAP .* BBJ_ASSETS_CHUNK_TOKENS"):
+        load_settings()
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BBJ_ASSETS_DATABASE_URL", "postgresql://bbj:hush-1@db/index")
+    monkeypatch.setenv("OPENAI_API_KEY", "hush-2")
+
+    settings = load_settings()
+
+    assert "hush" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == "postgresql://bbj:hush-1@db/index"
+    assert settings.openai_api_key is not None
+    assert settings.openai_api_key.get_secret_value() == "hush-2"

@@ -1,0 +1,1 @@
+"""What `make bench` measures: the ingest, beside the floor of each figure in the same run."""

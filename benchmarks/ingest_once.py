@@ -1,0 +1,64 @@
+"""One ingest in a process of its own, so that its memory is its own: prints its figures as JSON."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bbj_assets.embedding.batches import BatchOptions, embed_pending
+from bbj_assets.embedding.embedder import Vectors
+from bbj_assets.ingest.chunks import ParseOptions, current_partitions, refresh_chunks
+from bbj_assets.settings import ChunkSettings, Source
+from bbj_assets.store.connection import connect
+
+DIMENSIONS = 384
+
+
+class InstantEmbedder:
+    """Answers at once, or after a set time a batch: what is measured is everything around the model."""
+
+    model = "instant"
+    max_concurrency = None
+
+    def __init__(self, seconds_a_batch: float) -> None:
+        self._seconds = seconds_a_batch
+        self._vectors = np.random.default_rng(1).standard_normal((4096, DIMENSIONS)).astype(np.float32)
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        if self._seconds:
+            await asyncio.sleep(self._seconds)
+        return self._vectors[[hash(text) % 4096 for text in texts]]
+
+    async def aclose(self) -> None:
+        pass
+
+
+def main(url: str, folder: Path, seconds_a_batch: float) -> dict[str, float]:
+    source = Source(name="bench", parser="mdx", roots=(folder,), generation_tag="dwc")
+    embedder = InstantEmbedder(seconds_a_batch)
+    started = time.perf_counter()
+    with connect(url) as conn:
+        listed, stored = current_partitions(conn, source)
+        partitions = listed | stored
+        chunks = refresh_chunks(conn, source, partitions, ParseOptions(ChunkSettings(), processes=2))
+    parsed = time.perf_counter()
+    embeddings = asyncio.run(embed_pending(url, embedder, source.name, partitions, BatchOptions()))
+    ended = time.perf_counter()
+    return {
+        "documents": chunks.total.changed,
+        "chunks": chunks.total.chunks_written,
+        "total_chunks": chunks.total.chunks_total,
+        "embedded": embeddings.total_embedded,
+        "failed": chunks.total.failed,
+        "parse_seconds": parsed - started,
+        "embed_seconds": ended - parsed,
+        "seconds": ended - started,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]))))
