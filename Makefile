@@ -29,9 +29,14 @@ format: $(VENV)/.development ## Format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+# From inside its state, because `dagster dev` warns of any other dagster.yaml in the current folder.
 ui: $(VENV)/.runtime ## Open Dagster's web UI on the same state (http://127.0.0.1:3000)
-	@mkdir -p "$(STATE)/dagster" && cp -n dagster.yaml "$(STATE)/dagster/" || true
-	@DAGSTER_HOME="$(abspath $(STATE))/dagster" exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(UI_PORT)
+	@mkdir -p "$(STATE)/dagster"
+	@[ -e "$(STATE)/dagster/dagster.yaml" ] || cp dagster.yaml "$(STATE)/dagster/"
+	@cd "$(STATE)/dagster" && DAGSTER_HOME="$$PWD" BBJ_ASSETS_HOME="$(abspath $(STATE))" \
+		BBJ_ASSETS_CONFIG="$(abspath $(or $(BBJ_ASSETS_CONFIG),sources.toml))" \
+		$(if $(DATA_DIR),DATA_DIR="$(abspath $(DATA_DIR))") PYTHONWARNINGS=ignore \
+		exec $(abspath $(BIN))/dagster dev -w "$(CURDIR)/workspace.yaml" -h 127.0.0.1 -p $(UI_PORT)
 
 bench: $(VENV)/.development ## Measure speed and memory, each beside its floor
 	@$(BIN)/python -m benchmarks $(ARGS)

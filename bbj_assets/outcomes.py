@@ -49,8 +49,8 @@ class Failure:
     @classmethod
     def of(cls, stage: Stage, item: str, source: str, partition_key: str, error: Exception) -> "Failure":
         """The failure that an exception means."""
-        text = str(error).replace("\0", "\\0")[:_MAX_ERROR] or type(error).__name__
-        return cls(stage, item, source, partition_key, type(error).__name__, text)
+        text = str(error).replace("\0", "\\0").encode(errors="backslashreplace").decode()[:_MAX_ERROR]
+        return cls(stage, item, source, partition_key, type(error).__name__, text or type(error).__name__)
 
 
 Outcome = ItemContent | Failure

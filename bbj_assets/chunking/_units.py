@@ -104,14 +104,19 @@ def _opened_up(text: str, block: Block, limits: Limits, containers: tuple[Block,
 
 def _without_gaps(text: str, block: Block, parts: list[Unit]) -> Iterator[Unit]:
     """The units from inside a container, with the lines between them that have only its marks (`>`)."""
+    nested = block.kind == "item"
     parts[0] = parts[0]._replace(start=block.start)
     for unit, following in zip(parts, [*(part.start for part in parts[1:]), block.end], strict=True):
+        unit = unit._replace(nested=nested or unit.nested)  # noqa: PLW2901 - the same unit, better known
         gap = text[unit.end : following].rstrip()
-        yield unit._replace(
-            end=unit.end + len(gap),
-            tokens=unit.tokens + estimate_tokens(gap),
-            nested=unit.nested or block.kind == "item",
-        )
+        if not gap:
+            yield unit
+        elif unit.after:  # which comes directly behind it
+            yield unit
+            start = unit.end + len(gap) - len(gap.lstrip())
+            yield Unit(start, unit.end + len(gap), estimate_tokens(gap), Grain.PART, nested=unit.nested)
+        else:
+            yield unit._replace(end=unit.end + len(gap), tokens=unit.tokens + estimate_tokens(gap))
 
 
 _SENTENCE_END = re.compile(
@@ -119,6 +124,7 @@ _SENTENCE_END = re.compile(
     r"""|[\u3002\uff01\uff1f][\u201d\u2019\u300d\u300f\uff09]*+\s*+"""  # in Chinese and Japanese
 )
 _WORD = re.compile(r"\S++")
+_MARGIN = re.compile(r"[ \t>]{1,24}")
 _BEGINS_BLOCK = re.compile(r"`{3}|~{3}|#{1,6}(?:\s|\Z)|[0-9]{1,9}[.)]\s|[-+*=|<]")
 """Text that would mean something else at the beginning of a piece than in the middle of a line."""
 _BEGINS_FENCE_OR_HEADING = re.compile(r"`{3}|~{3}|#{1,6}(?:\s|\Z)")
@@ -161,13 +167,15 @@ def _words(text: str, start: int, end: int, limit: int) -> Iterator[tuple[int, i
     """Stretches of a few words, or of a few characters of a word that is longer than a piece."""
     step = most_characters(max(1, limit // 4))
     held = start
+    margin = _MARGIN.match(text, start, end)
+    content = margin.end() if margin else start
     for word in _WORD.finditer(text, start, end):
         at, until = word.span()
-        # What would begin a block stays behind the word before it.
-        if until - held <= (step if _BEGINS_BLOCK.match(text, at, end) else step // 2) or at == start:
+        # What would begin a block stays behind the word before it, and a line keeps the marks it begins with.
+        enough = step if _BEGINS_BLOCK.match(text, at, end) else step // 2
+        if at <= content or until - held <= enough:
             continue
-        if at > held:
-            yield from _steps(text, held, at, step, limit)
+        yield from _steps(text, held, at, step, limit)
         held = at
     yield from _steps(text, held, end, step, limit)
 

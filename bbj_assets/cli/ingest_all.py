@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -109,7 +110,7 @@ def _ingest_all(
         _say(console, "Interrupted. What was done is stored; `bbj-ingest-all --resume` does the rest.")
         return INTERRUPTED
     if all(outcome.good for outcome in outcomes.values()):
-        _say(console, 'Ask the index:  bbj-assets search "run JavaScript in a BBjHtmlView"')
+        _say(console, f'Ask the index:  {_sibling("bbj-assets")} search "run JavaScript in a BBjHtmlView"')
         return 0
     return 1
 
@@ -128,3 +129,8 @@ def _invocation(settings: Settings, sources: Sequence[Source], console: Console,
 
 def _say(console: Console, line: str) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _sibling(program: str) -> str:
+    """How the person who started this program would start another one of its folder."""
+    return program if os.sep not in sys.argv[0] or shutil.which(program) else str(Path(sys.argv[0]).with_name(program))

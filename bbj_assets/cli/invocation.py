@@ -6,9 +6,10 @@ shared and needs no such memory to be right.
 
 import json
 import os
+import threading
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -20,6 +21,7 @@ class Invocation:
     sources: Sequence[str]
     completed: list[str] = field(default_factory=list)
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    _completing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def interrupted(self) -> bool:
@@ -27,13 +29,14 @@ class Invocation:
         return set(self.completed) != set(self.sources)
 
     def complete(self, source: str) -> None:
-        """Note that a source is done."""
-        self.completed.append(source)
-        self.save()
+        """Note that a source is done; sources may be done at the same moment, in several threads."""
+        with self._completing:
+            self.completed.append(source)
+            self.save()
 
     def save(self) -> None:
         """Write it, whole or not at all."""
-        state = {key: value for key, value in asdict(self).items() if key != "file"}
+        state = {"id": self.id, "sources": list(self.sources), "completed": self.completed}
         temporary = self.file.with_suffix(".tmp")
         temporary.write_text(json.dumps(state), encoding="utf-8")
         os.replace(temporary, self.file)  # noqa: PTH105 - the atomic one

@@ -119,7 +119,7 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
                     source,
                     context.partition_keys,
                     options,
-                    run_id=context.run_id,
+                    run_id=context.run.run_id,
                     on_progress=lambda done, total: runtime.progress.advanced(source.name, "chunks", done, total),
                     on_wait=lambda: runtime.progress.waiting(source.name),
                 )
@@ -159,7 +159,7 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
                         context.partition_keys,
                         runtime.batch_options,
                         only_failed=config.retry_failed,
-                        run_id=context.run_id,
+                        run_id=context.run.run_id,
                         on_progress=lambda done, total: runtime.progress.advanced(
                             source.name, "embeddings", done, total
                         ),

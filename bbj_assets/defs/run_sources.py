@@ -31,9 +31,14 @@ def open_instance(settings: Settings) -> DagsterInstance:
     redirect the whole process's stdout while a step runs. And it configures the `logging` module at the start of
     every run, which takes the module's lock and then each handler's, while a run that emits an event takes them in
     the other order: two runs at once soon wait for each other for ever. So that is done once, here.
+
+    It sends no telemetry, whatever dagster.yaml says or if there is none.
     """
-    no_compute_logs = {"module": NoOpComputeLogManager.__module__, "class": NoOpComputeLogManager.__name__}
-    reference = InstanceRef.from_dir(str(dagster_home(settings)), overrides={"compute_logs": no_compute_logs})
+    overrides = {
+        "compute_logs": {"module": NoOpComputeLogManager.__module__, "class": NoOpComputeLogManager.__name__},
+        "telemetry": {"enabled": False},
+    }
+    reference = InstanceRef.from_dir(str(dagster_home(settings)), overrides=overrides)
     instance = DagsterInstance.from_ref(reference)
     handlers = instance.get_yaml_python_handlers()
     instance.get_yaml_python_handlers = lambda: handlers  # type: ignore[method-assign]

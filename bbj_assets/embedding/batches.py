@@ -8,9 +8,10 @@ rest. A batch that a server refuses is halved until the bad text stands alone, a
 b texts and one bad one that costs at most 2*ceil(log2(b)) further calls. (Where the error is a transient one that
 stays, each of those that fails, ceil(log2(b)) + 1 of them, is tried again and followed by a probe.)
 
-Before a text is blamed, the server is asked for a vector of a text that every model can embed, one call more. Ollama
-answers 400 to nearly everything that goes wrong inside it, and would otherwise turn a broken installation into a
-failure of every text, one by one.
+Before a text is blamed for being refused, the server is asked for a vector of a text that every model can embed, and
+then once more for this one: two calls more. Ollama answers 400 to nearly everything that goes wrong inside it, and a
+broken installation would otherwise become a failure of every text, one by one. It also starts a runner that crashed
+again by itself, and then the text was not to blame.
 """
 
 import asyncio
@@ -224,21 +225,24 @@ class _Runner:
     async def _embed_batch(self, batch: Sequence[PendingText]) -> None:
         """Embed and store a batch, in halves if it must be; a text that cannot be embedded becomes a failure."""
         parts = [batch]
+        suspect: Sequence[PendingText] = ()
         while parts:
             part = parts.pop()
             try:
                 vectors = await self._patiently(partial(self._embed, [text.text for text in part]))
             except (TextRejected, TransientEmbeddingError) as error:
                 if isinstance(error, TransientEmbeddingError):
-                    await probe(self.embedder)  # it was patient already; raises what is wrong with the server
-                elif len(part) == 1:
-                    await self._patiently(partial(probe, self.embedder))
-                if len(part) == 1:
-                    await self._record_failure(part[0], error)
-                else:
+                    await probe(self.embedder)  # raises what is wrong with the server, unless only this batch is bad
+                if len(part) > 1:
                     self.report.batches["halved"] += 1
                     middle = len(part) // 2
                     parts += (part[middle:], part[:middle])
+                elif isinstance(error, TextRejected) and part is not suspect:
+                    await self._patiently(partial(probe, self.embedder))
+                    suspect = part
+                    parts.append(part)
+                else:
+                    await self._record_failure(part[0], error)
             else:
                 async with self.pool.connection() as conn:
                     await store_vectors(conn, self.embedder.model, [text.content_hash for text in part], vectors)

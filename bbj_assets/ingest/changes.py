@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bbj_assets.documents import Item
-from bbj_assets.sources.files import MISSING
+from bbj_assets.sources.files import MISSING, SourceFiles
 from bbj_assets.store.documents import StoredItem
 
 
@@ -32,33 +32,37 @@ class Changes:
 def find_changes(items: Iterable[Item], stored: Mapping[str, StoredItem], recipe: str) -> Changes:
     """Compare a complete listing with the store. Reads the files that may be unchanged, and no others."""
     changes = Changes(vanished=dict(stored))
-    digests: dict[Path, str] = {}
+    trees: dict[Path, SourceFiles] = {}
     for item in items:
         known = changes.vanished.pop(item.key, None)
-        if known is not None and _is_unchanged(item, known, recipe, digests):
+        if known is not None and _is_unchanged(item, known, recipe, trees):
             changes.unchanged.append(item)
         else:
             changes.parse.append(item)
     return changes
 
 
-def _is_unchanged(item: Item, known: StoredItem, recipe: str, digests: dict[Path, str]) -> bool:
+def _is_unchanged(item: Item, known: StoredItem, recipe: str, trees: dict[Path, SourceFiles]) -> bool:
+    files = trees.setdefault(item.root, SourceFiles(item.root))
     return (
         known.recipe == recipe
         and known.partition_key == item.partition
-        and _digest(item.file, {}) == known.content_sha256.hex()
-        and all(_digest(item.root / path, digests) == sha256 for path, sha256 in known.dependencies.items())
+        and _digest(item.file) == known.content_sha256.hex()
+        and all(_dependency(files, path) == sha256 for path, sha256 in known.dependencies.items())
     )
 
 
-def _digest(file: Path, known: dict[Path, str]) -> str:
-    """SHA-256 in hex, `MISSING` for what cannot be read; a dependency of many items is read once."""
-    digest = known.get(file)
-    if digest is None:
-        try:
-            with file.open("rb", buffering=0) as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        except (OSError, ValueError):
-            digest = MISSING
-        known[file] = digest
-    return digest
+def _digest(file: Path) -> str:
+    """SHA-256 in hex, `MISSING` for what cannot be read."""
+    try:
+        with file.open("rb", buffering=0) as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except (OSError, ValueError):
+        return MISSING
+
+
+def _dependency(files: SourceFiles, path: str) -> str:
+    """What a parse would record of the path now; a dependency of many items is read once."""
+    if path not in files.dependencies:
+        files.read(path)
+    return files.dependencies[path]

@@ -3,10 +3,10 @@
 import itertools
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bbj_assets.documents import Item
-from bbj_assets.errors import ShrinkError
+from bbj_assets.errors import ParseError, ShrinkError
 from bbj_assets.ingest.changes import Changes, find_changes
 from bbj_assets.ingest.parsing import ParseTask
 from bbj_assets.ingest.recipe import recipe
@@ -23,7 +23,7 @@ from bbj_assets.store.documents import (
     stored_items,
     stored_partitions,
 )
-from bbj_assets.store.failures import clear_parse_failures, list_failures
+from bbj_assets.store.failures import clear_parse_failures, list_failures, record_failures
 from bbj_assets.store.locks import source_lock
 
 _TASK_ITEMS = 32
@@ -93,7 +93,10 @@ def list_items(source: Source) -> Iterator[Item]:
     Raises:
         ListingError: the source cannot be listed.
     """
-    return PARSERS[source.parser].load().discover(source)
+    for item in PARSERS[source.parser].load().discover(source):
+        # Bytes of a name that are no UTF-8 cannot be stored: such an item is known by their codes, and fails.
+        key = item.key.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        yield item if key == item.key else replace(item, key=key)
 
 
 def refresh_chunks(
@@ -119,14 +122,15 @@ def refresh_chunks(
     """
     started = time.monotonic()
     with source_lock(conn, source.name, on_wait):
-        items = list(list_items(source))
+        items, twins = _without_twins(source, list_items(source))
         report = ChunksReport({key: PartitionReport() for key in partitions})
         ours = [item for item in items if item.partition in report.partitions]
         changes = _changes(conn, source, ours, options, report.partitions)
-        _count_listing(report, ours, changes)
+        twins = [twin for twin in twins if twin.partition_key in report.partitions]
+        _count_listing(report, [*(item.partition for item in ours), *(twin.partition_key for twin in twins)], changes)
         if not options.only_failed:
             _delete_vanished(conn, source, changes, options, report)
-        clear_parse_failures(conn, [item.key for item in changes.unchanged])
+        clear_parse_failures(conn, {item.key for item in changes.unchanged} - {twin.item for twin in twins})
         on_progress(0, len(changes.parse))
         done = 0
         with Writer(conn, {item.key for item in items}, run_id) as writer:
@@ -134,11 +138,28 @@ def refresh_chunks(
                 writer.add(outcomes)
                 done += len(outcomes)
                 on_progress(done, len(changes.parse))
+        record_failures(conn, twins, run_id)
         _count_written(report, writer)
+        _count_failures(report, [*writer.failures, *twins])
         for key, total in chunk_totals(conn, source.name, report.partitions).items():
             report.partitions[key].chunks_total = total
     report.seconds = time.monotonic() - started
     return report
+
+
+def _without_twins(source: Source, items: Iterable[Item]) -> tuple[list[Item], list[Failure]]:
+    """The items, each key once, and the failures of the others: the same path below two of the source's roots."""
+    first: dict[str, Item] = {}
+    twins = []
+    for item in items:
+        other = first.setdefault(item.key, item)
+        if other is not item:
+            error = ParseError(
+                f"{item.file}: left out, because {other.file} has the same path in this source. Rename one of them, or "
+                "name its folder in `paths` of another source in sources.toml."
+            )
+            twins.append(Failure.of("parse", item.key, source.name, item.partition, error))
+    return list(first.values()), twins
 
 
 def _changes(
@@ -151,9 +172,9 @@ def _changes(
     return find_changes(items, stored, recipe(source, options.chunks))
 
 
-def _count_listing(report: ChunksReport, items: Iterable[Item], changes: Changes) -> None:
-    for item in items:
-        report.partitions[item.partition].seen += 1
+def _count_listing(report: ChunksReport, seen: Iterable[str], changes: Changes) -> None:
+    for partition in seen:
+        report.partitions[partition].seen += 1
     for item in changes.unchanged:
         report.partitions[item.partition].unchanged += 1
 
@@ -166,9 +187,12 @@ def _count_written(report: ChunksReport, writer: Writer) -> None:
         else:  # no page of its own (a draft, a .txt that is no program): nothing of it is in the index
             partition.unchanged += 1
         partition.chunks_written += item.chunks
-    for failure in writer.failures:
+
+
+def _count_failures(report: ChunksReport, failures: Sequence[Failure]) -> None:
+    for failure in failures:
         report.partitions[failure.partition_key].failed += 1
-    report.failures += writer.failures
+    report.failures += failures
 
 
 def _delete_vanished(

@@ -37,12 +37,16 @@ def failure(task: ParseTask, item: Item, error: Exception) -> Failure:
 def _parse_item(task: ParseTask, item: Item) -> Outcome:
     files = SourceFiles(item.root)
     try:
+        _require_utf8(item, item.path)
         raw = _read(item)
         documents = PARSERS[task.source.parser].load().parse(task.source, item, raw, files)
         with_chunks = [
             (replace(document, content=""), chunk_document(document, task.chunks))  # the chunks hold the content
             for document in (enrich(parsed, task.source) for parsed in documents)
         ]
+        for document, chunks in with_chunks:
+            _require_utf8(item, document.source_url, document.title, *document.section_path)
+            _require_utf8(item, *(chunk.embedded_text for chunk in chunks))
     except Exception as error:  # noqa: BLE001 - a parser's bug costs its one item, and is recorded with its real type
         return failure(task, item, error)
     return ItemContent(
@@ -54,6 +58,15 @@ def _parse_item(task: ParseTask, item: Item) -> Outcome:
         dependencies=files.dependencies,
         documents=with_chunks,
     )
+
+
+def _require_utf8(item: Item, *texts: str) -> None:
+    """Python's texts may hold halves of surrogate pairs, from names of files or escapes in JSON; the store's may not."""
+    try:
+        "\n".join(texts).encode()
+    except UnicodeEncodeError as error:
+        where = "its name" if error.object == item.path else f"the character {error.object[error.start]!r} in its text"
+        raise ParseError(f"{item.path!r}: {where} is not UTF-8. Rename or correct the file.") from None
 
 
 def _read(item: Item) -> bytes:

@@ -10,6 +10,7 @@ import os
 import pickle
 import queue
 import selectors
+import signal
 import struct
 import subprocess
 import sys
@@ -44,13 +45,17 @@ def parse_in_processes(tasks: Iterable[ParseTask], processes: int) -> Iterator[l
         team.stop()
 
 
-def serve() -> None:
-    """The worker's side: read a task, write its outcomes, until the input ends."""
+def serve(seconds: float) -> None:
+    """The worker's side: read a task, write its outcomes, until the input ends.
+
+    It ends itself when a task takes longer than `seconds`: its parent, who keeps the time, may have been killed.
+    """
     _limit_memory()
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not disturb the replies
-    while (task := _receive(requests)) is not None:
+    while (task := _receive(requests, seconds)) is not None:
         payload = pickle.dumps(run_task(task), protocol=pickle.HIGHEST_PROTOCOL)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         replies.write(HEADER.pack(len(payload)))
         replies.write(payload)
         replies.flush()
@@ -83,7 +88,7 @@ class _Team:
     def stop(self) -> None:
         self._stopping.set()
         for worker in self._workers:
-            worker.close()
+            worker.interrupt()
         for thread in self._threads:
             thread.join()
 
@@ -113,7 +118,7 @@ class _WorkerLost(Exception):  # noqa: N818 - says what happened
 
 
 class _Worker:
-    """One process, started when it is first needed and again after it was lost."""
+    """One process, started when it is first needed and again after it was lost. It belongs to one thread."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -143,17 +148,28 @@ class _Worker:
 
     def close(self) -> None:
         self._closed = True
-        if self._process is not None:
-            self._kill()
+        self._kill()
+
+    def interrupt(self) -> None:
+        """From another thread: make a `call` end now, and the next ones at once.
+
+        The pipes are left to the thread that reads them. Closed under a thread that waits for one, it would not
+        wake up before its deadline.
+        """
+        self._closed = True
+        if (process := self._process) is not None:
+            process.kill()
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._closed:
-            raise _WorkerLost("the run was stopped")
-        if self._process is None:
-            command = [sys.executable, "-c", "from bbj_assets.ingest.workers import serve; serve()"]
+        if self._process is None and not self._closed:
+            serving = f"from bbj_assets.ingest.workers import serve; serve({_SECONDS_AN_ITEM + _SECONDS_TO_DIE})"
+            command = [sys.executable, "-c", serving]
             self._process = subprocess.Popen(  # noqa: S603 - this Python, and words of ours
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
             )
+        if self._closed or self._process is None:  # perhaps just now, while it was started
+            self._kill()
+            raise _WorkerLost("the run was stopped")
         return self._process
 
     def _kill(self, *, died: bool = False) -> int:
@@ -195,10 +211,11 @@ def _read_exactly(stream: IO[bytes], length: int, deadline: float) -> bytearray:
     return buffer
 
 
-def _receive(stream: IO[bytes]) -> ParseTask | None:
+def _receive(stream: IO[bytes], seconds: float) -> ParseTask | None:
     header = stream.read(HEADER.size)
     if len(header) < HEADER.size:
         return None
+    signal.setitimer(signal.ITIMER_REAL, seconds)  # nobody handles its signal, so that ends the process
     task: ParseTask = pickle.loads(stream.read(HEADER.unpack(header)[0]))  # noqa: S301 - from our own parent
     return task
 

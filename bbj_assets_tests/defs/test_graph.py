@@ -19,7 +19,8 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetNode
 
 from bbj_assets.defs.build import build_defs
 from bbj_assets.ingest.recipe import recipe
-from bbj_assets.settings import Settings, Source, SourcesConfig, load_settings, load_sources
+from bbj_assets.settings import Settings, SourcesConfig, load_settings, load_sources
+from bbj_assets.source import Source
 from bbj_assets.store.connection import Connection
 
 ROOT = Path(__file__).parent.parent.parent
@@ -98,15 +99,15 @@ def test_the_kind_of_the_embeddings_is_the_embedder(plain: Settings, table: Sour
     assert node(with_ollama, "javadoc", "embeddings").kinds == {"ollama", "pgvector"}
 
 
-@pytest.mark.parametrize("table", ["chunks", "embeddings"])
-def test_the_column_schema_is_that_of_the_table(defs: Definitions, conn: Connection, table: str) -> None:
-    metadata = node(defs, "javadoc", table).metadata
+@pytest.mark.parametrize("name", ["chunks", "embeddings"])
+def test_the_column_schema_is_that_of_the_table(defs: Definitions, conn: Connection, name: str) -> None:
+    metadata = node(defs, "javadoc", name).metadata
     schema = metadata["dagster/column_schema"]
     assert isinstance(schema, TableSchema)
-    assert metadata["dagster/table_name"] == table
+    assert metadata["dagster/table_name"] == name
     in_database = dict(
         conn.execute("SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
-                     "WHERE attrelid = %s::regclass AND attnum > 0", [table]).fetchall()
+                     "WHERE attrelid = %s::regclass AND attnum > 0", [name]).fetchall()
     )  # fmt: skip
 
     assert {column.name: column.type for column in schema.columns}.items() <= in_database.items()

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from dagster import DagsterEventType, DagsterRunStatus, MetadataValue, RunsFilter, TableMetadataValue
 
-from bbj_assets.defs.run_sources import run_search_index
+from bbj_assets.defs.run_sources import run_search_index, run_source
 from bbj_assets.embedding.batches import EmbeddingsReport
 from bbj_assets.errors import ListingError
 from bbj_assets.ingest.source_run import SourceRun
@@ -99,7 +99,7 @@ def test_bad_items_are_rows_of_a_table_and_the_run_is_a_success(installation: In
     [failure] = failures(of_chunks)
     assert failure["item"] == "guide://bad/bytes.md"
     assert failure["error_type"] == "ParseError"
-    assert "bytes.md" in str(failure["error"])
+    assert "Save the file as UTF-8" in str(failure["error"])
     of_embeddings = installation.metadata("guide", "embeddings", section="bad")
     assert numbers(of_embeddings, "pending", "embedded", "failed") == (1, 0, 1)
     [failure] = failures(of_embeddings)
@@ -277,8 +277,13 @@ def test_several_sources_run_at_once_on_one_instance(installation: Installation,
             installation.write(f"{name}/{section}/page.md", f"# {name}\n\nText of {name}, {section}.")
         (installation.folder / f"{name}/one/bad.md").write_bytes(b"\x00\xff\xfe\x81")  # so that each one logs
 
+    defs = installation.defs(*names)
+
+    def run(name: str) -> str | None:
+        return run_source(defs, installation.instance, installation.url, installation.source(name), SourceRun())
+
     with ThreadPoolExecutor(max_workers=4) as pool:
-        errors = list(pool.map(installation.run, names))
+        errors = list(pool.map(run, names))
 
     assert errors == [None] * len(names)
     assert runs(installation, DagsterRunStatus.SUCCESS) == len(names)
@@ -316,6 +321,15 @@ def test_retry_failed_takes_up_only_what_failed(installation: Installation, conn
         "guide://grids/bad.md": "It is good now.",
     }
     assert conn.execute("SELECT count(*) FROM failures").fetchone() == (0,)
+
+
+def test_nothing_is_told_to_dagsters_makers(installation: Installation, caplog: pytest.LogCaptureFixture) -> None:
+    assert not (installation.folder / "dagster.yaml").exists(), "so that nothing but the program itself says it"
+    installation.write("guide/grids/page.md", "# Grids\n\nText.")
+
+    installation.run()
+
+    assert [record for record in caplog.records if "telemetry" in record.name] == []
 
 
 def test_the_runs_of_one_command_share_a_tag(installation: Installation) -> None:

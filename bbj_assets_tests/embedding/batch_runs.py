@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +41,24 @@ class OllamaWithGate(FakeOllama):
         self.arrived = threading.Semaphore(0)
         self.trouble: dict[str, Fault] = {}
 
+    def stop(self) -> None:
+        """As often as one likes: a test may have done so."""
+        if self._thread.is_alive():
+            super().stop()
+
+    def close_the_gate(self) -> None:
+        """From now on requests arrive and stay."""
+        self.gate.clear()
+        while self.arrived.acquire(blocking=False):
+            pass
+
+    async def has_a_request(self) -> None:
+        """Return when one has arrived since the gate was closed."""
+        await until(lambda: self.arrived.acquire(blocking=False))
+
     async def _answer(self, writer: asyncio.StreamWriter, method: str, path: str, body: bytes) -> None:
         self.arrived.release()
-        while not self.gate.is_set():
+        while not self.gate.is_set():  # noqa: ASYNC110 - another thread opens it
             await asyncio.sleep(0.002)
         await super()._answer(writer, method, path, body)
 
@@ -65,6 +80,13 @@ class OllamaWithGate(FakeOllama):
     def probes(self) -> int:
         """How often the runner looked whether anybody is there."""
         return len(self.requests) - len(self.batches)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return when it is so; half a minute is too long."""
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - it is looked up in another process
+            await asyncio.sleep(0.005)
 
 
 def put(
@@ -120,6 +142,31 @@ async def embedding(
 def embed(url: str, server: FakeOllama, how: BatchOptions | None = None, **more: object) -> EmbeddingsReport:
     """A whole run."""
     return asyncio.run(embedding(url, server, how, **more))
+
+
+def store(conn: Connection, text: str, vector: Sequence[float]) -> None:
+    """Store a vector, as another run would."""
+    conn.execute(
+        "INSERT INTO embeddings (model, content_hash, embedding) VALUES (%s, decode(%s, 'hex'), %s::real[]::vector)",
+        [MODEL, hash_of(text), list(vector)],
+    )
+
+
+def embed_and_meanwhile(
+    url: str, server: OllamaWithGate, action: Callable[[], None], how: BatchOptions | None = None, **more: object
+) -> EmbeddingsReport:
+    """A whole run, with something happening while the server has its first request and has not answered yet."""
+
+    async def scenario() -> EmbeddingsReport:
+        server.close_the_gate()
+        run = asyncio.create_task(embedding(url, server, how, **more))
+        await server.has_a_request()
+        await asyncio.sleep(0.1)  # for a reader that would run ahead
+        action()
+        server.gate.set()
+        return await run
+
+    return asyncio.run(scenario())
 
 
 def vectors(conn: Connection, model: str = MODEL) -> Mapping[str, NDArray[np.float32]]:

@@ -1,0 +1,50 @@
+"""A small tree of pages, and runs over it on a real database with real worker processes."""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from bbj_assets.ingest.chunks import ChunksReport, ParseOptions, current_partitions, refresh_chunks
+from bbj_assets.source import ChunkSettings, Source
+from bbj_assets.store.connection import Connection
+from bbj_assets_tests.conftest import REPOSITORY
+from bbj_assets_tests.sources.mdx.pages import Site
+
+Refresh: TypeAlias = Callable[..., ChunksReport]
+
+
+@pytest.fixture(autouse=True)
+def _importable_in_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    (tmp_path / "docs").mkdir()
+    return Site(tmp_path / "docs")
+
+
+@pytest.fixture
+def refresh(conn: Connection, site: Site) -> Refresh:
+    """Bring the site's partitions (or the given ones) up to date, as a run of Dagster does."""
+
+    def run(
+        partitions: Collection[str] | None = None,
+        *,
+        source: Source | None = None,
+        chunks: ChunkSettings = ChunkSettings(),  # noqa: B008 - frozen
+        processes: int = 1,
+        allow_shrink: bool = False,
+        only_failed: bool = False,
+        **callbacks: Callable[..., None],
+    ) -> ChunksReport:
+        source = source or site.source
+        if partitions is None:
+            listed, vanished = current_partitions(conn, source)
+            partitions = listed | vanished
+        options = ParseOptions(chunks, processes, allow_shrink=allow_shrink, only_failed=only_failed)
+        return refresh_chunks(conn, source, sorted(partitions), options, run_id="run-1", **callbacks)
+
+    return run
