@@ -237,12 +237,16 @@ def _data_dir(settings: Settings, table: Mapping[str, object], problems: list[st
 
 
 def _entry(file: Path, position: int, raw: object, problems: list[str]) -> _SourceEntry | None:
-    name = raw.get("name", f"number {position}") if isinstance(raw, dict) else f"number {position}"
+    """The table as it is written; without what is wrong in it, so that everything else is checked all the same."""
+    if not isinstance(raw, dict):
+        problems.append(f"{file}: source 'number {position}': {raw!r} is no table. Write [[sources]] and its keys.")
+        return None
+    name = raw.get("name", f"number {position}")
     try:
         return _SourceEntry.model_validate(raw)
     except ValidationError as error:
         for e in error.errors():
-            key = ".".join(str(part) for part in e["loc"]) or "table"
+            key = ".".join(str(part) for part in e["loc"])
             if e["type"] == "extra_forbidden":
                 reason = f"unknown key. Known keys: {', '.join(_SourceEntry.model_fields)}."
             elif e["type"] == "missing":
@@ -252,12 +256,17 @@ def _entry(file: Path, position: int, raw: object, problems: list[str]) -> _Sour
             else:
                 reason = f"{e['msg']} (it is {e['input']!r})."
             problems.append(f"{file}: source {name!r}: `{key}` {reason}")
-        return None
+        wrong = {e["loc"][0] for e in error.errors()}
+        if not wrong.isdisjoint({"parser", "paths"}):  # nothing more can be said of it
+            return None
+        right = {key: value for key, value in raw.items() if key not in wrong}
+        return _SourceEntry.model_construct(**{"name": str(name), **right})
 
 
 def _root(where: str, written: str, data_dir: Path, problems: list[str], *, check: bool) -> Path:
+    already = len(problems)
     root = (data_dir / Path(_expand(where, written, problems)).expanduser()).absolute()
-    if check and data_dir.is_dir() and not root.exists():
+    if check and len(problems) == already and data_dir.is_dir() and not root.exists():
         problems.append(
             f"{where}: `paths`: {root} does not exist. Correct the path, point DATA_DIR (--data-dir) at the "
             "folder that holds it, or set `enabled = false`."

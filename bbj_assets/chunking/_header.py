@@ -52,9 +52,11 @@ def context_header(section_path: Sequence[str], title: str, headings: Sequence[s
 
 def heading_text(source: str) -> str:
     r"""What a reader sees of a heading: `"## The [grid](grid.md) `x` ##"` is `The grid x`."""
-    text = _UNDERLINE.sub("", source).strip()
+    text = (_UNDERLINE.sub("", source) if "\n" in source else source).strip()
     if text.startswith("#"):
-        text = _CLOSING_HASHES.sub("", text.lstrip("#")[:_LONGEST_HEADING].strip())
+        text = text.lstrip("#")[:_LONGEST_HEADING].strip()
+        if text.endswith("#"):
+            text = _CLOSING_HASHES.sub("", text)
     if _MAYBE_MARKUP.search(text):
         text = _MARKUP.sub(_visible, text[:_LONGEST_HEADING])
     return " ".join(text.split())

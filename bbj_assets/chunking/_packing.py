@@ -53,6 +53,7 @@ class Packer:
         self._reserved = reserved
         self._last = last
         self._substance = settings.target_tokens // 4  # a piece of less takes in more, if it can
+        self._least_capacity = max(settings.target_tokens - header_limit(settings), settings.target_tokens // 2)
         self._pieces: list[Piece] = []
         self._clear()
 
@@ -68,7 +69,9 @@ class Packer:
 
     def add(self, section: Section) -> None:
         """Pack a section, whole if that is possible."""
-        capacity = self._capacity(section.path)
+        # The header is measured only for sections near the limit: most are not.
+        fits = self._tokens + section.tokens <= self._least_capacity
+        capacity = self._least_capacity if fits else self._capacity(section.path)
         if self._start >= 0 and self._leaves(section, capacity):
             self._flush()
         if section.has_content and self._tokens + section.tokens > capacity:
@@ -100,9 +103,8 @@ class Packer:
         return overfull and not (at_the_end and self._path is not None)
 
     def _capacity(self, path: _Path) -> int:
-        header = self._reserved + estimate_tokens(" > ".join(path))
-        target = self._settings.target_tokens
-        return max(target - min(header, header_limit(self._settings)), target // 2)
+        header = min(self._reserved + estimate_tokens(" > ".join(path)), header_limit(self._settings))
+        return max(self._settings.target_tokens - header, self._least_capacity)
 
     def _stand_under(self, section: Section) -> None:
         self._headings = section.path

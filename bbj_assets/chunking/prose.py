@@ -22,7 +22,7 @@ from bbj_assets.chunking._blocks import Block, scan
 from bbj_assets.chunking._header import heading_text
 from bbj_assets.chunking._packing import Packer, Section, longest_heading
 from bbj_assets.chunking.pieces import Piece
-from bbj_assets.chunking.tokens import estimate_tokens
+from bbj_assets.chunking.tokens import estimate_tokens, most_characters
 from bbj_assets.source import ChunkSettings
 
 
@@ -49,6 +49,7 @@ def _sections(text: str, blocks: list[Block], target: int) -> Iterator[Section]:
     path: list[tuple[int, str]] = []
     held: list[Block] = []
     longest = longest_heading(target)
+    surely_short = most_characters(longest)
     heading_tokens = 0
     has_content = False
 
@@ -60,13 +61,17 @@ def _sections(text: str, blocks: list[Block], target: int) -> Iterator[Section]:
     for block in blocks:
         if block.kind == "heading":
             source = text[block.start : block.end]
-            tokens = estimate_tokens(source)
-            is_text = tokens > longest
-            if held and (has_content or (not is_text and heading_tokens + tokens > target // 2)):
+            # Most headings are short, and most follow content: then there is nothing to count.
+            is_text = len(source) > surely_short and estimate_tokens(source) > longest
+            if held and not has_content and not is_text:
+                heading_tokens += estimate_tokens(text[held[-1].start : held[-1].end])
+                if heading_tokens + estimate_tokens(source) > target // 2:
+                    yield section()
+                    held, heading_tokens = [], 0
+            elif held and has_content:
                 yield section()
                 held, heading_tokens = [], 0
             has_content = is_text
-            heading_tokens += tokens
             while path and path[-1][0] >= block.level:
                 path.pop()
             path.append((block.level, heading_text(source)))

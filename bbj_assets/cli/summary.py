@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bbj_assets.cli.live import SourceState
+from bbj_assets.ingest.chunks import PartitionReport
 from bbj_assets.outcomes import Failure
 
 _SHOWN_FAILURES = 20
@@ -40,16 +41,16 @@ def print_summary(
     """Print the table, the totals, and the failures with what to do about them."""
     table = Table(show_footer=True, box=box.SIMPLE_HEAD, show_edge=False)
     rows = {name: _numbers(states[name]) for name in outcomes}
-    totals = [sum(column) for column in zip(*rows.values(), strict=True)] if rows else [0] * 5
-    headings = ("Files", "Changed", "Chunks", "Embedded", "Failed")
     table.add_column("Source", footer="Total", no_wrap=True)
-    for heading, total in zip(headings, totals, strict=True):
-        table.add_column(heading, footer=f"{total:,}", justify="right")
-    table.add_column("Duration", footer=f"{seconds:.1f} s", justify="right")
+    for key in ("files", "chunks", "embedded", "failed"):  # what fits into 80 columns with the longest name
+        table.add_column(key.title(), footer=f"{sum(row[key] for row in rows.values()):,}", justify="right")
+    table.add_column("Duration", footer=f"{seconds:.1f} s", justify="right", no_wrap=True)
     table.add_column("Status", footer=_overall(outcomes), no_wrap=True)
     for name, outcome in outcomes.items():
-        duration = f"{states[name].seconds:.1f} s" if states[name].started else "-"
-        table.add_row(name, *(f"{number:,}" for number in rows[name]), duration, _coloured(outcome.status))
+        row, state = rows[name], states[name]
+        numbers = (f"{row[key]:,}" for key in ("files", "chunks", "embedded", "failed"))
+        duration = f"{state.seconds:.1f} s" if state.started else "-"
+        table.add_row(name, *numbers, duration, _coloured(outcome.status))
     console.print(table)
     for name, outcome in outcomes.items():
         if outcome.error:
@@ -63,14 +64,13 @@ def summary_json(
     states: Mapping[str, SourceState], outcomes: Mapping[str, Outcome], seconds: float
 ) -> dict[str, object]:
     """The same for programs."""
-    names = ("files", "changed", "chunks", "embedded", "failed")
     return {
         "sources": [
             {
                 "source": name,
                 "status": outcome.status,
                 "error": outcome.error,
-                **dict(zip(names, _numbers(states[name]), strict=True)),
+                **_numbers(states[name]),
                 "seconds": round(states[name].seconds, 3),
                 "failures": [
                     {"stage": f.stage, "item": f.item, "error_type": f.error_type, "error": f.error}
@@ -96,13 +96,16 @@ def _print_failures(console: Console, failures: Sequence[Failure]) -> None:
     console.print("Every run tries them again; `bbj-ingest-all --retry-failed` tries only them.", highlight=False)
 
 
-def _numbers(state: SourceState) -> tuple[int, int, int, int, int]:
-    total = state.chunks.total if state.chunks else None
-    embedded = state.embeddings.total_embedded if state.embeddings else 0
-    failed = len(failures_of(state))
-    if total is None:
-        return (0, 0, 0, embedded, failed)
-    return (total.seen, total.changed + total.deleted, total.chunks_total, embedded, failed)
+def _numbers(state: SourceState) -> dict[str, int]:
+    total = state.chunks.total if state.chunks else PartitionReport()
+    return {
+        "files": total.seen,
+        "changed": total.changed,
+        "deleted": total.deleted,
+        "chunks": total.chunks_total,
+        "embedded": state.embeddings.total_embedded if state.embeddings else 0,
+        "failed": len(failures_of(state)),
+    }
 
 
 def _overall(outcomes: Mapping[str, Outcome]) -> str:

@@ -15,6 +15,7 @@ from bbj_assets.embedding.ollama import OllamaEmbedder
 from bbj_assets.outcomes import ItemContent
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.documents import replace_items
+from bbj_assets.store.failures import list_failures
 from bbj_assets_tests.fakes.model_server import Embedding, Fault, Reply, vector_for
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 
@@ -23,6 +24,8 @@ DIMENSIONS = 32
 SOURCE = "mdx-dwc"
 PARTITION = "guide"
 HEADER = "DWC > Guide"
+BAD = "☠"
+"""What marks the texts that a server is to have trouble with."""
 
 
 class OllamaWithGate(FakeOllama):
@@ -109,6 +112,16 @@ def given(text: str) -> str:
 def hash_of(text: str) -> str:
     """What a chunk's text is called in `failures`."""
     return hashlib.sha256(given(text).encode()).hexdigest()
+
+
+def hashes(texts: Collection[str]) -> set[str]:
+    """What all of these are called there."""
+    return {hash_of(text) for text in texts}
+
+
+def failed(conn: Connection) -> set[str]:
+    """The items in `failures`."""
+    return {failure.item for failure in list_failures(conn)}
 
 
 def lengths(count: int, mark: str = "") -> list[str]:

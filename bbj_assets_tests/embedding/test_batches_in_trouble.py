@@ -1,42 +1,35 @@
-"""The batch runner with a server that fails: what is tried again, what is given up, and who is blamed."""
+"""The batch runner with a server that fails: what is tried again, what is given up, and no text is blamed."""
 
 import math
-import re
 import time
-from collections.abc import Iterator, Sequence
-from itertools import count
+from collections.abc import Iterator
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from bbj_assets.embedding._patience import LONGEST_WAIT, seconds_before_retry
 from bbj_assets.errors import EmbedderMisconfigured, EmbedderUnavailable
 from bbj_assets.store.connection import Connection
-from bbj_assets.store.documents import delete_items
-from bbj_assets.store.failures import StoredFailure, list_failures
 from bbj_assets.store.models import active_model, ensure_model
 from bbj_assets_tests.embedding.batch_runs import (
+    BAD,
     DIMENSIONS,
     MODEL,
-    PARTITION,
-    SOURCE,
     OllamaWithGate,
     assert_stored,
     embed,
+    failed,
     given,
     hash_of,
+    hashes,
     lengths,
     options,
     put,
     vectors,
 )
 from bbj_assets_tests.fakes.model_server import Fault, refuse
-
-BAD = "☠"
-_names = count()
 
 
 @pytest.fixture
@@ -50,14 +43,6 @@ def indexed(conn: Connection) -> Connection:
     """The store after an earlier run: the model is registered, so that no run begins with a probe."""
     ensure_model(conn, MODEL, DIMENSIONS)
     return conn
-
-
-def failed(conn: Connection) -> set[str]:
-    return {failure.item for failure in list_failures(conn)}
-
-
-def hashes(texts: Sequence[str]) -> set[str]:
-    return {hash_of(text) for text in texts}
 
 
 # -- transient: tried again
@@ -120,154 +105,6 @@ def test_the_wait_is_the_longer_of_our_own_and_the_server_s_within_a_minute(
     seconds = seconds_before_retry(attempt, first, asked)
     least = min(max(first * 2.0 ** (attempt - 1), asked or 0), LONGEST_WAIT)
     assert least <= seconds <= min(max(first * 2.0 ** (attempt - 1) * 1.25, asked or 0), LONGEST_WAIT)
-
-
-# -- a text that cannot be embedded
-
-
-@pytest.mark.parametrize(
-    ("trouble", "error_type", "says"),
-    [
-        (refuse(400, "the input length exceeds the context length"), "TextRejected", "exceeds the context length"),
-        (refuse(500, "segmentation fault"), "EmbedderUnavailable", "500: segmentation fault"),
-        (Fault("fewer"), "EmbedderUnavailable", "0 vectors for 1 texts"),
-        (Fault("nan"), "TextRejected", f"no usable vector .*{BAD}"),
-    ],
-    ids=["rejected", "crashing", "fewer", "nan"],
-)
-def test_a_bad_text_is_a_failure_with_its_real_error_and_its_neighbours_are_stored(
-    trouble: Fault, error_type: str, says: str, indexed: Connection, database_url: str, server: OllamaWithGate
-):
-    put(indexed, [*lengths(6), f"{BAD} bad", *lengths(4, "more")])
-    server.trouble[BAD] = trouble
-    report = embed(database_url, server, options(batch_size=8, retries=1), run_id="run-1")
-    [failure] = list_failures(indexed)
-    assert (failure.stage, failure.item) == ("embed", hash_of(f"{BAD} bad"))
-    assert (failure.source, failure.partition_key, failure.attempts) == (SOURCE, PARTITION, 1)
-    assert failure.error_type == error_type
-    assert re.search(says, failure.error)
-    assert [(one.item, one.error) for one in report.failures] == [(failure.item, failure.error)]
-    assert_stored(indexed, [*lengths(6), *lengths(4, "more")])
-    assert (report.pending(PARTITION), report.embedded(PARTITION)) == (11, 10)
-    assert report.batches["completed"] == 2
-
-
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@for_all(bad=st.lists(st.booleans(), min_size=1, max_size=40), batch_size=st.integers(1, 16), workers=st.integers(1, 3))
-def test_exactly_the_bad_texts_fail_whichever_they_are(
-    bad: list[bool], batch_size: int, workers: int, conn: Connection, database_url: str, server: OllamaWithGate
-):
-    source = f"source-{next(_names)}"
-    texts = [f"{source} {number} {BAD if is_bad else ''}" for number, is_bad in enumerate(bad)]
-    put(conn, texts, source=source)
-    server.poison = BAD
-    report = embed(database_url, server, options(batch_size=batch_size, workers=workers), source=source)
-    expected = hashes([text for text in texts if BAD in text])
-    assert {failure.item for failure in list_failures(conn, source=source)} == expected
-    assert sorted(failure.item for failure in report.failures) == sorted(expected), "each once"
-    assert hashes(texts) - expected == hashes(texts) & vectors(conn).keys()
-
-
-@pytest.mark.parametrize("position", [0, 1, 31, 37, 63])
-def test_finding_one_bad_text_among_64_takes_twelve_calls_and_making_sure_of_it_two(
-    position: int, indexed: Connection, database_url: str, server: OllamaWithGate
-):
-    texts = lengths(64)
-    texts[position] += BAD
-    put(indexed, texts)
-    server.poison = BAD
-    report = embed(database_url, server, options(batch_size=64))
-    assert (len(server.batches), server.probes) == (1 + 2 * 6 + 1, 1)
-    assert report.batches == {"completed": 1, "halved": 6}
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 5, 20, 33])
-def test_the_calls_for_one_bad_text_are_bounded_for_every_size_of_batch(
-    size: int, indexed: Connection, database_url: str, server: OllamaWithGate
-):
-    levels = math.ceil(math.log2(size))
-    put(indexed, [*lengths(size - 1), BAD])
-    server.poison = BAD
-    embed(database_url, server, options(batch_size=size))
-    assert len(server.batches) <= 1 + 2 * levels + 1
-    assert server.probes == 1
-
-    server.requests.clear()
-    indexed.execute("TRUNCATE embeddings")
-    server.poison, server.trouble = None, {BAD: refuse(500)}
-    embed(database_url, server, options(batch_size=size, retries=2))
-    assert len(server.batches) <= 3 * (levels + 1) + levels
-    assert server.probes <= levels + 1
-
-
-def test_a_text_that_fails_again_counts_its_attempts(indexed: Connection, database_url: str, server: OllamaWithGate):
-    put(indexed, ["good", BAD])
-    server.trouble[BAD] = refuse(400, "too long")
-    embed(database_url, server, run_id="first")
-    [before] = list_failures(indexed)
-    server.trouble[BAD] = refuse(422, "still too long")
-    embed(database_url, server, run_id="second")
-    [after] = list_failures(indexed)
-    assert (before.attempts, after.attempts) == (1, 2)
-    assert "still too long" in after.error
-    assert after.first_failed_at == before.first_failed_at
-    assert later(after) > later(before)
-    assert server.embedded[given("good")] == 1
-
-
-def later(failure: StoredFailure) -> float:
-    return failure.last_failed_at.timestamp() if failure.last_failed_at else 0.0
-
-
-def test_only_failed_takes_up_the_failures_and_nothing_else(
-    indexed: Connection, database_url: str, server: OllamaWithGate
-):
-    bad = [f"{BAD}{number}" for number in range(3)]
-    put(indexed, [*lengths(8), *bad])
-    server.poison = BAD
-    embed(database_url, server)
-    assert failed(indexed) == hashes(bad)
-    put(indexed, ["new"], page="new")
-    server.poison = None
-    server.requests.clear()
-    report = embed(database_url, server, only_failed=True)
-    assert {text for batch in server.batches for text in batch} == {given(text) for text in bad}
-    assert failed(indexed) == set()
-    assert_stored(indexed, [*lengths(8), *bad])
-    assert (report.pending(PARTITION), report.embedded(PARTITION)) == (4, 3)
-
-
-def test_failures_of_texts_that_are_gone_go(indexed: Connection, database_url: str, server: OllamaWithGate):
-    gone = put(indexed, [f"{BAD} gone"], page="a")
-    put(indexed, [f"{BAD} changed"], page="b")
-    put(indexed, [f"{BAD} stays"], page="c")
-    server.poison = BAD
-    embed(database_url, server)
-    delete_items(indexed, [gone])
-    put(indexed, ["better"], page="b")
-    embed(database_url, server)
-    assert failed(indexed) == hashes([f"{BAD} stays"])
-    assert_stored(indexed, ["better"])
-
-
-def test_a_healed_text_is_no_failure_any_more_even_when_the_run_ends_badly(
-    indexed: Connection, database_url: str, server: OllamaWithGate
-):
-    put(indexed, [f"{BAD} the longest of them all, so the first", *lengths(8)])
-    server.poison = BAD
-    embed(database_url, server, options(batch_size=1))
-    assert len(failed(indexed)) == 1
-    indexed.execute("TRUNCATE embeddings")
-    server.poison = None
-
-    def stop(done: int, _total: int) -> None:
-        if done == 4:
-            server.outage = refuse(404)
-
-    with pytest.raises(EmbedderMisconfigured):
-        embed(database_url, server, options(batch_size=1), on_progress=stop)
-    assert len(vectors(indexed)) == 4
-    assert failed(indexed) == set()
 
 
 # -- a server that is broken or gone: nobody's text is blamed

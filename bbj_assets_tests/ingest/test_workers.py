@@ -121,6 +121,7 @@ def test_tasks_are_taken_up_only_as_outcomes_are_fetched(site: Site) -> None:
     assert taken < 30
 
 
+@pytest.mark.timeout(60)  # half of what an item may take
 def test_closing_early_ends_the_processes_also_in_the_middle_of_an_item(site: Site) -> None:
     outcomes = parse_in_processes([task(site, hostile("hang")), task(site, page(site, "a"))], 2)
     assert outcome_of(next(outcomes)) == {"mdx-test://a.md": "parsed"}
@@ -168,7 +169,7 @@ def test_the_processes_end_when_their_parent_is_killed(site: Site, harm: str | N
         from bbj_assets_tests.sources.mdx.pages import Site
         from pathlib import Path
 
-        workers._SECONDS_AN_ITEM = 3.0
+        workers._SECONDS_AN_ITEM = 4.0
         site = Site(Path({str(site.root)!r}))
         def tasks():
             yield ParseTask(site.source, [page(site, "a")], ChunkSettings(), "recipe")

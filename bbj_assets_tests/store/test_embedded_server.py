@@ -1,0 +1,208 @@
+"""The embedded PostgreSQL runs while somebody uses it, whatever becomes of them."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+import psycopg
+import pytest
+
+from bbj_assets.errors import DatabaseError
+from bbj_assets.settings import load_settings
+from bbj_assets.store.connection import connect
+from bbj_assets.store.database import database
+from bbj_assets.store.embedded_server import EmbeddedServer
+from bbj_assets_tests.conftest import REPOSITORY
+
+USER = """
+import sys
+from pathlib import Path
+from bbj_assets.store.connection import connect
+from bbj_assets.store.embedded_server import EmbeddedServer
+
+with EmbeddedServer(Path(sys.argv[1])).use() as url, connect(url) as conn:
+    print(conn.execute("SELECT 1").fetchone(), flush=True)
+    sys.stdin.read()
+"""
+
+User: TypeAlias = Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose name has all that a shell or a URL could take amiss."""
+    return tmp_path_factory.mktemp("home") / "it's 100% yours & mine = #1?"
+
+
+@pytest.fixture
+def server(home: Path) -> Iterator[EmbeddedServer]:
+    """A server that does not run before the test, nor after it."""
+    server = EmbeddedServer(home)
+    assert not server.running
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def user(home: Path) -> User:
+    @contextmanager
+    def another_process() -> Iterator[subprocess.Popen[bytes]]:
+        with subprocess.Popen(
+            [sys.executable, "-c", USER, str(home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=REPOSITORY
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"(1,)\n"
+            yield process
+
+    return another_process
+
+
+def answers(url: str) -> bool:
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def test_it_runs_for_the_length_of_a_with_and_keeps_what_was_stored(server: EmbeddedServer) -> None:
+    with server.use() as url, connect(url) as conn:
+        assert server.running
+        conn.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        conn.execute("CREATE EXTENSION vector")
+    assert not server.running
+    assert not answers(url)
+
+    with server.use() as url, connect(url) as conn:
+        assert conn.execute("SELECT answer FROM kept").fetchone() == (42,)
+
+
+def test_it_is_reached_through_a_socket_only(server: EmbeddedServer) -> None:
+    with server.use() as url, connect(url) as conn:
+        assert conn.execute("SHOW listen_addresses").fetchone() == ("",)
+
+
+def test_the_last_of_several_users_stops_it(server: EmbeddedServer, user: User) -> None:
+    with server.use() as url:
+        with user():
+            pass  # came later, left first
+        assert answers(url)
+    assert not server.running
+
+    with user() as other:
+        with server.use() as url:
+            pass
+        assert answers(url)
+        assert other.stdin is not None
+    assert not server.running
+
+
+def test_a_user_within_a_user_does_not_stop_it(server: EmbeddedServer, home: Path) -> None:
+    with server.use() as url:
+        with EmbeddedServer(home).use():
+            pass
+        assert answers(url)
+    assert not server.running
+
+
+def test_a_user_that_was_killed_is_not_counted(server: EmbeddedServer, user: User) -> None:
+    with user() as killed:
+        os.kill(killed.pid, signal.SIGKILL)
+    assert server.running  # nobody was left to stop it
+
+    with server.use() as url:
+        assert answers(url)
+
+    assert not server.running
+
+
+def test_an_error_within_the_with_stops_it_too(server: EmbeddedServer) -> None:
+    with pytest.raises(LookupError), server.use():
+        raise LookupError
+
+    assert not server.running
+
+
+def test_kept_it_stays_without_users_until_it_is_stopped(server: EmbeddedServer) -> None:
+    url = server.keep()
+    with server.use() as same:
+        assert same == url
+    assert answers(url)
+
+    assert server.stop() is True
+
+    assert not answers(url)
+    assert server.stop() is False
+    with server.use():
+        pass
+    assert not server.running
+
+
+def test_a_server_that_was_killed_recovers(server: EmbeddedServer, home: Path) -> None:
+    with server.use() as url:
+        with connect(url) as conn:
+            conn.execute("CREATE TABLE survives AS SELECT 1")
+            conn.execute("CHECKPOINT")
+        os.kill(int((home / "postgres" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+
+    with server.use() as url, connect(url) as conn:
+        assert conn.execute("SELECT count(*) FROM survives").fetchone() == (1,)
+
+
+def test_a_home_too_deep_for_a_socket_gets_one_in_the_folder_for_temporary_files(
+    server: EmbeddedServer, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory() as short:
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        Path(short).chmod(0o711)
+        server.stop()
+        deep = tmp_path / ("deep" * 20)
+        deep.mkdir(parents=True)
+        with EmbeddedServer(home).use():
+            pass
+        (home / "postgres").rename(deep / "postgres")
+        try:
+            with EmbeddedServer(deep).use() as url, connect(url) as conn:
+                assert str(deep) not in url
+                row = conn.execute("SHOW data_directory").fetchone()
+                assert row is not None
+                assert Path(row[0]) == deep / "postgres"
+        finally:
+            (deep / "postgres").rename(home / "postgres")
+
+
+@pytest.mark.parametrize("below", ["file", "file/home"])
+def test_a_home_that_cannot_be_written_is_an_error_with_the_remedy(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    server = EmbeddedServer(tmp_path / below)
+
+    for start in (server.keep, server.use().__enter__):
+        with pytest.raises(DatabaseError) as caught:
+            start()
+
+        assert str(tmp_path / below) in str(caught.value)
+        assert "BBJ_ASSETS_HOME" in str(caught.value)
+        assert "BBJ_ASSETS_DATABASE_URL" in str(caught.value)
+
+
+def test_a_cluster_that_does_not_start_is_an_error_with_its_log(tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "PG_VERSION").write_text("9\n")
+
+    with pytest.raises(DatabaseError) as caught:
+        EmbeddedServer(tmp_path).keep()
+
+    assert str(tmp_path / "postgres" / "log") in str(caught.value)
+
+
+def test_without_a_url_the_configured_database_is_the_embedded_one(server: EmbeddedServer, home: Path) -> None:
+    with database(load_settings(home=home)) as url, connect(url) as conn:
+        assert conn.execute("SELECT count(*) FROM documents").fetchone() == (0,)
+        assert url == server.url
+    assert not server.running
