@@ -29,15 +29,17 @@ class InstantEmbedder:
         self._vectors = np.random.default_rng(1).standard_normal((4096, DIMENSIONS)).astype(np.float32)
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
+        """Random vectors."""
         if self._seconds:
             await asyncio.sleep(self._seconds)
         return self._vectors[[hash(text) % 4096 for text in texts]]
 
     async def aclose(self) -> None:
-        pass
+        """Nothing to give back."""
 
 
 def main(url: str, folder: Path, seconds_a_batch: float) -> dict[str, float]:
+    """Bring one source's chunks and embeddings up to date, as the assets do."""
     source = Source(name="bench", parser="mdx", roots=(folder,), generation_tag="dwc")
     embedder = InstantEmbedder(seconds_a_batch)
     started = time.perf_counter()

@@ -7,9 +7,10 @@ What holds of the pieces, in estimated tokens, with the room for the context hea
 
 - The bodies are the text, up to white space. Nothing else is repeated but `before` and `after`.
 - A piece fits the target, unless it has one thing that may not be cut (a fenced code block, a table row, a
-  list item) and is bigger alone; such a piece is within the hard limit, without what is repeated and without
-  the headings above that thing. Those take half a target at most: longer runs of headings, as in a
-  document that is an outline, are pieces of their own.
+  list item) and is bigger alone. Such a piece is within the hard limit, not counting what is repeated and what
+  has to stand above that thing: its headings, the header of its table. Those take half a target at most; a
+  longer run of headings, as in an outline, is a piece of its own, and a heading of more than a quarter is
+  text like any other.
 - A heading is followed by some of its content; one that has none is packed with its neighbours.
 - A fenced code block within the hard limit is in one piece. Beyond it is cut at lines, and every piece opens
   and closes it; a table is cut at rows, and every piece has its header, unless that takes half a piece.

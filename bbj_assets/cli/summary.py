@@ -39,7 +39,7 @@ def print_summary(
     console: Console, states: Mapping[str, SourceState], outcomes: Mapping[str, Outcome], seconds: float
 ) -> None:
     """Print the table, the totals, and the failures with what to do about them."""
-    table = Table(show_footer=True, box=box.SIMPLE_HEAD, show_edge=False)
+    table = Table(show_footer=True, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     rows = {name: _numbers(states[name]) for name in outcomes}
     table.add_column("Source", footer="Total", no_wrap=True)
     for key in ("files", "chunks", "embedded", "failed"):  # what fits into 80 columns with the longest name

@@ -213,7 +213,7 @@ def _delete_vanished(
     if vanished or stale:
         delete_items(conn, [*vanished, *stale])
     for stored in vanished.values():
-        report.partitions[stored.partition_key].deleted += 1
+        report.partitions[stored.partition_key].deleted += stored.documents > 0
 
 
 def _tasks(source: Source, items: Sequence[Item], options: ParseOptions) -> Iterator[ParseTask]:

@@ -25,7 +25,7 @@ _BATCH_CHUNKS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class StoredItem:
+class WrittenItem:
     """An item that is in the store now, without its content."""
 
     partition_key: str
@@ -43,7 +43,7 @@ class Writer:
 
     def __init__(self, conn: Connection, listed: Collection[str], run_id: str | None) -> None:
         """Write beside `conn`, on connections of its own. `listed` has the keys of all items of the source."""
-        self.stored: list[StoredItem] = []
+        self.stored: list[WrittenItem] = []
         self.failures: list[Failure] = []
         self._conn = conn
         self._listed = listed
@@ -51,7 +51,7 @@ class Writer:
         self._batch: list[ItemContent] = []
         self._batch_chunks = 0
         self._claimed: dict[str, str] = {}
-        self._writing: set[Future[tuple[list[StoredItem], list[Failure]]]] = set()
+        self._writing: set[Future[tuple[list[WrittenItem], list[Failure]]]] = set()
         self._idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
         self._open = ExitStack()
         self._pool = self._open.enter_context(ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="writer"))
@@ -97,14 +97,14 @@ class Writer:
             if not all_of_them:
                 return
 
-    def _store(self, items: Sequence[ItemContent]) -> tuple[list[StoredItem], list[Failure]]:
+    def _store(self, items: Sequence[ItemContent]) -> tuple[list[WrittenItem], list[Failure]]:
         conn = self._idle.get()
         try:
             return self._store_with(conn, items)
         finally:
             self._idle.put(conn)
 
-    def _store_with(self, conn: Connection, items: Sequence[ItemContent]) -> tuple[list[StoredItem], list[Failure]]:
+    def _store_with(self, conn: Connection, items: Sequence[ItemContent]) -> tuple[list[WrittenItem], list[Failure]]:
         try:
             replace_items(conn, items, self._run_id)
         except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded) as error:
@@ -114,7 +114,7 @@ class Writer:
             failure = _failure(items[0], error)
             record_failures(conn, [failure], self._run_id)
             return [], [failure]
-        return [StoredItem(item.partition_key, len(item.documents), _chunks(item)) for item in items], []
+        return [WrittenItem(item.partition_key, len(item.documents), _chunks(item)) for item in items], []
 
     def _without_rivals(self, items: Sequence[ItemContent]) -> list[ItemContent]:
         """The items whose documents no other listed item has under the same URL; the others fail."""

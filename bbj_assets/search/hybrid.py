@@ -19,7 +19,7 @@ from bbj_assets.store.models import Model
 from bbj_assets.store.vector_index import vector_type
 
 _CANDIDATES = 60
-_RRF_K = 2
+_RRF_K = 10
 MARK_START, MARK_END = "\ue000", "\ue001"
 """Around the words of the question in `Hit.excerpt`: characters that no text uses."""
 
@@ -80,6 +80,7 @@ def search(
     Args:
         vector: of the question, by `model`: shape (1, dimensions).
     """
+    question = question.replace("\0", " ")  # which PostgreSQL has no way to hold
     lists = [
         _semantic_candidates(conn, vector, model, filters),
         lexical_candidates(conn, question, filters.condition, filters.parameters, _CANDIDATES),

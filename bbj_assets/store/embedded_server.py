@@ -11,6 +11,7 @@ The server listens on a Unix socket in a private folder only, never on a network
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -20,11 +21,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import IO
+from urllib.parse import quote
 
 from bbj_assets.errors import DatabaseError
 
 _START_SECONDS = 120  # also enough for the recovery of a few gigabytes of log after a crash
 _SOCKET_PATH_BYTES = 100  # the kernel takes 107, of which the socket's own name needs some
+_SPECIAL = frozenset(',"')  # in lists of socket folders, a comma is between two of them
 _LIBRARY_VERSION = 18
 
 _CONFIGURATION = """
@@ -50,7 +53,7 @@ class EmbeddedServer:
     @property
     def url(self) -> str:
         """The connection URL; it holds no password, because the socket's folder is private."""
-        return f"postgresql://postgres@/postgres?host={self._socket_folder}"
+        return f"postgresql://postgres@/postgres?host={quote(str(self._socket_folder))}"
 
     @property
     def running(self) -> bool:
@@ -71,8 +74,7 @@ class EmbeddedServer:
         Raises:
             DatabaseError: it cannot be started.
         """
-        self._home.mkdir(parents=True, exist_ok=True)
-        with (self._home / "postgres.users").open("w") as users:
+        with self._open("postgres.users") as users:
             fcntl.flock(users, fcntl.LOCK_SH)
             with self._alone():
                 self._start()
@@ -83,7 +85,6 @@ class EmbeddedServer:
 
     def keep(self) -> str:
         """Start the server and let it run until `stop`; gives its URL."""
-        self._home.mkdir(parents=True, exist_ok=True)
         with self._alone():
             self._keep_mark.touch()
             self._start()
@@ -100,7 +101,8 @@ class EmbeddedServer:
 
     @property
     def _socket_folder(self) -> Path:
-        if len(os.fsencode(self._data)) <= _SOCKET_PATH_BYTES - len("/.s.PGSQL.5432"):
+        fits = len(os.fsencode(self._data)) <= _SOCKET_PATH_BYTES - len("/.s.PGSQL.5432")
+        if fits and not _SPECIAL.intersection(str(self._data)):
             return self._data
         name = hashlib.sha256(os.fsencode(self._data)).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"bbj-assets-{name}"
@@ -108,9 +110,20 @@ class EmbeddedServer:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Only one process at a time starts or stops the server."""
-        with (self._home / "postgres.starting").open("w") as lock:
+        with self._open("postgres.starting") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def _open(self, name: str) -> IO[str]:
+        try:
+            self._home.mkdir(parents=True, exist_ok=True)
+            return (self._home / name).open("w")
+        except OSError as error:
+            raise DatabaseError(
+                f"Cannot write to {self._home}, where the embedded database is to be: {error.strerror}. Set "
+                "BBJ_ASSETS_HOME to a folder that may be written to, or BBJ_ASSETS_DATABASE_URL to a PostgreSQL of "
+                "your own."
+            ) from error
 
     def _leave(self, users: IO[str]) -> None:
         with self._alone():
@@ -132,7 +145,7 @@ class EmbeddedServer:
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder != self._data and os.geteuid() == 0:
             shutil.chown(folder, self._data.owner())
-        self._pg_ctl("start", "-l", str(self._data / "log"), "-o", f"-h '' -k '{folder}'")
+        self._pg_ctl("start", "-l", str(self._data / "log"), "-o", f"-h '' -k {shlex.quote(str(folder))}")
 
     def _initialise(self) -> None:
         # In a folder of its own, renamed when it is complete: a half-made cluster is never taken for a whole one.

@@ -21,6 +21,8 @@ def migrate(conn: Connection) -> None:
 
     Raises:
         DatabaseError: pgvector is missing or too old, or the schema is newer than this program.
+
+    The tables live in the first schema of the connection's search path.
     """
     known = _migrations()
     latest = max(known)
@@ -55,11 +57,25 @@ def _migrations() -> dict[int, bytes]:
 
 
 def _version(conn: Connection) -> int:
-    there = conn.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
+    # Not to_regclass: within a transaction that has waited for the lock, it still says what it said before.
+    there = conn.execute(
+        "SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'schema_migrations' AND relnamespace = %s::regnamespace)",
+        [_schema(conn)],
+    ).fetchone()
     if there is None or not there[0]:
         return 0
     row = conn.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
     return int(row[0]) if row else 0
+
+
+def _schema(conn: Connection) -> str:
+    row = conn.execute("SELECT quote_ident(current_schema())").fetchone()
+    if row is None or row[0] is None:
+        raise DatabaseError(
+            "None of the schemas in the connection's search_path exists. Create one with CREATE SCHEMA, or correct "
+            "`options` in BBJ_ASSETS_DATABASE_URL."
+        )
+    return str(row[0])
 
 
 def _require_pgvector(conn: Connection) -> None:
@@ -81,3 +97,11 @@ def _require_pgvector(conn: Connection) -> None:
             "The database has no extension `vector`, and this user may not create it. "
             "Let an administrator run: CREATE EXTENSION vector;"
         ) from error
+    row = conn.execute(
+        "SELECT extnamespace::regnamespace, to_regtype('vector') FROM pg_extension WHERE extname = 'vector'"
+    ).fetchone()
+    if row is not None and row[1] is None:
+        raise DatabaseError(
+            f"The extension `vector` is in schema {row[0]}, which is not in the connection's search_path. Add it there "
+            f"(options=-csearch_path=...,{row[0]} in BBJ_ASSETS_DATABASE_URL)."
+        )

@@ -34,14 +34,14 @@ class Index:
         self,
         source_url: str,
         *texts: str,
-        angle: float = 90.0,
+        angle: float | None = None,
         title: str = "Page",
         header: str = "Guide > Page",
         generations: Sequence[str] = ("all",),
         deprecated: bool = False,
         display_url: str | None = None,
     ) -> None:
-        """A page; its source is the scheme of its URL, and all its chunks are at the same angle to the question."""
+        """A page; its source is the scheme of its URL. Without an angle to the question it has no vectors yet."""
         source = source_url.split("://")[0]
         chunks = [Chunk(ordinal, text, f"{header} {source_url}", 10) for ordinal, text in enumerate(texts)]
         document = Document(
@@ -55,6 +55,8 @@ class Index:
         )
         item = ItemContent(source_url, source, "section", b"sha", "recipe", {}, [(document, chunks)])
         replace_items(self.conn, [item], None)
+        if angle is None:
+            return
         with self.conn.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO embeddings (model, content_hash, embedding) VALUES (%s, %s, %s::vector)",

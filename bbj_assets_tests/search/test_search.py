@@ -27,13 +27,13 @@ def test_the_limit_is_kept(index: Index) -> None:
 
 
 def test_a_document_is_found_once_by_its_best_chunk(index: Index) -> None:
-    index.add("docs://long", "About nothing.", "The zither is here.", "The zither, and again the zither.", angle=20)
-    index.add("docs://other", "Something else.", angle=60)
+    index.add("docs://other", "Something else.", angle=10)
+    index.add("docs://long", "About nothing.", "The zither, and again the zither.", "Something of a zither.", angle=20)
 
     hits = index.find("zither")
 
     assert [hit.source_url for hit in hits] == ["docs://long", "docs://other"]
-    assert "zither" in hits[0].content
+    assert hits[0].content == "The zither, and again the zither."
 
 
 def test_a_hit_says_what_a_reader_needs(index: Index) -> None:
@@ -86,23 +86,19 @@ def test_what_is_deprecated_is_found_and_says_so(index: Index) -> None:
     ],
 )
 def test_words_are_found_where_they_stand(index: Index, text: str, question: str) -> None:
-    index.add("docs://right", text, angle=80)
+    index.add("docs://right", text)
     for number in range(3):
-        index.add(f"docs://wrong-{number}", f"Nothing of it, page {number}.", angle=90 + number)
+        index.add(f"docs://wrong-{number}", f"Nothing of it, page {number}.")
     index.settle()
 
-    hit = index.find(question)[0]
-
-    assert hit.source_url == "docs://right"
-    alone = [found for found in index.find(question) if MARK_START in found.excerpt]
-    assert [found.source_url for found in alone] in (["docs://right"], [])
+    assert index.urls(question) == ["docs://right"]
 
 
 def test_a_rare_word_beats_a_common_one(index: Index) -> None:
     for number in range(40):
-        index.add(f"docs://common-{number:02}", f"Grid grid grid, and the grid again: {number}.", angle=90)
-    index.add("docs://rare", "One zither beside a grid.", angle=90)
-    index.add("docs://rare-too", "A zither.", angle=90)
+        index.add(f"docs://common-{number:02}", f"Grid grid grid, and the grid again: {number}.")
+    index.add("docs://rare", "One zither beside a grid.")
+    index.add("docs://rare-too", "A zither.")
     index.settle()
 
     assert set(index.urls("zither grid", limit=2)) == {"docs://rare", "docs://rare-too"}
@@ -277,7 +273,7 @@ def test_hnsw_finds_what_comparing_all_finds(crowded: Index) -> None:
     [
         "", " ", "\n\t", "the", "the and of a", "?", "...", "'", "''", '"', '"unclosed', "&", "|", "!", "!!", "a & ! b",
         ":*", "grid:*", "grid:A", "a <-> b", "<->", "(", "()", "((", "a | ", "\\", "\\'", "c:\\temp\\x.txt", "%s", "%(a)s",
-        "%", "$1", "$$", "'; DROP TABLE chunks; --", "grid') OR 1=1 --", "{}", "{a}", "\x01", "☃", "日本語", "é" * 300,
+        "%", "$1", "$$", "'; DROP TABLE chunks; --", "grid') OR 1=1 --", "{}", "{a}", "\x01", "grid\0tree", "☃", "日本語", "é" * 300,
         "http://user:pw@host.example/p?q='a'&b=c#d", "/etc/pass'wd", "a'b.c'd/e'f", "word " * 2000,
     ],
 )  # fmt: skip
@@ -290,7 +286,7 @@ def test_no_question_is_an_error(index: Index, question: str) -> None:
 
 
 @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=60))
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
 @example("'")
 @example("a\\b")
 def test_no_text_at_all_is_an_error(index: Index, question: str) -> None:

@@ -156,15 +156,14 @@ def test_a_server_that_was_killed_recovers(server: EmbeddedServer, home: Path) -
 
 
 def test_a_home_too_deep_for_a_socket_gets_one_in_the_folder_for_temporary_files(
-    server: EmbeddedServer, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: EmbeddedServer, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with tempfile.TemporaryDirectory() as short:
         monkeypatch.setattr(tempfile, "tempdir", short)
         Path(short).chmod(0o711)
-        server.stop()
-        deep = tmp_path / ("deep" * 20)
-        deep.mkdir(parents=True)
-        with EmbeddedServer(home).use():
+        deep = home.parent / ("deep" * 20)
+        deep.mkdir()
+        with server.use():
             pass
         (home / "postgres").rename(deep / "postgres")
         try:

@@ -1,0 +1,62 @@
+"""Items that hold no page are remembered, so that they too are parsed once."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bbj_assets.documents import Item
+from bbj_assets.ingest import chunks
+from bbj_assets.ingest.changes import find_changes
+from bbj_assets.ingest.chunks import ParseOptions, current_partitions, list_items, refresh_chunks
+from bbj_assets.ingest.recipe import recipe
+from bbj_assets.source import ChunkSettings, Source
+from bbj_assets.store.connection import Connection
+from bbj_assets.store.documents import count_documents, stored_items
+
+OPTIONS = ParseOptions(ChunkSettings(), processes=1, allow_shrink=True)
+DRAFT = "---\ndraft: true\n---\nNot yet.\n"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    root = tmp_path / "docs"
+    (root / "guide").mkdir(parents=True)
+    (root / "guide" / "draft.md").write_text(DRAFT)
+    return Source(name="guide", parser="mdx", roots=(root,))
+
+
+def _refresh(conn: Connection, source: Source) -> chunks.ChunksReport:
+    listed, stored = current_partitions(conn, source)
+    return refresh_chunks(conn, source, listed | stored, OPTIONS)
+
+
+def _to_parse(conn: Connection, source: Source) -> list[Item]:
+    return find_changes(list_items(source), stored_items(conn, source.name), recipe(source, OPTIONS.chunks)).parse
+
+
+def test_a_draft_is_parsed_once_and_is_no_document(conn: Connection, source: Source) -> None:
+    assert len(_to_parse(conn, source)) == 1
+    report = _refresh(conn, source)
+    assert (report.total.seen, report.total.changed, report.failures) == (1, 0, [])
+    assert count_documents(conn, source.name) == 0
+    assert _to_parse(conn, source) == []
+
+
+def test_a_draft_that_is_published_becomes_a_document_and_back(conn: Connection, source: Source) -> None:
+    page = source.roots[0] / "guide" / "draft.md"
+    _refresh(conn, source)
+    page.write_text("# Ready\n\nNow it is.\n")
+    assert _refresh(conn, source).total.changed == 1
+    assert count_documents(conn, source.name) == 1
+    page.write_text(DRAFT)
+    _refresh(conn, source)
+    assert count_documents(conn, source.name) == 0
+    assert _to_parse(conn, source) == []
+
+
+def test_a_draft_that_is_removed_leaves_nothing_and_is_no_deleted_page(conn: Connection, source: Source) -> None:
+    _refresh(conn, source)
+    shutil.rmtree(source.roots[0] / "guide")
+    assert _refresh(conn, source).total.deleted == 0
+    assert stored_items(conn, source.name) == {}

@@ -1,0 +1,130 @@
+"""Which texts have no vector yet: each one once, whoever else has it, and as it is now."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import numpy as np
+import psycopg
+import pytest
+
+from bbj_assets.documents import Chunk
+from bbj_assets.outcomes import Failure
+from bbj_assets.store.connection import AsyncConnection, Connection, configure
+from bbj_assets.store.documents import delete_items, replace_items
+from bbj_assets.store.embeddings import Coverage, coverage, note_pending, pending_page, store_vectors
+from bbj_assets.store.failures import record_failures
+from bbj_assets.store.models import ensure_model
+from bbj_assets_tests.store.samples import chunks, item
+
+Result = TypeVar("Result")
+
+
+def run(url: str, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+    async def connected() -> Result:
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as own:
+            await configure(own)
+            return await work(own)
+
+    return asyncio.run(connected())
+
+
+def hash_of(text: str) -> bytes:
+    (chunk,) = chunks(text)
+    return chunk.content_hash
+
+
+@pytest.fixture
+def _texts(conn: Connection) -> None:
+    ensure_model(conn, "m", 3)
+    ensure_model(conn, "n", 3)
+    replace_items(
+        conn,
+        [
+            item("x://a", "one", "two", "shared", partition="p"),
+            item("x://b", "three", "shared", partition="q"),
+            item("x://c", "elsewhere", partition="r"),
+            item("y://a", "other source", source="other", partition="p"),
+        ],
+        None,
+    )
+    for model, text in (("m", "one"), ("n", "two")):
+        conn.execute("INSERT INTO embeddings VALUES (%s, %s, '[1,0,0]')", [model, hash_of(text)])
+
+
+def pending(url: str, *, only_failed: bool = False) -> list[str]:
+    async def work(conn: AsyncConnection) -> list[str]:
+        count = await note_pending(conn, "m", "docs", ["p", "q"], only_failed=only_failed)
+        page = await pending_page(conn, "m", 0, 100)
+        assert len(page) == count
+        return [pending.text.partition("\n\n")[2] for pending in page]
+
+    return run(url, work)
+
+
+@pytest.mark.usefixtures("_texts")
+def test_every_text_of_the_partitions_without_a_vector_of_the_model_is_pending_once(database_url: str) -> None:
+    assert sorted(pending(database_url)) == ["shared", "three", "two"]
+
+
+@pytest.mark.usefixtures("_texts")
+def test_only_what_failed_is_pending_when_that_is_asked_for(conn: Connection, database_url: str) -> None:
+    for text in ("two", "one"):
+        record_failures(conn, [Failure("embed", hash_of(text).hex(), "docs", "p", "TextRejected", "no")], None)
+
+    assert pending(database_url, only_failed=True) == ["two"]
+
+
+def test_the_longest_texts_come_first(conn: Connection, database_url: str) -> None:
+    ensure_model(conn, "m", 3)
+    lengths = [Chunk(n, f"text {n}", "", tokens) for n, tokens in enumerate([5, 300, 20, 1000])]
+    sample = item("x://a", partition="p")
+    (document, _), *_ = item("x://a", "x").documents
+    replace_items(conn, [type(sample)(**{**_fields(sample), "documents": [(document, lengths)]})], None)
+
+    assert pending(database_url) == ["text 3", "text 1", "text 2", "text 0"]
+
+
+def _fields(record: object) -> dict[str, object]:
+    return {name: getattr(record, name) for name in record.__slots__}  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("_texts")
+def test_pages_go_through_all_that_is_pending_and_leave_out_what_is_done_or_gone(
+    conn: Connection, database_url: str
+) -> None:
+    async def work(own: AsyncConnection) -> list[str]:
+        assert await note_pending(own, "m", "docs", ["p", "q"]) == 3
+        delete_items(conn, ["x://b"])
+        await store_vectors(own, "m", [hash_of("two")], np.ones((1, 3), dtype=np.float32))
+        pages = [await pending_page(own, "m", after, 1) for after in range(4)]
+        return [found.text for page in pages for found in page]
+
+    assert run(database_url, work) == ["A page\n\nshared"]
+
+
+@pytest.mark.usefixtures("_texts")
+def test_coverage_counts_chunks_and_those_with_a_vector_of_the_model(database_url: str) -> None:
+    partitions = ["p", "q", "none"]
+
+    assert run(database_url, lambda conn: coverage(conn, "m", "docs", partitions)) == {
+        "p": Coverage(chunks=3, embedded=1),
+        "q": Coverage(chunks=2, embedded=0),
+    }
+
+
+@pytest.mark.usefixtures("_texts")
+def test_a_vector_comes_back_as_it_was_stored_and_the_first_one_stays(conn: Connection, database_url: str) -> None:
+    async def work(own: AsyncConnection) -> None:
+        await store_vectors(own, "m", [hash_of("two")], np.array([[0.5, -1, 2]], dtype=np.float32))
+        both = [hash_of("three"), hash_of("two")]
+        await store_vectors(own, "m", both, np.array([[1, 2, 3], [9, 9, 9]], dtype=np.float32))
+
+    run(database_url, work)
+
+    rows = conn.execute("SELECT content_hash, embedding::text FROM embeddings WHERE model = 'm'").fetchall()
+    assert dict(rows) == {
+        hash_of("one"): "[1,0,0]",
+        hash_of("two"): "[0.5,-1,2]",
+        hash_of("three"): "[1,2,3]",
+    }
