@@ -70,7 +70,9 @@ def test_a_source_is_read_with_all_its_keys(table: Table, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param("colour = 1\n" + GOOD, ["unknown key 'colour'", "Known keys: data_dir, sources"], id="unknown key"),
+        pytest.param(
+            "colour = 1\n" + GOOD, ["unknown key 'colour'", "Known keys: data_dir, sources"], id="unknown key"
+        ),
         pytest.param(
             GOOD + 'path = "docs"',
             ["source 'course'", "`path` unknown key", "Known keys:", "paths"],
@@ -90,9 +92,7 @@ def test_a_source_is_read_with_all_its_keys(table: Table, tmp_path: Path) -> Non
         pytest.param(
             GOOD.replace('paths = ["docs"]', ""), ["source 'course'", "`paths` is missing", "data_dir"], id="no paths"
         ),
-        pytest.param(
-            GOOD.replace('parser = "mdx"', ""), ["source 'course'", "`parser` is missing"], id="no parser"
-        ),
+        pytest.param(GOOD.replace('parser = "mdx"', ""), ["source 'course'", "`parser` is missing"], id="no parser"),
         pytest.param(GOOD.replace('name = "course"', ""), ["source 'number 1'", "`name` is missing"], id="no name"),
         pytest.param(
             GOOD.replace('"course"', '"My Course"'),

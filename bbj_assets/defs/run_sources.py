@@ -75,11 +75,12 @@ def run_source(defs: Definitions, instance: DagsterInstance, url: str, source: S
         instance=instance,
         tags={_RANGE_START: keys[0], _RANGE_END: keys[-1], **_tags(run)},
         run_config={
+            # Not `retry_failed` for the embeddings: a file that failed before and is parsed now has texts that never
+            # had the chance to fail, and a text that failed is one of those without a vector.
             "ops": {
                 f"{source.group}__chunks": {
                     "config": {"retry_failed": run.retry_failed, "allow_shrink": run.allow_shrink}
                 },
-                f"{source.group}__embeddings": {"config": {"retry_failed": run.retry_failed}},
             },
             **_quiet(run),
         },

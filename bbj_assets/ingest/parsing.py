@@ -61,7 +61,7 @@ def _parse_item(task: ParseTask, item: Item) -> Outcome:
 
 
 def _require_utf8(item: Item, *texts: str) -> None:
-    """Python's texts may hold halves of surrogate pairs, from names of files or escapes in JSON; the store's may not."""
+    """Python's texts may hold halves of surrogate pairs, from file names or escapes in JSON; the store's may not."""
     try:
         "\n".join(texts).encode()
     except UnicodeEncodeError as error:

@@ -26,7 +26,7 @@ def ask(settings: Settings, question: str, filters: Filters, limit: int) -> list
         embedded = pool.submit(_embed, settings, question)
         with database(settings) as url, connect(url) as conn:
             model = active_model(conn)
-            if model is None:
+            if model is None or not conn.execute("SELECT FROM chunks LIMIT 1").fetchall():
                 raise ConfigurationError(["Nothing is indexed yet. Run `make ingest` or `bbj-ingest-all`."])
             name, vector = embedded.result()
             if name != model.name:

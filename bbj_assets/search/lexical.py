@@ -41,7 +41,9 @@ def lexical_candidates(
         SELECT c.source_url, c.ordinal
         FROM chunks c JOIN documents d USING (source_url),
         LATERAL (
-            SELECT sum(weight * ts_rank(%(by_label)s::float4[], c.search_vector, quote_literal(lexeme)::tsquery, 1)) AS score
+            SELECT sum(
+                weight * ts_rank(%(by_label)s::float4[], c.search_vector, quote_literal(lexeme)::tsquery, 1)
+            ) AS score
             FROM unnest(%(lexemes)s::text[], %(weights)s::float[]) AS w (lexeme, weight)
         ) AS ranked
         WHERE c.search_vector @@ (

@@ -19,6 +19,7 @@ _LIVE_ROW_COST = 5
 _SMALL_LOAD = 2_000  # below this a live index is quick enough, and search stays fast meanwhile
 _BUILD_MEMORY = "512MB"
 _EXACT_BELOW = 2_000  # so few vectors are compared one by one sooner than an index is read
+_MOST_DIMENSIONS = 4_000  # of an HNSW index over `halfvec`; larger vectors are compared one by one, however many
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ def refresh_index(conn: Connection, orphan_grace: timedelta) -> IndexReport:
         vectors = {}
         for model in all_models(conn):
             vectors[model.name] = _count(conn, model)
-            if vectors[model.name] >= _EXACT_BELOW and not _exists(conn, model):
+            indexable = vectors[model.name] >= _EXACT_BELOW and model.dimensions <= _MOST_DIMENSIONS
+            if indexable and not _exists(conn, model):
                 _build(conn, model)
                 built.append(model.name)
         for table in ("documents", "chunks", "embeddings"):

@@ -37,7 +37,9 @@ class Installation:
 
     def defs(self, *names: str, progress: Progress | None = None) -> Definitions:
         sources = tuple(self.source(name) for name in names or ("guide",))
-        return build_defs(self.settings, SourcesConfig(self.folder / "sources.toml", self.folder, sources, ()), progress)
+        return build_defs(
+            self.settings, SourcesConfig(self.folder / "sources.toml", self.folder, sources, ()), progress
+        )
 
     def run(self, name: str = "guide", run: SourceRun | None = None, progress: Progress | None = None) -> str | None:
         """Run a source over all its sections; gives the error of a run that failed."""

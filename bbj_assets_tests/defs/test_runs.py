@@ -118,8 +118,10 @@ def test_a_section_can_be_run_alone(installation: Installation, conn: Connection
         installation.write(f"guide/{section}/more.md", "# More\n\nThat is new.")
     (installation.folder / "guide/trees/page.md").unlink()
 
-    result = installation.defs().resolve_job_def("ingest_guide").execute_in_process(
-        instance=installation.instance, partition_key="charts"
+    result = (
+        installation.defs()
+        .resolve_job_def("ingest_guide")
+        .execute_in_process(instance=installation.instance, partition_key="charts")
     )
 
     assert result.success
@@ -172,8 +174,10 @@ def test_a_run_of_a_source_that_cannot_be_listed_fails_at_once(installation: Ins
     installation.run()
     shutil.rmtree(installation.folder / "guide")
 
-    result = installation.defs().resolve_job_def("ingest_guide").execute_in_process(
-        instance=installation.instance, partition_key="grids", raise_on_error=False
+    result = (
+        installation.defs()
+        .resolve_job_def("ingest_guide")
+        .execute_in_process(instance=installation.instance, partition_key="grids", raise_on_error=False)
     )
 
     assert not result.success
@@ -321,6 +325,7 @@ def test_retry_failed_takes_up_only_what_failed(installation: Installation, conn
         "guide://grids/bad.md": "It is good now.",
     }
     assert conn.execute("SELECT count(*) FROM failures").fetchone() == (0,)
+    assert conn.execute("SELECT count(*) FROM chunks JOIN embeddings USING (content_hash)").fetchone() == (2,)
 
 
 def test_nothing_is_told_to_dagsters_makers(installation: Installation, caplog: pytest.LogCaptureFixture) -> None:

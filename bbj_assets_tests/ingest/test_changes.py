@@ -38,9 +38,9 @@ stored_items = st.builds(
     partition_key=st.sampled_from(["_root", "part"]),
     content_sha256=BYTES.map(sha256),
     recipe=st.sampled_from(["this", "another"]),
-    dependencies=st.dictionaries(
-        st.sampled_from(PARTIALS), st.none() | BYTES, max_size=2
-    ).map(lambda read: {path: MISSING if content is None else sha256(content).hex() for path, content in read.items()}),
+    dependencies=st.dictionaries(st.sampled_from(PARTIALS), st.none() | BYTES, max_size=2).map(
+        lambda read: {path: MISSING if content is None else sha256(content).hex() for path, content in read.items()}
+    ),
     documents=st.just(1),
 )
 states = st.builds(

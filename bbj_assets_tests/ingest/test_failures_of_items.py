@@ -148,9 +148,7 @@ def test_what_cannot_be_stored_costs_no_other_item(
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9.md", b"r\xe9sum\xe9/page.md"], ids=["file", "folder"])
-def test_a_name_that_is_not_utf8_fails_and_says_so(
-    conn: Connection, site: Site, refresh: Refresh, name: bytes
-) -> None:
+def test_a_name_that_is_not_utf8_fails_and_says_so(conn: Connection, site: Site, refresh: Refresh, name: bytes) -> None:
     site.write({"a.md": GOOD})
     file = site.root / os.fsdecode(name)
     file.parent.mkdir(exist_ok=True)

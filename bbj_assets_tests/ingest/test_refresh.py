@@ -63,7 +63,12 @@ def test_a_second_run_parses_nothing_and_leaves_every_row_as_it_is(
 
     assert physical_rows(conn) == before
     assert set(to_parse) == {0}
-    assert (report.total.seen, report.total.unchanged, report.total.changed, report.total.chunks_written) == (4, 4, 0, 0)
+    assert (report.total.seen, report.total.unchanged, report.total.changed, report.total.chunks_written) == (
+        4,
+        4,
+        0,
+        0,
+    )
     assert report.total.chunks_total == len(before[1])
 
 

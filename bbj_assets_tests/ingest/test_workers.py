@@ -58,9 +58,7 @@ def outcome_of(outcomes: Sequence[Outcome]) -> dict[str, str]:
     ("harm", "reason"),
     [("signal", "signal 9"), ("exit", "exit code 3"), ("memory", "memory limit 2048 MB")],
 )
-def test_an_item_that_kills_its_process_fails_and_its_neighbours_are_parsed(
-    site: Site, harm: str, reason: str
-) -> None:
+def test_an_item_that_kills_its_process_fails_and_its_neighbours_are_parsed(site: Site, harm: str, reason: str) -> None:
     items = [page(site, "before"), hostile(harm), page(site, "after")]
 
     (outcomes,) = parse_in_processes([task(site, *items)], 1)
@@ -81,7 +79,9 @@ def test_an_item_that_takes_too_long_fails_and_the_next_task_is_done(
 ) -> None:
     monkeypatch.setattr(workers, "_SECONDS_AN_ITEM", 5.0)
 
-    outcomes = [o for done in parse_in_processes([task(site, hostile("hang")), task(site, page(site, "a"))], 1) for o in done]
+    outcomes = [
+        o for done in parse_in_processes([task(site, hostile("hang")), task(site, page(site, "a"))], 1) for o in done
+    ]
 
     assert outcome_of(outcomes).keys() == {"mdx-test://hang.md", "mdx-test://a.md"}
     assert "took longer than 5 s" in outcome_of(outcomes)["mdx-test://hang.md"]
@@ -89,7 +89,9 @@ def test_an_item_that_takes_too_long_fails_and_the_next_task_is_done(
 
 
 def test_every_task_is_done_once_whatever_happens_to_the_processes(site: Site) -> None:
-    tasks = [task(site, page(site, f"a{n}"), *([hostile("exit")] if n == 3 else []), page(site, f"b{n}")) for n in range(8)]
+    tasks = [
+        task(site, page(site, f"a{n}"), *([hostile("exit")] if n == 3 else []), page(site, f"b{n}")) for n in range(8)
+    ]
 
     outcomes = [outcome for done in parse_in_processes(tasks, 2) for outcome in done]
 
@@ -99,7 +101,7 @@ def test_every_task_is_done_once_whatever_happens_to_the_processes(site: Site) -
     )
 
 
-def test_no_tasks_are_no_processes(site: Site) -> None:
+def test_no_tasks_are_no_processes() -> None:
     assert list(parse_in_processes([], 4)) == []
 
 

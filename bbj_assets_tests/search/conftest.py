@@ -42,7 +42,7 @@ class Index:
         display_url: str | None = None,
     ) -> None:
         """A page; its source is the scheme of its URL. Without an angle to the question it has no vectors yet."""
-        source = source_url.split("://")[0]
+        source = source_url.partition("://")[0]
         chunks = [Chunk(ordinal, text, f"{header} {source_url}", 10) for ordinal, text in enumerate(texts)]
         document = Document(
             source_url=source_url,

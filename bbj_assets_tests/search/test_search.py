@@ -266,14 +266,13 @@ def test_hnsw_finds_what_comparing_all_finds(crowded: Index) -> None:
 # --- hostile questions
 
 
-
-
 @pytest.mark.parametrize(
     "question",
     [
         "", " ", "\n\t", "the", "the and of a", "?", "...", "'", "''", '"', '"unclosed', "&", "|", "!", "!!", "a & ! b",
-        ":*", "grid:*", "grid:A", "a <-> b", "<->", "(", "()", "((", "a | ", "\\", "\\'", "c:\\temp\\x.txt", "%s", "%(a)s",
-        "%", "$1", "$$", "'; DROP TABLE chunks; --", "grid') OR 1=1 --", "{}", "{a}", "\x01", "grid\0tree", "☃", "日本語", "é" * 300,
+        ":*", "grid:*", "grid:A", "a <-> b", "<->", "(", "()", "((", "a | ", "\\", "\\'", "c:\\temp\\x.txt", "%s",
+        "%(a)s", "%", "$1", "$$", "'; DROP TABLE chunks; --", "grid') OR 1=1 --", "{}", "{a}", "\x01", "grid\0tree",
+        "☃", "日本語", "é" * 300,
         "http://user:pw@host.example/p?q='a'&b=c#d", "/etc/pass'wd", "a'b.c'd/e'f", "word " * 2000,
     ],
 )  # fmt: skip

@@ -31,7 +31,5 @@ def item(
         content_sha256=b"\1" * 32,
         recipe="recipe",
         dependencies={"_note.md": "ab"},
-        documents=[
-            (document(url, **fields), chunks(*of_page)) for url, of_page in (pages or {key: texts}).items()
-        ],
+        documents=[(document(url, **fields), chunks(*of_page)) for url, of_page in (pages or {key: texts}).items()],
     )

@@ -61,9 +61,9 @@ def test_a_wrong_password_is_an_error_that_does_not_tell_it(server_url: str, gua
     assert "guarded" in text
     assert "password authentication failed" in text
     assert "barley" not in text
-    with connect(conninfo.make_conninfo(server_url, user=guarded_role, password="sesame")) as conn:  # noqa: S106
-        with connect_like(conn) as other:
-            assert other.execute("SELECT current_user").fetchone() == ("guarded",)
+    right = conninfo.make_conninfo(server_url, user=guarded_role, password="sesame")  # noqa: S106 - of the test's own role
+    with connect(right) as conn, connect_like(conn) as other:
+        assert other.execute("SELECT current_user").fetchone() == ("guarded",)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,8 @@ def test_a_statement_is_a_transaction_of_its_own(conn: Connection, database_url:
 
 
 def test_another_connection_like_one_is_to_the_same_database_and_schema(database_url: str) -> None:
-    with connect(conninfo.make_conninfo(database_url, options="-c search_path=elsewhere")) as conn:
-        with connect_like(conn) as other:
-            query = "SELECT current_database(), current_setting('search_path')"
-            assert other.execute(query).fetchone() == conn.execute(query).fetchone()
+    url = conninfo.make_conninfo(database_url, options="-c search_path=elsewhere")
+    query = "SELECT current_database(), current_setting('search_path')"
+
+    with connect(url) as conn, connect_like(conn) as other:
+        assert other.execute(query).fetchone() == conn.execute(query).fetchone()

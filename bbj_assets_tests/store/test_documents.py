@@ -129,7 +129,10 @@ def test_success_clears_the_failure_of_that_item_only(conn: Connection) -> None:
 
     replace_items(conn, [item("x://a", "1")], None)
 
-    assert [(failure.stage, failure.item) for failure in list_failures(conn)] == [("parse", "x://b"), ("embed", "x://a")]
+    assert [(failure.stage, failure.item) for failure in list_failures(conn)] == [
+        ("parse", "x://b"),
+        ("embed", "x://a"),
+    ]
 
 
 def test_deleting_items_takes_their_chunks_and_failures_along(conn: Connection) -> None:

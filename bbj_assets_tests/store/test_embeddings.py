@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from bbj_assets.store.documents import delete_items, replace_items
 from bbj_assets.store.embeddings import Coverage, coverage, note_pending, pending_page, store_vectors
 from bbj_assets.store.failures import record_failures
 from bbj_assets.store.models import ensure_model
-from bbj_assets_tests.store.samples import chunks, item
+from bbj_assets_tests.store.samples import chunks, document, item
 
 Result = TypeVar("Result")
 
@@ -78,15 +79,9 @@ def test_only_what_failed_is_pending_when_that_is_asked_for(conn: Connection, da
 def test_the_longest_texts_come_first(conn: Connection, database_url: str) -> None:
     ensure_model(conn, "m", 3)
     lengths = [Chunk(n, f"text {n}", "", tokens) for n, tokens in enumerate([5, 300, 20, 1000])]
-    sample = item("x://a", partition="p")
-    (document, _), *_ = item("x://a", "x").documents
-    replace_items(conn, [type(sample)(**{**_fields(sample), "documents": [(document, lengths)]})], None)
+    replace_items(conn, [replace(item("x://a", partition="p"), documents=[(document("x://a"), lengths)])], None)
 
     assert pending(database_url) == ["text 3", "text 1", "text 2", "text 0"]
-
-
-def _fields(record: object) -> dict[str, object]:
-    return {name: getattr(record, name) for name in record.__slots__}  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("_texts")

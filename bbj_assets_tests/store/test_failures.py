@@ -86,9 +86,7 @@ def test_clearing_forgets_the_named_parse_failures_only(conn: Connection) -> Non
     assert [(found.stage, found.item) for found in list_failures(conn)] == [("parse", "x://2"), ("embed", "x://1")]
 
 
-def test_embedding_failures_settle_when_the_text_has_its_vector_or_is_gone(
-    conn: Connection, database_url: str
-) -> None:
+def test_embedding_failures_settle_when_the_text_has_its_vector_or_is_gone(conn: Connection, database_url: str) -> None:
     ensure_model(conn, "m", 3)
     ensure_model(conn, "another", 3)
     replace_items(conn, [item("x://a", "embedded", "waiting", "of another model")], None)

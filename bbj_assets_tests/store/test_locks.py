@@ -30,7 +30,11 @@ def test_the_second_waits_until_the_first_is_done(database_url: str) -> None:
 
 def test_different_sources_do_not_wait(conn: Connection, database_url: str) -> None:
     waited: list[str] = []
-    with connect(database_url) as other, source_lock(conn, "docs"), source_lock(other, "more", lambda: waited.append("x")):
+    with (
+        connect(database_url) as other,
+        source_lock(conn, "docs"),
+        source_lock(other, "more", lambda: waited.append("x")),
+    ):
         pass
 
     assert waited == []
@@ -41,9 +45,7 @@ def test_the_lock_is_free_after_an_error_and_after_a_lost_connection(database_ur
     with connect(database_url) as first, pytest.raises(LookupError), source_lock(first, "docs"):
         raise LookupError
     with connect(database_url) as lost, pytest.raises(psycopg.OperationalError), source_lock(lost, "docs"):
-        with connect(database_url) as killer:
-            killer.execute("SELECT pg_terminate_backend(%s)", [lost.info.backend_pid])
-        lost.execute("SELECT 1")
+        lost.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
     with connect(database_url) as conn, source_lock(conn, "docs", lambda: waited.append("x")):
         pass

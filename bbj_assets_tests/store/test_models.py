@@ -25,7 +25,9 @@ def test_the_first_model_is_active_and_later_ones_wait_beside_it(conn: Connectio
 def test_another_model_under_the_same_name_is_refused(conn: Connection) -> None:
     ensure_model(conn, "first", 384)
 
-    with pytest.raises(EmbedderMisconfigured, match=r"'first' gives vectors of 768 .* 384 .*BBJ_ASSETS_EMBEDDING_MODEL"):
+    with pytest.raises(
+        EmbedderMisconfigured, match=r"'first' gives vectors of 768 .* 384 .*BBJ_ASSETS_EMBEDDING_MODEL"
+    ):
         ensure_model(conn, "first", 768)
 
     assert all_models(conn) == [Model("first", 384, active=True)]

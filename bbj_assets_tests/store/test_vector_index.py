@@ -1,6 +1,5 @@
 """The vector index of each model, and vectors whose text is gone."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -114,13 +113,11 @@ def test_models_of_many_dimensions_are_indexed_as_far_as_pgvector_can(
     assert (report.built == ("large",)) == built == (index_of(conn, large) is not None)
 
 
-@pytest.fixture(scope="module")
-def _small_numbers() -> Iterator[None]:
+@pytest.fixture
+def _small_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The decision at a hundredth of its size, because it is a matter of proportion."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bbj_assets.store.vector_index._EXACT_BELOW", 1)
-        patch.setattr("bbj_assets.store.vector_index._SMALL_LOAD", 20)
-        yield
+    monkeypatch.setattr("bbj_assets.store.vector_index._EXACT_BELOW", 1)
+    monkeypatch.setattr("bbj_assets.store.vector_index._SMALL_LOAD", 20)
 
 
 @pytest.mark.usefixtures("_small_numbers")

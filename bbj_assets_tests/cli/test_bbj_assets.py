@@ -1,0 +1,311 @@
+"""`bbj-assets`: search, report and database, as their user meets them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from bbj_assets.search.hybrid import MARK_END, MARK_START
+from bbj_assets_tests.cli.conftest import Desk, Machine
+
+ASSETS, INGEST = "bbj-assets", "bbj-ingest-all"
+
+
+# --- search
+
+
+def test_search_shows_title_place_address_and_the_words(indexed: Machine) -> None:
+    done = indexed.call(ASSETS, "search", "executeScript", "BBjHtmlView", "--source", "mdx-dwc", "--limit", "2")
+
+    assert done.exit_code == 0, done.output
+    first, second = re.findall(r"^(\d)\. (.+)$", done.output, re.MULTILINE)
+    assert (first[0], second[0]) == ("1", "2")
+    assert "https://basishub.github.io/DWC-Course/" in done.output
+    assert " | dwc" in done.output
+    assert "executeScript" in done.output
+    assert MARK_START not in done.output
+    assert MARK_END not in done.output
+    assert "\x1b" not in done.output
+
+
+def test_search_as_json_has_whole_chunks(indexed: Machine) -> None:
+    done = indexed.call(ASSETS, "search", "executeScript BBjHtmlView", "--json")
+
+    hits = json.loads(done.stdout)
+    assert len(hits) == 5
+    assert hits[0].keys() == {
+        "title", "breadcrumb", "url", "source", "source_url", "doc_type", "generations", "deprecated", "excerpt",
+        "content", "score",
+    }  # fmt: skip
+    stored = set(indexed.query("SELECT source_url, content FROM chunks"))
+    assert {(hit["source_url"], hit["content"]) for hit in hits} <= stored
+    assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
+    assert any("executeScript" in hit["content"] for hit in hits)
+    assert MARK_START not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        (["--source", "javadoc"], "source = 'javadoc'"),
+        (["--source", "javadoc", "--source", "bbj-source"], "source IN ('javadoc', 'bbj-source')"),
+        (["--generation", "dwc"], "generations && '{dwc,all}'"),
+        (
+            ["--generation", "character", "--source", "mdx-dwc"],
+            "source = 'mdx-dwc' AND generations && '{character,all}'",
+        ),
+    ],
+)
+def test_search_keeps_to_its_filters(indexed: Machine, arguments: list[str], allowed: str) -> None:
+    done = indexed.call(ASSETS, "search", "window", "--limit", "50", "--json", *arguments)
+
+    found = {hit["source_url"] for hit in json.loads(done.stdout)}
+    may_be_found = {url for (url,) in indexed.query(f"SELECT source_url FROM documents WHERE {allowed}")}  # noqa: S608
+    assert found <= may_be_found
+    assert len(found) == min(len(may_be_found), 50) > 0
+
+
+def test_search_that_finds_nothing_says_so(indexed: Machine) -> None:
+    done = indexed.call(ASSETS, "search", "window", "--source", "nowhere")
+
+    assert done.exit_code == 0
+    assert "Nothing was found. Try other words, or fewer filters." in done.output
+    assert json.loads(indexed.call(ASSETS, "search", "window", "--source", "nowhere", "--json").stdout) == []
+
+
+def test_search_in_an_empty_index_says_how_to_fill_it(desk: Desk) -> None:
+    done = desk.call(ASSETS, "search", "anything")
+
+    assert done.exit_code == 2
+    assert "Nothing is indexed yet" in done.stderr
+    assert "bbj-ingest-all" in done.stderr
+
+
+def test_search_in_an_index_that_lost_everything_says_how_to_fill_it(desk: Desk) -> None:
+    """As after an ingest that was interrupted before its first document."""
+    desk.call(INGEST, "--source", "notes")
+    desk.query("DELETE FROM documents RETURNING 1")
+
+    done = desk.call(ASSETS, "search", "anything")
+
+    assert done.exit_code == 2
+    assert "Nothing is indexed yet" in done.stderr
+
+
+def test_search_with_another_model_than_the_index_has_names_both(indexed: Machine) -> None:
+    other = Machine(indexed.environment | {"BBJ_ASSETS_EMBEDDING_MODEL": "another"})
+
+    done = other.call(ASSETS, "search", "window")
+
+    assert done.exit_code == 2
+    assert "'nomic-embed-text'" in done.stderr
+    assert "'another' is configured" in done.stderr
+    assert "BBJ_ASSETS_EMBEDDING_MODEL" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "said"),
+    [
+        ({"OLLAMA_HOST": "http://127.0.0.1:1"}, 1, "Cannot reach Ollama at http://127.0.0.1:1."),
+        ({"BBJ_ASSETS_DATABASE_URL": "postgresql://u:s3cret@127.0.0.1:1/d"}, 1, "Cannot connect to PostgreSQL at"),
+        ({"BBJ_ASSETS_EMBEDDER": "chatgpt"}, 2, "BBJ_ASSETS_EMBEDDER"),
+    ],
+)
+def test_search_that_cannot_work_ends_with_the_remedy(
+    indexed: Machine, change: dict[str, str], code: int, said: str
+) -> None:
+    done = Machine(indexed.environment | change).run(ASSETS, "search", "window")
+
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "s3cret" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["x", "--limit", "0"], ["x", "--generation", "dos"], ["x", "--nonsense"]])
+def test_wrong_usage_ends_with_two(indexed: Machine, arguments: list[str]) -> None:
+    done = indexed.call(ASSETS, "search", *arguments)
+
+    assert done.exit_code == 2
+    assert "Usage: bbj-assets search" in done.output
+
+
+@pytest.mark.parametrize(
+    "arguments", ["['search', 'run JavaScript']", "['report']", "['database', 'url']", "['--help']"]
+)
+def test_no_command_here_imports_dagster(indexed: Machine, arguments: str) -> None:
+    """Dagster costs seconds, and a search is to cost one."""
+    program = (
+        "import sys\n"
+        "from bbj_assets.cli.main import main\n"
+        f"main({arguments}, standalone_mode=False)\n"
+        "assert 'dagster' not in sys.modules\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=indexed.whole_environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+# --- report
+
+
+def test_report_counts_by_source_generation_and_type(indexed: Machine) -> None:
+    done = indexed.call(ASSETS, "report", "--json")
+
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert report["model"] == "nomic-embed-text"
+    assert {row["source"]: row["documents"] for row in report["sources"]} == dict(
+        indexed.query("SELECT source, count(*) FROM documents GROUP BY 1")
+    )
+    assert all(row["embedded"] == row["chunks"] > 0 for row in report["sources"])
+    assert report["generations"] == dict(
+        indexed.query("SELECT g, count(*) FROM documents, unnest(generations) AS g GROUP BY 1")
+    )
+    assert report["doc_types"] == dict(indexed.query("SELECT doc_type, count(*) FROM documents GROUP BY 1"))
+
+
+def test_report_prints_the_same_for_a_person(indexed: Machine) -> None:
+    done = indexed.call(ASSETS, "report")
+
+    assert done.exit_code == 0
+    [(documents,)] = indexed.query("SELECT count(*) FROM documents WHERE source = 'javadoc'")
+    assert re.search(rf"javadoc\W+{documents}\b", done.output)
+    assert "Active model: nomic-embed-text" in done.output
+
+
+def test_report_warns_of_what_looks_wrong(desk: Desk) -> None:
+    (desk.folder / "guide/bad.md").write_bytes(b"\x00\xff\xfe\x81")
+    desk.ollama.poison = "zither"
+    desk.sources("guide", "notes", "empty")
+    desk.call(INGEST)
+
+    report = json.loads(desk.call(ASSETS, "report", "--json").stdout)
+
+    warnings = "\n".join(report["warnings"])
+    assert re.search(r"^empty: empty\. Run `bbj-ingest-all --source empty`", warnings, re.MULTILINE)
+    assert re.search(r"^guide: 1 failures\. `bbj-ingest-all --retry-failed`", warnings, re.MULTILINE)
+    assert re.search(r"^notes: 1 of 1 chunks have no vector\. Run `bbj-ingest-all --sou", warnings, re.MULTILINE)
+    assert re.search(r"^notes: 1 of 1 documents have no generation\. Set generation_tag", warnings, re.MULTILINE)
+
+
+def test_report_of_an_empty_index_says_what_is_missing(desk: Desk) -> None:
+    done = desk.call(ASSETS, "report")
+
+    assert done.exit_code == 0
+    assert "Active model: none yet" in done.output
+    assert "Warning: guide: empty. Run `bbj-ingest-all --source guide`" in done.output
+
+
+def test_report_needs_no_model_server_and_no_table_of_sources(indexed: Machine) -> None:
+    alone = Machine(indexed.environment | {"OLLAMA_HOST": "http://127.0.0.1:1", "BBJ_ASSETS_CONFIG": "/nowhere.toml"})
+
+    assert alone.call(ASSETS, "report").exit_code == 0
+
+
+# --- help
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--help"], ["search", "report", "database", "bbj-ingest-all", "make ui"]),
+        (
+            ["search", "--help"],
+            ['bbj-assets search "run JavaScript in a BBjHtmlView"', "--generation", "dwc", "--json"],
+        ),
+        (["report", "--help"], ["by source, generation and document type"]),
+        (["database", "--help"], ["url", "start", "stop", "psql"]),
+    ],
+)
+def test_its_help_teaches(indexed: Machine, arguments: list[str], said: list[str]) -> None:
+    output = indexed.call(ASSETS, *arguments).output
+
+    assert [words for words in said if words not in output] == []
+
+
+# --- database
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, indexed: Machine) -> Iterator[Machine]:
+    """A machine without a PostgreSQL of its own; whatever a test leaves running is stopped."""
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {key: value for key, value in indexed.environment.items() if key != "BBJ_ASSETS_DATABASE_URL"}
+    machine = Machine(environment | {"BBJ_ASSETS_HOME": str(home)})
+    yield machine
+    for process in servers(home):
+        os.kill(process, signal.SIGQUIT)
+
+
+def servers(home: Path) -> list[int]:
+    """The PostgreSQL servers whose data is below a home."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if any(str(home) in word for word in command) and "postgres" in command[0]:
+            found.append(process.pid)
+    return found
+
+
+def test_the_embedded_database_stays_up_from_start_to_stop(fresh: Machine) -> None:
+    before = fresh.run(ASSETS, "database", "url")
+    assert before.returncode == 0
+    assert "It is not running now: `bbj-assets database start` keeps it up." in before.stderr
+
+    started = fresh.run(ASSETS, "database", "start")
+    assert started.returncode == 0, started.stderr
+    assert started.stdout == before.stdout
+    url = started.stdout.strip()
+    assert servers(fresh.home)
+    with psycopg.connect(url) as conn:
+        assert conn.execute("SELECT extname FROM pg_extension WHERE extname = 'vector'").fetchone() == ("vector",)
+        assert conn.execute("SELECT count(*) FROM chunks").fetchone() == (0,)
+
+    empty = fresh.run(ASSETS, "search", "anything")  # uses the same server, and must not stop it
+    assert empty.returncode == 2
+    assert "Nothing is indexed yet" in empty.stderr
+    assert servers(fresh.home)
+    assert fresh.run(ASSETS, "database", "url").stderr == ""
+
+    stopped = fresh.run(ASSETS, "database", "stop")
+    assert (stopped.returncode, stopped.stdout) == (0, "Stopped.\n")
+    assert servers(fresh.home) == []
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(url)
+    again = fresh.run(ASSETS, "database", "stop")
+    assert (again.returncode, again.stdout) == (0, "It was not running.\n")
+
+
+def test_a_command_starts_the_embedded_database_and_leaves_none_behind(fresh: Machine) -> None:
+    done = fresh.run(ASSETS, "report")
+
+    assert done.returncode == 0, done.stderr
+    assert "Active model: none yet" in done.stdout
+    assert servers(fresh.home) == []
+
+
+def test_the_url_of_a_database_of_ones_own_is_printed_as_it_is(indexed: Machine) -> None:
+    assert indexed.call(ASSETS, "database", "url").stdout == indexed.url + "\n"
+
+
+@pytest.mark.parametrize("command", ["start", "stop"])
+def test_a_database_of_ones_own_is_not_ours_to_start_or_stop(indexed: Machine, command: str) -> None:
+    done = indexed.call(ASSETS, "database", command)
+
+    assert done.exit_code == 2
+    assert "BBJ_ASSETS_DATABASE_URL is set" in done.stderr

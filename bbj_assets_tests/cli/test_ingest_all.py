@@ -1,0 +1,325 @@
+"""`bbj-ingest-all`, as its user meets it: what it prints, what it stores, how it ends."""
+
+import json
+import re
+import sqlite3
+import subprocess
+
+import pytest
+
+from bbj_assets_tests.cli.conftest import Desk, Machine
+
+SAMPLES = ("mdx-dwc", "mdx-beginner", "mdx-db-modernization", "bbj-source", "javadoc")
+INGEST = "bbj-ingest-all"
+
+
+def row(output: str, source: str) -> list[str]:
+    """The cells of a source in the table at the end."""
+    [line] = re.findall(rf"^ *{re.escape(source)} +\d.*$", output, re.MULTILINE)
+    return line.split()
+
+
+# --- a whole ingest
+
+
+def test_the_sample_data_is_ingested_with_one_command(sample: Machine, first: subprocess.CompletedProcess[str]) -> None:
+    assert first.returncode == 0, first.stderr
+    lines = first.stdout.splitlines()
+    assert lines[0] == "Validation OK: 5 sources, database connected, embedder ready"
+    assert re.fullmatch(r'Ask the index:  (\S*/)?bbj-assets search "run JavaScript in a BBjHtmlView"', lines[-1])
+    stored = dict(sample.query("SELECT source, count(*) FROM documents GROUP BY 1"))
+    assert stored.keys() == set(SAMPLES)
+    assert sample.query(
+        "SELECT count(*) FROM chunks LEFT JOIN embeddings USING (content_hash) WHERE model IS NULL"
+    ) == [(0,)]
+
+
+def test_every_source_is_a_row_and_the_last_one_is_the_sum(
+    sample: Machine, first: subprocess.CompletedProcess[str]
+) -> None:
+    chunks = dict(sample.query("SELECT source, count(*) FROM documents JOIN chunks USING (source_url) GROUP BY 1"))
+    numbers = {name: [int(cell) for cell in row(first.stdout, name)[1:5]] for name in SAMPLES}
+
+    for name, (files, in_table, embedded, failed) in numbers.items():
+        assert in_table == embedded == chunks[name]
+        assert files > 0
+        assert failed == 0
+        assert row(first.stdout, name)[-1] == "ok"
+    total = row(first.stdout, "Total")
+    assert [int(cell) for cell in total[1:5]] == [sum(column) for column in zip(*numbers.values(), strict=True)]
+    assert total[-1] == "ok"
+
+
+def test_the_table_has_room_in_eighty_columns(first: subprocess.CompletedProcess[str]) -> None:
+    [headings] = [line.split() for line in first.stdout.splitlines() if line.split()[:1] == ["Source"]]
+
+    assert headings == ["Source", "Files", "Chunks", "Embedded", "Failed", "Duration", "Status"]
+    assert "…" not in first.stdout
+
+
+def test_without_a_terminal_there_are_plain_lines(first: subprocess.CompletedProcess[str]) -> None:
+    for name in SAMPLES:
+        pattern = rf"^{name}: \d+ files \(\d+ changed, 0 deleted\), \d+ chunks, \d+ embedded \([\d.]+ s\)$"
+        assert re.search(pattern, first.stdout, re.MULTILINE)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", first.stdout)
+    assert first.stderr == ""
+
+
+def test_a_second_run_finds_nothing_to_do_and_writes_no_row(indexed: Machine) -> None:
+    before = indexed.versions()
+
+    again = indexed.call(INGEST)
+
+    assert again.exit_code == 0, again.output
+    assert indexed.versions() == before
+    for name in SAMPLES:
+        assert re.search(rf"^{name}: \d+ files \(unchanged\), \d+ chunks, 0 embedded ", again.output, re.MULTILINE)
+    assert row(again.output, "Total")[3] == "0"
+
+
+def test_dagster_has_a_run_of_each_source_and_the_index(indexed: Machine) -> None:
+    with sqlite3.connect(indexed.home / "dagster" / "history" / "runs.db") as runs:
+        jobs = {name for (name,) in runs.execute("SELECT pipeline_name FROM runs WHERE status = 'SUCCESS'")}
+
+    assert {f"ingest_{name.replace('-', '_')}" for name in SAMPLES} | {"build_search_index"} <= jobs
+
+
+# --- options
+
+
+def test_source_takes_up_only_that_one(desk: Desk) -> None:
+    done = desk.call(INGEST, "--source", "notes")
+
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("Validation OK: 1 sources")
+    assert desk.query("SELECT DISTINCT source FROM documents") == [("notes",)]
+
+
+def test_clean_starts_a_source_from_nothing(desk: Desk) -> None:
+    desk.call(INGEST)
+    with_spoilt_text = "UPDATE chunks SET content = 'spoilt' RETURNING 1"
+    desk.query(with_spoilt_text)
+
+    done = desk.call(INGEST, "--source", "guide", "--clean")
+
+    assert done.exit_code == 0, done.output
+    assert "guide: 2 files (2 changed, 0 deleted), 2 chunks, 0 embedded" in done.output
+    contents = dict(desk.query("SELECT source_url, content FROM chunks"))
+    assert contents["guide://start.md"] == "How it begins."
+    assert contents["notes://today.md"] == "spoilt"
+
+
+def test_json_is_alone_on_stdout(desk: Desk) -> None:
+    (desk.folder / "notes/bad.md").write_bytes(b"\x00\xff\xfe\x81")
+
+    done = desk.call(INGEST, "--json")
+
+    assert done.exit_code == 1
+    summary = json.loads(done.stdout)
+    guide, notes = summary["sources"]
+    assert {key: guide[key] for key in ("source", "status", "files", "chunks", "embedded", "failed")} == {
+        "source": "guide", "status": "ok", "files": 2, "chunks": 2, "embedded": 2, "failed": 0,
+    }  # fmt: skip
+    assert (notes["status"], notes["failed"]) == ("warning", 1)
+    assert notes["failures"][0]["item"] == "notes://bad.md"
+    assert summary["seconds"] > 0
+    assert "Validation OK" in done.stderr
+    assert "guide: 2 files" in done.stderr
+
+
+def test_one_by_one_stores_the_same_as_all_at_once(desk: Desk) -> None:
+    assert desk.call(INGEST, "--sequential").exit_code == 0
+    one_by_one = desk.rows()
+
+    assert desk.call(INGEST, "--parallel", "--clean").exit_code == 0
+
+    assert desk.rows() == one_by_one
+    assert len(one_by_one["documents"]) == 3
+
+
+def test_sequential_keeps_the_order_of_the_table(desk: Desk) -> None:
+    done = desk.call(INGEST, "--sequential")
+
+    assert re.findall(r"^(\w+): \d+ files", done.output, re.MULTILINE) == ["guide", "notes"]
+
+
+def test_verbose_shows_the_stages(desk: Desk) -> None:
+    done = desk.call(INGEST, "--verbose", "--sequential", "--source", "guide")
+
+    assert "guide: chunks 0/2 files" in done.output
+    assert "guide: embeddings 0/2 texts" in done.output
+
+
+def test_a_source_without_files_is_pointed_out(desk: Desk) -> None:
+    desk.sources("guide", "notes", "empty")
+
+    done = desk.call(INGEST)
+
+    assert done.exit_code == 0
+    assert row(done.output, "empty")[-1] == "empty"
+    assert "empty: no files found; check its paths in sources.toml." in done.output
+
+
+# --- trouble
+
+
+def test_one_source_fails_and_the_others_are_ingested(desk: Desk) -> None:
+    for number in range(30):
+        desk.write(f"guide/many/{number}.md", f"# Page {number}\n\nText {number}.")
+    assert desk.call(INGEST).exit_code == 0
+    for number in range(30):
+        (desk.folder / f"guide/many/{number}.md").unlink()
+    desk.write("notes/tomorrow.md", "# Tomorrow\n\nIt will be tuned.")
+
+    done = desk.call(INGEST)
+
+    assert done.exit_code == 1
+    assert row(done.output, "guide")[-1] == "failed"
+    assert row(done.output, "notes")[-1] == "ok"
+    assert "30 of its 32 documents are no longer there" in done.output
+    assert "--allow-shrink" in done.output
+    assert "Traceback" not in done.output
+    assert desk.query("SELECT count(*) FROM documents WHERE source = 'notes'") == [(2,)]
+    assert desk.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(32,)]
+
+    assert desk.call(INGEST, "--allow-shrink").exit_code == 0
+    assert desk.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(2,)]
+
+
+def test_items_that_fail_are_listed_with_the_remedy_and_can_be_tried_alone(desk: Desk) -> None:
+    bad = desk.folder / "guide/bad.md"
+    bad.write_bytes(b"\x00\xff\xfe\x81")
+    desk.ollama.poison = "zither"
+
+    done = desk.call(INGEST)
+
+    assert done.exit_code == 1
+    assert row(done.output, "guide")[-1] == row(done.output, "notes")[-1] == "warning"
+    assert "2 failed:" in done.output
+    assert re.search(r"^  guide://bad\.md: .*Save the file as UTF-8\. \[ParseError\]$", done.output, re.MULTILINE)
+    assert re.search(r"^  [0-9a-f]{64}: .*cannot be tokenized.* \[TextRejected\]$", done.output, re.MULTILINE)
+    assert "`bbj-ingest-all --retry-failed` tries only them" in done.output
+
+    desk.ollama.poison = None
+    bad.write_text("# Good\n\nNow it is text.")
+    again = desk.call(INGEST, "--retry-failed")
+
+    assert again.exit_code == 0, again.output
+    assert desk.query("SELECT count(*) FROM failures") == [(0,)]
+    assert desk.query("SELECT count(*) FROM chunks JOIN embeddings USING (content_hash)") == [(4,)]
+
+
+class _GoneAfter(set[str]):
+    """The models of a server, until it has been asked so many times."""
+
+    def __init__(self, desk: Desk, requests: int) -> None:
+        super().__init__(desk.ollama.models)
+        self._desk, self._last = desk, len(desk.ollama.requests) + requests
+
+    def __contains__(self, name: object) -> bool:
+        return len(self._desk.ollama.requests) <= self._last and super().__contains__(name)
+
+
+def test_an_embedder_that_loses_its_model_under_way_is_an_error_with_its_remedy(desk: Desk) -> None:
+    desk.call(INGEST, "--source", "notes")
+    desk.ollama.models = _GoneAfter(desk, requests=1)  # the test embedding
+
+    done = desk.call(INGEST)
+
+    assert done.exit_code == 1
+    assert row(done.output, "guide")[-1] == "failed"
+    assert row(done.output, "notes")[-1] == "ok"
+    assert "ollama pull nomic-embed-text" in done.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--frobnicate"],
+        ["guide"],
+        ["--workers", "0"],
+        ["--clean", "--resume"],
+        ["--clean", "--retry-failed"],
+    ],
+)
+def test_wrong_usage_ends_with_two(desk: Desk, arguments: list[str]) -> None:
+    done = desk.call(INGEST, *arguments)
+
+    assert done.exit_code == 2
+    assert "Usage: bbj-ingest-all" in done.output
+    assert desk.query("SELECT count(*) FROM documents") == [(0,)]
+
+
+def test_a_source_that_is_not_there_is_named_with_those_that_are(desk: Desk) -> None:
+    done = desk.call(INGEST, "--source", "gides")
+
+    assert done.exit_code == 2
+    assert "There is no source 'gides'" in done.stderr
+    assert "guide, notes" in done.stderr
+
+
+def test_everything_that_is_wrong_is_said_at_once(desk: Desk) -> None:
+    desk.sources("guide", "notes", "missing")
+    (desk.folder / "missing").rmdir()
+    desk.ollama.stop()
+    desk.environment["BBJ_ASSETS_DATABASE_URL"] = "postgresql://anna:s3cret@127.0.0.1:1/docs"
+
+    done = desk.run(INGEST)
+
+    assert done.returncode == 2
+    problems = done.stderr.splitlines()
+    assert len(problems) == 3
+    path, embedder, database = problems
+    assert "source 'missing'" in path
+    assert f"{desk.folder / 'missing'} does not exist. Correct the path" in path
+    assert f"Cannot reach Ollama at {desk.ollama.url}" in embedder
+    assert "ollama serve" in embedder
+    assert "Cannot connect to PostgreSQL at postgresql://anna@127.0.0.1:1/docs" in database
+    assert "Start the server" in database
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "s3cret" not in done.stderr + done.stdout
+    desk.ollama.start()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("BBJ_ASSETS_EMBEDDING_WORKERS", "many", "BBJ_ASSETS_EMBEDDING_WORKERS"),
+        ("BBJ_ASSETS_EMBEDDER", "chatgpt", "BBJ_ASSETS_EMBEDDER"),
+        ("BBJ_ASSETS_EMBEDDING_MODEL", "missing-model", "ollama pull missing-model"),
+        ("BBJ_ASSETS_CONFIG", "/nowhere/sources.toml", "/nowhere/sources.toml: not found"),
+        ("DATA_DIR", "/nowhere", "The data folder /nowhere does not exist"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_remedy(desk: Desk, variable: str, value: str, said: str) -> None:
+    desk.environment[variable] = value
+
+    done = desk.call(INGEST)
+
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.output
+
+
+def test_a_model_of_other_dimensions_under_a_known_name_is_refused(desk: Desk) -> None:
+    desk.call(INGEST)
+    desk.ollama.dimensions = 32
+
+    done = desk.call(INGEST)
+
+    assert done.exit_code == 2
+    assert "gives vectors of 32 dimensions, and the index has 16" in done.stderr
+    assert "BBJ_ASSETS_EMBEDDING_MODEL" in done.stderr
+
+
+def test_its_help_teaches(desk: Desk) -> None:
+    text = desk.call(INGEST, "--help").output
+
+    for option in (
+        "--config", "--data-dir", "--source", "--clean", "--resume", "--retry-failed", "--allow-shrink", "--sequential",
+        "--workers", "--json", "--verbose",
+    ):  # fmt: skip
+        assert option in text
+    assert "bbj-ingest-all --source mdx-dwc --clean" in text
+    assert "130 interrupted" in text
+    assert "BBJ_ASSETS_DATABASE_URL" in text

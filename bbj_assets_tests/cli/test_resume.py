@@ -1,0 +1,117 @@
+"""An ingest that was interrupted, and the one that takes it up."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bbj_assets.cli.invocation import last_invocation, new_invocation
+from bbj_assets_tests.cli.conftest import Desk
+
+INGEST = "bbj-ingest-all"
+
+
+def wait_until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    while not reached():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+def test_after_ctrl_c_resume_does_the_rest(desk: Desk) -> None:
+    desk.sources("guide", "long", "notes")
+    for number in range(40):
+        desk.write(f"long/{number}.md", f"# Page {number}\n\nText of page {number}.")
+    desk.environment |= {"BBJ_ASSETS_EMBEDDING_BATCH_SIZE": "1", "BBJ_ASSETS_EMBEDDING_WORKERS": "1"}
+    desk.ollama.latency = 0.1
+    process = subprocess.Popen(
+        [str(Path(sys.executable).parent / INGEST), "--sequential"],
+        env=desk.whole_environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: any("Text of page" in text for text in desk.ollama.embedded), process)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 130, errors
+    assert "Interrupted. What was done is stored; `bbj-ingest-all --resume` does the rest." in output
+    assert "Traceback" not in output + errors
+    assert json.loads((desk.home / "last_ingest.json").read_text())["completed"] == ["guide"]
+    embedded = set(desk.ollama.embedded)
+    [(stored,)] = desk.query("SELECT count(*) FROM embeddings")
+    assert 2 < int(str(stored)) < 43
+
+    desk.ollama.latency = 0
+    desk.write("guide/later.md", "# Later\n\nWritten after the interruption.")
+    resumed = desk.call(INGEST, "--resume", "--sequential")
+
+    assert resumed.exit_code == 0, resumed.output
+    assert "Resuming: 1 of 3 sources are done already." in resumed.output
+    assert desk.query("SELECT count(*) FROM documents WHERE source_url = 'guide://later.md'") == [(0,)], "skipped"
+    again = {text: times for text, times in desk.ollama.embedded.items() if times > 1 and "Text of page" in text}
+    assert len(again) <= 1, "at most the one text that was under way is asked for twice"
+    assert embedded <= set(desk.ollama.embedded)
+
+    (desk.folder / "guide/later.md").unlink()
+    rows = desk.rows()
+    assert len(rows["documents"]) == 43
+    desk.query("WITH gone AS (DELETE FROM embeddings) DELETE FROM documents RETURNING 1")
+    assert desk.call(INGEST, "--clean").exit_code == 0
+    assert desk.rows() == rows
+
+
+def test_there_is_nothing_to_resume_after_a_whole_ingest(desk: Desk) -> None:
+    desk.call(INGEST)
+    desk.write("guide/later.md", "# Later\n\nNew.")
+
+    done = desk.call(INGEST, "--resume")
+
+    assert done.exit_code == 0
+    assert "Nothing to resume" in done.output
+    assert desk.query("SELECT count(*) FROM documents WHERE source_url = 'guide://later.md'") == [(1,)]
+
+
+def test_a_source_that_failed_is_taken_up_by_resume(desk: Desk) -> None:
+    desk.call(INGEST)
+    for number in range(30):
+        desk.write(f"guide/many/{number}.md", f"# Page {number}\n\nText {number}.")
+    desk.call(INGEST)
+    for number in range(30):
+        (desk.folder / f"guide/many/{number}.md").unlink()
+    assert desk.call(INGEST).exit_code == 1
+
+    done = desk.call(INGEST, "--resume", "--allow-shrink")
+
+    assert done.exit_code == 0, done.output
+    assert "Resuming: 1 of 2 sources are done already." in done.output
+    assert desk.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(2,)]
+
+
+def test_sources_that_end_at_the_same_moment_are_all_remembered(tmp_path: Path) -> None:
+    names = [f"source-{number}" for number in range(64)]
+    invocation = new_invocation(tmp_path, names)
+    together = threading.Barrier(8)
+
+    def complete(name: str) -> None:
+        together.wait()
+        invocation.complete(name)
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(complete, names))
+
+    last = last_invocation(tmp_path)
+    assert last is not None
+    assert not last.interrupted
+    assert sorted(last.completed) == sorted(names)
+
+
+def test_a_memory_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    for text in ("", "{", "[]", "{}", '{"id": 1}', "null"):
+        (tmp_path / "last_ingest.json").write_text(text)
+        assert last_invocation(tmp_path) is None
