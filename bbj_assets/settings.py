@@ -8,7 +8,7 @@ import os
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bbj_assets.errors import ConfigurationError
 from bbj_assets.source import ChunkSettings, Source
+from bbj_assets.sources.registry import PARSERS
 
 EmbedderName = Literal["embedded", "ollama", "openai"]
 GenerationTag = Literal["auto", "all", "character", "vpro5", "bbj_gui", "dwc"]
@@ -149,8 +150,6 @@ def load_sources(settings: Settings, *, check_paths: bool = True) -> SourcesConf
     Raises:
         ConfigurationError: every problem of the file, and, with `check_paths`, every missing path.
     """
-    from bbj_assets.sources.registry import PARSERS  # the registry imports this module's Source
-
     file = settings.config
     table = _read_toml(file)
     problems = [
@@ -169,38 +168,15 @@ def load_sources(settings: Settings, *, check_paths: bool = True) -> SourcesConf
     for name, count in Counter(entry.name for entry in entries).items():
         if count > 1:
             problems.append(f"{file}: source {name!r}: `name` is used {count} times. Give each source its own name.")
-    sources: list[Source] = []
-    for entry in entries:
-        where = f"{file}: source {entry.name!r}"
-        if not entry.enabled:
-            continue
-        if entry.parser not in PARSERS:
-            problems.append(f"{where}: unknown `parser` {entry.parser!r}. Known parsers: {', '.join(sorted(PARSERS))}.")
-            continue
-        is_web = PARSERS[entry.parser].reads == "web"
-        if is_web and not entry.url:
-            problems.append(f"{where}: `url` is missing. Parser {entry.parser!r} reads from the web.")
-        if not is_web and not entry.paths:
-            problems.append(f"{where}: `paths` is missing. List folders or files, relative to data_dir.")
-        roots = tuple(_root(where, path, data_dir, problems, check=check_paths) for path in entry.paths)
-        sources.append(
-            Source(
-                name=entry.name,
-                parser=entry.parser,
-                roots=roots,
-                url=_expand(where, entry.url, problems) if entry.url else None,
-                generation_tag=entry.generation_tag,
-                description=entry.description,
-                display_url=entry.display_url.rstrip("/") if entry.display_url else None,
-                exclude=tuple(entry.exclude),
-            )
-        )
+    enabled = [entry for entry in entries if entry.enabled]
+    _require_one_source(file, enabled, problems)
+    sources = [_source(file, entry, data_dir, problems, check_paths=check_paths) for entry in enabled]
     if problems:
         raise ConfigurationError(problems)
     return SourcesConfig(
         file=file,
         data_dir=data_dir,
-        sources=tuple(sources),
+        sources=tuple(source for source in sources if source is not None),
         disabled=tuple(entry.name for entry in entries if not entry.enabled),
     )
 
@@ -261,6 +237,39 @@ def _entry(file: Path, position: int, raw: object, problems: list[str]) -> _Sour
             return None
         right = {key: value for key, value in raw.items() if key not in wrong}
         return _SourceEntry.model_construct(**{"name": str(name), **right})
+
+
+def _require_one_source(file: Path, entries: Sequence[_SourceEntry], problems: list[str]) -> None:
+    for parser, count in Counter(entry.parser for entry in entries).items():
+        if count > 1 and parser in PARSERS and PARSERS[parser].one_source:
+            problems.append(
+                f"{file}: `parser` {parser!r} is used by {count} enabled sources, and their pages would get the same "
+                "URLs. Make them one source with several `paths`."
+            )
+
+
+def _source(
+    file: Path, entry: _SourceEntry, data_dir: Path, problems: list[str], *, check_paths: bool
+) -> Source | None:
+    where = f"{file}: source {entry.name!r}"
+    if entry.parser not in PARSERS:
+        problems.append(f"{where}: unknown `parser` {entry.parser!r}. Known parsers: {', '.join(sorted(PARSERS))}.")
+        return None
+    is_web = PARSERS[entry.parser].reads == "web"
+    if is_web and not entry.url:
+        problems.append(f"{where}: `url` is missing. Parser {entry.parser!r} reads from the web.")
+    if not is_web and not entry.paths:
+        problems.append(f"{where}: `paths` is missing. List folders or files, relative to data_dir.")
+    return Source(
+        name=entry.name,
+        parser=entry.parser,
+        roots=tuple(_root(where, path, data_dir, problems, check=check_paths) for path in entry.paths),
+        url=_expand(where, entry.url, problems) if entry.url else None,
+        generation_tag=entry.generation_tag,
+        description=entry.description,
+        display_url=entry.display_url.rstrip("/") if entry.display_url else None,
+        exclude=tuple(entry.exclude),
+    )
 
 
 def _root(where: str, written: str, data_dir: Path, problems: list[str], *, check: bool) -> Path:

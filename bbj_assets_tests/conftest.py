@@ -33,6 +33,9 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A PostgreSQL server of the tests' own, with a migrated database `template_migrated` to copy from."""
     with EmbeddedServer(tmp_path_factory.mktemp("postgres")).use() as url:
         with connect(url) as conn:
+            for unneeded in ("fsync", "full_page_writes"):  # its data need not survive the machine, only a kill
+                conn.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(unneeded)))
+            conn.execute("SELECT pg_reload_conf()")
             conn.execute("CREATE DATABASE template_migrated")
         with connect(_of_database(url, "template_migrated")) as conn:
             migrate(conn)

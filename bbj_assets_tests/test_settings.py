@@ -181,6 +181,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
     assert problem.startswith(f"{file}: cannot be read: ")
 
 
+def test_two_sources_whose_pages_would_get_the_same_urls_are_refused(table: Table) -> None:
+    programs = "".join(f'[[sources]]\nname = "{name}"\nparser = "bbj-source"\npaths = ["docs"]\n' for name in "ab")
+    (problem,) = problems_of(table(programs))
+    assert "'bbj-source'" in problem
+    assert "several `paths`" in problem
+    load(table(programs + "enabled = false\n"))
+
+
 def test_a_disabled_source_may_lack_its_paths_and_its_parser(table: Table) -> None:
     config = load(table(GOOD + '[[sources]]\nname = "later"\nparser = "word"\npaths = ["gone"]\nenabled = false'))
 

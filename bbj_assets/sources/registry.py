@@ -14,10 +14,12 @@ class Registration:
     Attributes:
         module: satisfies `Parser`.
         reads: `files` below the source's paths, or the `web` from its url.
+        one_source: its URLs do not name the source, so a second source of it would take the first one's pages.
     """
 
     module: str
     reads: Literal["files", "web"] = "files"
+    one_source: bool = False
 
     def load(self) -> Parser:
         """The parser itself."""
@@ -26,7 +28,7 @@ class Registration:
 
 PARSERS = {
     "mdx": Registration("bbj_assets.sources.mdx"),
-    "javadoc": Registration("bbj_assets.sources.javadoc"),
-    "bbj-source": Registration("bbj_assets.sources.bbj_source"),
+    "javadoc": Registration("bbj_assets.sources.javadoc", one_source=True),
+    "bbj-source": Registration("bbj_assets.sources.bbj_source", one_source=True),
 }
 """Every parser by its name."""

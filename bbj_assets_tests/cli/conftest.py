@@ -1,6 +1,7 @@
 """A machine on which the commands run: its own home, database and model server, and nothing of the user's."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,10 @@ from click.testing import CliRunner, Result
 from bbj_assets.cli import ingest_all, main
 from bbj_assets.store.connection import connect
 from bbj_assets_tests.conftest import REPOSITORY, _database
+from bbj_assets_tests.defs.conftest import dagster_state
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
+
+__all__ = ["dagster_state"]
 
 COMMANDS = {"bbj-ingest-all": ingest_all.main, "bbj-assets": main.main}
 
@@ -127,8 +131,9 @@ class Desk(Machine):
 
 
 @pytest.fixture
-def desk(server_url: str, tmp_path: Path) -> Iterator[Desk]:
+def desk(server_url: str, dagster_state: Path, tmp_path: Path) -> Iterator[Desk]:  # noqa: F811 - the fixture
     """With two small sources."""
+    shutil.copytree(dagster_state, tmp_path / "home")
     with FakeOllama(dimensions=16) as server:
         for machine in _machine(server_url, server, tmp_path, tmp_path / "docs" / "sources.toml"):
             desk = Desk(machine.environment, tmp_path / "docs", server)
@@ -142,7 +147,7 @@ def desk(server_url: str, tmp_path: Path) -> Iterator[Desk]:
 
 def _machine(server_url: str, ollama: FakeOllama, folder: Path, config: Path) -> Iterator[Machine]:
     home = folder / "home"
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     for url in _database(server_url, "template_migrated"):
         yield Machine(
             {

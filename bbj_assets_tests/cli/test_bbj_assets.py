@@ -59,8 +59,8 @@ def test_search_as_json_has_whole_chunks(indexed: Machine) -> None:
         (["--source", "javadoc", "--source", "bbj-source"], "source IN ('javadoc', 'bbj-source')"),
         (["--generation", "dwc"], "generations && '{dwc,all}'"),
         (
-            ["--generation", "character", "--source", "mdx-dwc"],
-            "source = 'mdx-dwc' AND generations && '{character,all}'",
+            ["--generation", "character", "--source", "mdx-beginner"],
+            "source = 'mdx-beginner' AND generations && '{character,all}'",
         ),
     ],
 )

@@ -87,11 +87,13 @@ def test_dagster_has_a_run_of_each_source_and_the_index(indexed: Machine) -> Non
 # --- options
 
 
-def test_source_takes_up_only_that_one(desk: Desk) -> None:
-    done = desk.call(INGEST, "--source", "notes")
+def test_source_takes_up_only_that_one_and_verbose_shows_its_stages(desk: Desk) -> None:
+    done = desk.call(INGEST, "--source", "notes", "--verbose")
 
     assert done.exit_code == 0, done.output
     assert done.output.startswith("Validation OK: 1 sources")
+    assert "notes: chunks 0/1 files" in done.output
+    assert "notes: embeddings 0/1 texts" in done.output
     assert desk.query("SELECT DISTINCT source FROM documents") == [("notes",)]
 
 
@@ -128,26 +130,15 @@ def test_json_is_alone_on_stdout(desk: Desk) -> None:
 
 
 def test_one_by_one_stores_the_same_as_all_at_once(desk: Desk) -> None:
-    assert desk.call(INGEST, "--sequential").exit_code == 0
+    done = desk.call(INGEST, "--sequential")
+    assert done.exit_code == 0
+    assert re.findall(r"^(\w+): \d+ files", done.output, re.MULTILINE) == ["guide", "notes"]
     one_by_one = desk.rows()
 
     assert desk.call(INGEST, "--parallel", "--clean").exit_code == 0
 
     assert desk.rows() == one_by_one
     assert len(one_by_one["documents"]) == 3
-
-
-def test_sequential_keeps_the_order_of_the_table(desk: Desk) -> None:
-    done = desk.call(INGEST, "--sequential")
-
-    assert re.findall(r"^(\w+): \d+ files", done.output, re.MULTILINE) == ["guide", "notes"]
-
-
-def test_verbose_shows_the_stages(desk: Desk) -> None:
-    done = desk.call(INGEST, "--verbose", "--sequential", "--source", "guide")
-
-    assert "guide: chunks 0/2 files" in done.output
-    assert "guide: embeddings 0/2 texts" in done.output
 
 
 def test_a_source_without_files_is_pointed_out(desk: Desk) -> None:
@@ -182,7 +173,10 @@ def test_one_source_fails_and_the_others_are_ingested(desk: Desk) -> None:
     assert desk.query("SELECT count(*) FROM documents WHERE source = 'notes'") == [(2,)]
     assert desk.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(32,)]
 
-    assert desk.call(INGEST, "--allow-shrink").exit_code == 0
+    confirmed = desk.call(INGEST, "--resume", "--allow-shrink")
+
+    assert confirmed.exit_code == 0, confirmed.output
+    assert "Resuming: 1 of 2 sources are done already." in confirmed.output
     assert desk.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(2,)]
 
 

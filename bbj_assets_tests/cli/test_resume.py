@@ -58,39 +58,17 @@ def test_after_ctrl_c_resume_does_the_rest(desk: Desk) -> None:
     assert len(again) <= 1, "at most the one text that was under way is asked for twice"
     assert embedded <= set(desk.ollama.embedded)
 
-    (desk.folder / "guide/later.md").unlink()
+    whole = desk.call(INGEST, "--resume")
+
+    assert whole.exit_code == 0
+    assert "Nothing to resume: the last invocation was complete. Looking at all sources." in whole.output
+    assert desk.query("SELECT count(*) FROM documents WHERE source_url = 'guide://later.md'") == [(1,)]
+
     rows = desk.rows()
-    assert len(rows["documents"]) == 43
+    assert len(rows["documents"]) == 44
     desk.query("WITH gone AS (DELETE FROM embeddings) DELETE FROM documents RETURNING 1")
     assert desk.call(INGEST, "--clean").exit_code == 0
     assert desk.rows() == rows
-
-
-def test_there_is_nothing_to_resume_after_a_whole_ingest(desk: Desk) -> None:
-    desk.call(INGEST)
-    desk.write("guide/later.md", "# Later\n\nNew.")
-
-    done = desk.call(INGEST, "--resume")
-
-    assert done.exit_code == 0
-    assert "Nothing to resume" in done.output
-    assert desk.query("SELECT count(*) FROM documents WHERE source_url = 'guide://later.md'") == [(1,)]
-
-
-def test_a_source_that_failed_is_taken_up_by_resume(desk: Desk) -> None:
-    desk.call(INGEST)
-    for number in range(30):
-        desk.write(f"guide/many/{number}.md", f"# Page {number}\n\nText {number}.")
-    desk.call(INGEST)
-    for number in range(30):
-        (desk.folder / f"guide/many/{number}.md").unlink()
-    assert desk.call(INGEST).exit_code == 1
-
-    done = desk.call(INGEST, "--resume", "--allow-shrink")
-
-    assert done.exit_code == 0, done.output
-    assert "Resuming: 1 of 2 sources are done already." in done.output
-    assert desk.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(2,)]
 
 
 def test_sources_that_end_at_the_same_moment_are_all_remembered(tmp_path: Path) -> None:

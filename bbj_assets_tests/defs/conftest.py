@@ -1,5 +1,6 @@
 """An installation in miniature: a folder of Markdown, a database, a Dagster instance and a model server, all real."""
 
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,10 +62,19 @@ class Installation:
         return len(self.instance.fetch_materializations(wanted, limit=100).records)
 
 
+@pytest.fixture(scope="session")
+def dagster_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a fresh Dagster instance in it, to copy: Dagster takes most of a second to make its tables."""
+    home = tmp_path_factory.mktemp("template")
+    with open_instance(load_settings(home=home, config=home / "sources.toml")):
+        return home
+
+
 @pytest.fixture
-def installation(database_url: str, tmp_path: Path) -> Iterator[Installation]:
+def installation(database_url: str, dagster_state: Path, tmp_path: Path) -> Iterator[Installation]:
     folder = tmp_path / "docs"
     folder.mkdir()
+    shutil.copytree(dagster_state, tmp_path / "home")
     with FakeOllama(dimensions=16) as models:
         settings = load_settings(
             home=tmp_path / "home",
