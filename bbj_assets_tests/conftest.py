@@ -4,6 +4,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from psycopg import sql
@@ -29,9 +30,13 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server of the tests' own, with a migrated database `template_migrated` to copy from."""
-    with EmbeddedServer(tmp_path_factory.mktemp("postgres")).use() as url:
+def server_url() -> Iterator[str]:
+    """A PostgreSQL server of the tests' own, with a migrated database `template_migrated` to copy from.
+
+    Not in pytest's temporary folder: every pytest that starts closes that to all other users, and when root runs the
+    tests, PostgreSQL is another user.
+    """
+    with TemporaryDirectory(prefix="bbj-assets-") as home, EmbeddedServer(Path(home)).use() as url:
         with connect(url) as conn:
             for unneeded in ("fsync", "full_page_writes"):  # its data need not survive the machine, only a kill
                 conn.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(unneeded)))

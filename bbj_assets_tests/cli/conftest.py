@@ -131,7 +131,7 @@ class Desk(Machine):
 
 
 @pytest.fixture
-def desk(server_url: str, dagster_state: Path, tmp_path: Path) -> Iterator[Desk]:  # noqa: F811 - the fixture
+def desk(server_url: str, dagster_state: Path, tmp_path: Path) -> Iterator[Desk]:
     """With two small sources."""
     shutil.copytree(dagster_state, tmp_path / "home")
     with FakeOllama(dimensions=16) as server:

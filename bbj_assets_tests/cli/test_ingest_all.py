@@ -236,20 +236,22 @@ def test_an_embedder_that_loses_its_model_under_way_is_an_error_with_its_remedy(
         ["--clean", "--retry-failed"],
     ],
 )
-def test_wrong_usage_ends_with_two(desk: Desk, arguments: list[str]) -> None:
-    done = desk.call(INGEST, *arguments)
+def test_wrong_usage_ends_with_two(sample: Machine, arguments: list[str]) -> None:
+    done = sample.call(INGEST, *arguments)
 
     assert done.exit_code == 2
     assert "Usage: bbj-ingest-all" in done.output
-    assert desk.query("SELECT count(*) FROM documents") == [(0,)]
 
 
-def test_a_source_that_is_not_there_is_named_with_those_that_are(desk: Desk) -> None:
-    done = desk.call(INGEST, "--source", "gides")
+def test_a_source_that_is_not_there_or_disabled_is_named_with_the_remedy(sample: Machine) -> None:
+    done = sample.call(INGEST, "--source", "java-doc", "--source", "web-crawl")
 
     assert done.exit_code == 2
-    assert "There is no source 'gides'" in done.stderr
-    assert "guide, notes" in done.stderr
+    misspelt, disabled = done.stderr.splitlines()
+    assert "There is no source 'java-doc'" in misspelt
+    assert ", ".join(sorted(SAMPLES)) in misspelt
+    assert "Source 'web-crawl' is disabled" in disabled
+    assert "set `enabled = true`" in disabled
 
 
 def test_everything_that_is_wrong_is_said_at_once(desk: Desk) -> None:
@@ -285,10 +287,8 @@ def test_everything_that_is_wrong_is_said_at_once(desk: Desk) -> None:
         ("DATA_DIR", "/nowhere", "The data folder /nowhere does not exist"),
     ],
 )
-def test_a_wrong_setting_is_named_with_its_remedy(desk: Desk, variable: str, value: str, said: str) -> None:
-    desk.environment[variable] = value
-
-    done = desk.call(INGEST)
+def test_a_wrong_setting_is_named_with_its_remedy(sample: Machine, variable: str, value: str, said: str) -> None:
+    done = Machine(sample.environment | {variable: value}).call(INGEST)
 
     assert done.exit_code == 2
     assert said in done.stderr
@@ -306,8 +306,8 @@ def test_a_model_of_other_dimensions_under_a_known_name_is_refused(desk: Desk) -
     assert "BBJ_ASSETS_EMBEDDING_MODEL" in done.stderr
 
 
-def test_its_help_teaches(desk: Desk) -> None:
-    text = desk.call(INGEST, "--help").output
+def test_its_help_teaches(sample: Machine) -> None:
+    text = sample.call(INGEST, "--help").output
 
     for option in (
         "--config", "--data-dir", "--source", "--clean", "--resume", "--retry-failed", "--allow-shrink", "--sequential",

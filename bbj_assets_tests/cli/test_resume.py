@@ -24,7 +24,7 @@ def wait_until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> N
 
 def test_after_ctrl_c_resume_does_the_rest(desk: Desk) -> None:
     desk.sources("guide", "long", "notes")
-    for number in range(40):
+    for number in range(12):
         desk.write(f"long/{number}.md", f"# Page {number}\n\nText of page {number}.")
     desk.environment |= {"BBJ_ASSETS_EMBEDDING_BATCH_SIZE": "1", "BBJ_ASSETS_EMBEDDING_WORKERS": "1"}
     desk.ollama.latency = 0.1
@@ -45,7 +45,7 @@ def test_after_ctrl_c_resume_does_the_rest(desk: Desk) -> None:
     assert json.loads((desk.home / "last_ingest.json").read_text())["completed"] == ["guide"]
     embedded = set(desk.ollama.embedded)
     [(stored,)] = desk.query("SELECT count(*) FROM embeddings")
-    assert 2 < int(str(stored)) < 43
+    assert 2 < int(str(stored)) < 15
 
     desk.ollama.latency = 0
     desk.write("guide/later.md", "# Later\n\nWritten after the interruption.")
@@ -65,7 +65,7 @@ def test_after_ctrl_c_resume_does_the_rest(desk: Desk) -> None:
     assert desk.query("SELECT count(*) FROM documents WHERE source_url = 'guide://later.md'") == [(1,)]
 
     rows = desk.rows()
-    assert len(rows["documents"]) == 44
+    assert len(rows["documents"]) == 16
     desk.query("WITH gone AS (DELETE FROM embeddings) DELETE FROM documents RETURNING 1")
     assert desk.call(INGEST, "--clean").exit_code == 0
     assert desk.rows() == rows

@@ -266,22 +266,24 @@ def test_hnsw_finds_what_comparing_all_finds(crowded: Index) -> None:
 # --- hostile questions
 
 
-@pytest.mark.parametrize(
-    "question",
-    [
-        "", " ", "\n\t", "the", "the and of a", "?", "...", "'", "''", '"', '"unclosed', "&", "|", "!", "!!", "a & ! b",
-        ":*", "grid:*", "grid:A", "a <-> b", "<->", "(", "()", "((", "a | ", "\\", "\\'", "c:\\temp\\x.txt", "%s",
-        "%(a)s", "%", "$1", "$$", "'; DROP TABLE chunks; --", "grid') OR 1=1 --", "{}", "{a}", "\x01", "grid\0tree",
-        "☃", "日本語", "é" * 300,
-        "http://user:pw@host.example/p?q='a'&b=c#d", "/etc/pass'wd", "a'b.c'd/e'f", "word " * 2000,
-    ],
-)  # fmt: skip
-def test_no_question_is_an_error(index: Index, question: str) -> None:
+HOSTILE = [
+    "", " ", "\n\t", "the", "the and of a", "?", "...", "'", "''", '"', '"unclosed', "&", "|", "!", "!!", "a & ! b",
+    ":*", "grid:*", "grid:A", "a <-> b", "<->", "(", "()", "((", "a | ", "\\", "\\'", "c:\\temp\\x.txt", "%s",
+    "%(a)s", "%", "$1", "$$", "'; DROP TABLE chunks; --", "grid') OR 1=1 --", "{}", "{a}", "\x01", "grid\0tree",
+    "☃", "日本語", "é" * 300,
+    "http://user:pw@host.example/p?q='a'&b=c#d", "/etc/pass'wd", "a'b.c'd/e'f", "word " * 2000,
+]  # fmt: skip
+
+
+def test_no_question_is_an_error(index: Index) -> None:
+    """Meaning finds what words do not."""
     index.add("docs://grid", "A grid, O'Brien's, at c:\\temp and %s.", angle=10)
     index.add("docs://tree", "A tree.", angle=20)
     index.settle()
 
-    assert set(index.urls(question)) == {"docs://grid", "docs://tree"}, "meaning finds what words do not"
+    found = {question: set(index.urls(question)) for question in HOSTILE}
+
+    assert [question for question, urls in found.items() if urls != {"docs://grid", "docs://tree"}] == []
 
 
 @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
