@@ -184,7 +184,7 @@ def _count_written(report: ChunksReport, writer: Writer) -> None:
         partition = report.partitions[item.partition_key]
         if item.documents:
             partition.changed += 1
-        else:  # no page of its own (a draft, a .txt that is no program): nothing of it is in the index
+        else:  # no page of its own (a .txt that is no program): nothing of it is in the index
             partition.unchanged += 1
         partition.chunks_written += item.chunks
 

@@ -77,7 +77,7 @@ def test_sources_that_end_at_the_same_moment_are_all_remembered(tmp_path: Path) 
     together = threading.Barrier(8)
 
     def complete(name: str) -> None:
-        together.wait()
+        together.wait(timeout=10)
         invocation.complete(name)
 
     with ThreadPoolExecutor(max_workers=8) as pool:

@@ -50,7 +50,9 @@ def documents(conn: Connection, section: str | None = None) -> set[str]:
     return {url for (url,) in rows}
 
 
-def test_one_run_over_all_sections_records_what_it_did_in_each(installation: Installation) -> None:
+def test_one_run_over_all_sections_records_what_it_did_in_each_and_the_next_one_that_nothing_was_to_do(
+    installation: Installation,
+) -> None:
     installation.write("guide/index.md", "# Welcome\n\nStart here.")
     installation.write("guide/grids/sizing.md", "# Sizing\n\nHow wide a column is.")
     installation.write("guide/grids/sorting.md", "# Sorting\n\nRows in order.")
@@ -70,18 +72,13 @@ def test_one_run_over_all_sections_records_what_it_did_in_each(installation: Ins
     assert numbers(of_embeddings, "model", "dagster/partition_row_count") == ("nomic-embed-text", 2)
     assert of_embeddings["chunks_per_second"].value > 0
     assert of_embeddings["duration_seconds"].value > 0
-
-
-def test_a_second_run_records_that_nothing_was_to_do(installation: Installation) -> None:
-    installation.write("guide/grids/sizing.md", "# Sizing\n\nHow wide a column is.")
-    installation.run()
     asked = len(installation.models.requests)
 
     assert installation.run() is None
 
-    assert numbers(installation.metadata("guide", "chunks", section="grids"), *CHUNK_COUNTS) == (1, 0, 1, 0, 0, 0, 1)
+    assert numbers(installation.metadata("guide", "chunks", section="grids"), *CHUNK_COUNTS) == (2, 0, 2, 0, 0, 0, 2)
     of_embeddings = installation.metadata("guide", "embeddings", section="grids")
-    assert numbers(of_embeddings, "pending", "embedded", "reused", "batches") == (0, 0, 1, 0)
+    assert numbers(of_embeddings, "pending", "embedded", "reused", "batches") == (0, 0, 2, 0)
     assert len(installation.models.requests) == asked
     assert installation.materializations("guide", "chunks", section="grids") == 2
 
@@ -189,26 +186,6 @@ def test_a_run_of_a_source_that_cannot_be_listed_fails_at_once(installation: Ins
     assert documents(conn) == {"guide://grids/page.md"}
 
 
-def test_a_source_that_lost_most_of_its_documents_fails_until_that_is_confirmed(
-    installation: Installation, conn: Connection
-) -> None:
-    for number in range(30):
-        installation.write(f"guide/many/{number}.md", f"# Page {number}\n\nText {number}.")
-    installation.run()
-    for number in range(25):
-        (installation.folder / f"guide/many/{number}.md").unlink()
-
-    error = installation.run()
-
-    assert error is not None
-    assert "25 of its 30 documents" in error
-    assert "--allow-shrink" in error
-    assert len(documents(conn)) == 30
-    assert runs(installation, DagsterRunStatus.FAILURE) == 1
-    assert installation.run(run=SourceRun(allow_shrink=True)) is None
-    assert len(documents(conn)) == 5
-
-
 def test_an_embedder_that_lacks_the_model_is_asked_once_and_never_again(installation: Installation) -> None:
     installation.write("guide/grids/page.md", "# Grids\n\nText.")
     installation.models.models.clear()
@@ -296,18 +273,6 @@ def test_several_sources_run_at_once_on_one_instance(installation: Installation,
         assert installation.sections(name) == {"one", "two"}
         metadata = installation.metadata(name.replace("-", "_"), "embeddings", section="two")
         assert numbers(metadata, "embedded", "failed") == (1, 0)
-
-
-def test_clean_starts_from_nothing(installation: Installation, conn: Connection) -> None:
-    installation.write("guide/grids/page.md", "# Grids\n\nText.")
-    installation.run()
-    conn.execute("UPDATE chunks SET content = 'spoilt'")
-
-    assert installation.run() is None
-    assert conn.execute("SELECT content FROM chunks").fetchall() == [("spoilt",)], "nothing has changed for a usual run"
-    assert installation.run(run=SourceRun(clean=True)) is None
-
-    assert conn.execute("SELECT content FROM chunks").fetchall() == [("Text.",)]
 
 
 def test_retry_failed_takes_up_only_what_failed(installation: Installation, conn: Connection) -> None:

@@ -64,7 +64,7 @@ def test_the_old_document_stays_while_its_item_fails(conn: Connection, site: Sit
     assert (report.total.failed, report.total.deleted, report.total.chunks_total) == (1, 0, 1)
 
 
-@pytest.mark.parametrize("cure", ["rewritten", "put back", "deleted", "made a draft"])
+@pytest.mark.parametrize("cure", ["rewritten", "put back", "deleted"])
 def test_a_failure_goes_when_its_item_is_healed_or_gone(
     conn: Connection, site: Site, refresh: Refresh, cure: str
 ) -> None:
@@ -76,7 +76,7 @@ def test_a_failure_goes_when_its_item_is_healed_or_gone(
     if cure == "deleted":
         (site.root / "a.md").unlink()
     else:
-        new = {"rewritten": "# New\n\nText.\n", "put back": GOOD, "made a draft": "---\ndraft: true\n---\n# A\n"}
+        new = {"rewritten": "# New\n\nText.\n", "put back": GOOD}
         site.write({"a.md": new[cure]})
 
     refresh()

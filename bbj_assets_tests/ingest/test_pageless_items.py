@@ -15,15 +15,16 @@ from bbj_assets.store.connection import Connection
 from bbj_assets.store.documents import count_documents, stored_items
 
 OPTIONS = ParseOptions(ChunkSettings(), processes=1, allow_shrink=True)
-DRAFT = "---\ndraft: true\n---\nNot yet.\n"
+NOTES = "Buy milk. Call the customer back on Monday.\n"
+PROGRAM = 'rem Say hello\nprint "Hello"\nend\n'
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Source:
     root = tmp_path / "docs"
     (root / "guide").mkdir(parents=True)
-    (root / "guide" / "draft.md").write_text(DRAFT)
-    return Source(name="guide", parser="mdx", roots=(root,))
+    (root / "guide" / "notes.txt").write_text(NOTES)
+    return Source(name="programs", parser="bbj-source", roots=(root,))
 
 
 def _refresh(conn: Connection, source: Source) -> chunks.ChunksReport:
@@ -35,7 +36,7 @@ def _to_parse(conn: Connection, source: Source) -> list[Item]:
     return find_changes(list_items(source), stored_items(conn, source.name), recipe(source, OPTIONS.chunks)).parse
 
 
-def test_a_draft_is_parsed_once_and_is_no_document(conn: Connection, source: Source) -> None:
+def test_prose_among_programs_is_parsed_once_and_is_no_document(conn: Connection, source: Source) -> None:
     assert len(_to_parse(conn, source)) == 1
     report = _refresh(conn, source)
     assert (report.total.seen, report.total.changed, report.failures) == (1, 0, [])
@@ -43,19 +44,19 @@ def test_a_draft_is_parsed_once_and_is_no_document(conn: Connection, source: Sou
     assert _to_parse(conn, source) == []
 
 
-def test_a_draft_that_is_published_becomes_a_document_and_back(conn: Connection, source: Source) -> None:
-    page = source.roots[0] / "guide" / "draft.md"
+def test_prose_that_becomes_a_program_becomes_a_document_and_back(conn: Connection, source: Source) -> None:
+    page = source.roots[0] / "guide" / "notes.txt"
     _refresh(conn, source)
-    page.write_text("# Ready\n\nNow it is.\n")
+    page.write_text(PROGRAM)
     assert _refresh(conn, source).total.changed == 1
     assert count_documents(conn, source.name) == 1
-    page.write_text(DRAFT)
+    page.write_text(NOTES)
     _refresh(conn, source)
     assert count_documents(conn, source.name) == 0
     assert _to_parse(conn, source) == []
 
 
-def test_a_draft_that_is_removed_leaves_nothing_and_is_no_deleted_page(conn: Connection, source: Source) -> None:
+def test_prose_that_is_removed_leaves_nothing_and_is_no_deleted_page(conn: Connection, source: Source) -> None:
     _refresh(conn, source)
     shutil.rmtree(source.roots[0] / "guide")
     assert _refresh(conn, source).total.deleted == 0

@@ -132,17 +132,6 @@ def test_a_deleted_page_is_gone_with_its_chunks(conn: Connection, site: Site, re
     assert report.partitions["events"] == PartitionReport(deleted=1)
 
 
-def test_a_page_that_becomes_a_draft_leaves_the_index(conn: Connection, site: Site, refresh: Refresh) -> None:
-    site.write(PAGES)
-    refresh()
-    site.write({"index.md": "---\ndraft: true\n---\n\n# Welcome\n"})
-
-    report = refresh()
-
-    assert "mdx-test://index.md" not in texts(conn)
-    assert (report.total.failed, report.total.unchanged) == (0, 4)
-
-
 def test_a_changed_partial_parses_exactly_the_pages_that_show_it(
     conn: Connection, site: Site, refresh: Refresh
 ) -> None:

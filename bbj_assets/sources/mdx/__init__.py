@@ -41,7 +41,7 @@ def discover(source: Source) -> Iterator[Item]:
 
 
 def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequence[Document]:
-    """Turn a page into its document; a draft is not part of the site, so it becomes none.
+    """Turn a page into its document, a draft too: `metadata` says so, and `exclude` in sources.toml leaves it out.
 
     `metadata` is the front matter, and `warnings` when something of the page could not be read.
 
@@ -50,8 +50,6 @@ def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequenc
     """
     yaml, text = split_front_matter(decoded(raw))
     front_matter, warnings = read_front_matter(yaml)
-    if front_matter.get("draft") is True:
-        return []
     page = Page(files, warnings)
     values = {f"frontMatter.{key}": value for key, value in front_matter.items() if isinstance(value, str)}
     content = render(text, new_scope(item.path, text, values, (item.path,)), page)

@@ -25,9 +25,9 @@ CREATE TABLE documents (
 CREATE INDEX documents_source_partition ON documents (source, partition_key);
 CREATE INDEX documents_item ON documents (item);
 
--- Items that were read and hold no page: a draft, a .txt that is no program. Five tables would do without it, but
--- then each of them is parsed again in every run, and starting a parser costs more than all else of a run without
--- changes (0.4 of 0.6 seconds).
+-- Items that were read and hold no page, such as a .txt that is no program. Five tables would do without it, but then
+-- each of them is parsed again in every run, and starting a parser costs more than all else of a run without changes
+-- (0.4 of 0.6 seconds).
 CREATE TABLE pageless_items (
     item           text PRIMARY KEY,
     source         text NOT NULL,

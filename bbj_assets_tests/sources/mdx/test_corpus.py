@@ -57,9 +57,7 @@ def _without_code(text: str) -> str:
 
 
 def test_every_page_is_one_document_with_a_title_and_content(pages: dict[str, tuple[str, list[Document]]]) -> None:
-    drafts = {path for path, (raw, _) in pages.items() if "\ndraft: true\n" in raw}
-
-    assert {path for path, (_, documents) in pages.items() if len(documents) != 1} == drafts
+    assert [path for path, (_, documents) in pages.items() if len(documents) != 1] == []
     assert [path for path, (_, documents) in pages.items() for d in documents if not d.title or not d.content] == []
     assert [
         d.metadata["warnings"] for _, documents in pages.values() for d in documents if "warnings" in d.metadata

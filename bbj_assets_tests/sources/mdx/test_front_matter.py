@@ -22,8 +22,8 @@ def test_front_matter_becomes_plain_metadata(site: Site) -> None:
     assert page.content == "Text"
 
 
-def test_a_draft_is_no_document(site: Site) -> None:
-    assert site.documents("---\ndraft: true\n---\nText")[0] == []
+def test_a_draft_is_a_document_that_says_so(site: Site) -> None:
+    assert site.page("---\ndraft: true\n---\nText").metadata["draft"] is True
 
 
 def test_an_empty_page_is_found_by_its_description(site: Site) -> None:
