@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 import pytest
 from psycopg import sql
@@ -31,7 +32,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
-    """A PostgreSQL server of the tests' own, with a migrated database `template_migrated` to copy from.
+    """A PostgreSQL server of the tests' own, with databases to copy from: `template_empty` and `template_migrated`.
 
     Not in pytest's temporary folder: every pytest that starts closes that to all other users, and when root runs the
     tests, PostgreSQL is another user.
@@ -41,7 +42,12 @@ def server_url() -> Iterator[str]:
             for unneeded in ("fsync", "full_page_writes"):  # its data need not survive the machine, only a kill
                 conn.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(unneeded)))
             conn.execute("SELECT pg_reload_conf()")
-            conn.execute("CREATE DATABASE template_migrated")
+            for template in ("template_empty", "template_migrated"):  # with the collation that users get
+                conn.execute(
+                    sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                        sql.Identifier(template), sql.Identifier(conn.info.dbname)
+                    )
+                )
         with connect(_of_database(url, "template_migrated")) as conn:
             migrate(conn)
         yield url
@@ -50,7 +56,7 @@ def server_url() -> Iterator[str]:
 @pytest.fixture
 def empty_database_url(server_url: str) -> Iterator[str]:
     """A database of the test's own, with nothing in it."""
-    yield from _database(server_url, "template1")
+    yield from _database(server_url, "template_empty")
 
 
 @pytest.fixture
@@ -93,4 +99,4 @@ def _database(server_url: str, template: str) -> Iterator[str]:
 
 
 def _of_database(url: str, name: str) -> str:
-    return url.replace("/postgres?", f"/{name}?", 1)
+    return urlsplit(url)._replace(path=f"/{name}").geturl()

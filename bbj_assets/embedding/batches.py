@@ -1,12 +1,18 @@
 """The batch runner: every text of some partitions gets its vector, once, whatever a model server does meanwhile.
 
-    pending texts ──reader──▶ bounded queue ──▶ N workers: embed, check, store
+    pending texts ──reader──▶ bounded queue ──▶ N workers: embed, check ──▶ bounded queue ──▶ storer
 
-Memory is flat: the queue holds twice as many batches as there are workers, and the reader waits. Vectors are
-stored batch by batch, so whatever ends the run, what was embedded stays embedded and the next run takes up the
-rest. A batch that a server refuses is halved until the bad text stands alone, and its neighbours are stored: with
-b texts and one bad one that costs at most 2*ceil(log2(b)) further calls. (Where the error is a transient one that
-stays, each of those that fails, ceil(log2(b)) + 1 of them, is tried again and followed by a probe.)
+Memory is flat: the queues hold twice as many batches as there are workers, and whoever fills them waits. A worker
+asks for its next batch while the last one is being stored, so that a model server is never idle (with 50 ms a batch
+and four workers it would be, half of the time).
+
+Whatever ends the run, what was embedded stays embedded and the next run takes up the rest: the storer outlives the
+workers, and what it left behind, because the listener stopped it, is stored before the error goes on. Only a database
+that fails is not asked again.
+
+A batch that a server refuses is halved until the bad text stands alone, and its neighbours are stored: with b texts
+and one bad one that costs at most 2*ceil(log2(b)) further calls. (Where the error is a transient one that stays, each
+of those that fails, ceil(log2(b)) + 1 of them, is tried again and followed by a probe.)
 
 Before a text is blamed for being refused, the server is asked for a vector of a text that every model can embed, and
 then once more for this one: two calls more. Ollama answers 400 to nearly everything that goes wrong inside it, and a
@@ -18,10 +24,13 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
+import numpy as np
+import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from bbj_assets.embedding._patience import patiently
@@ -46,6 +55,9 @@ PROBE_TEXT = "BBj is a Business BASIC."
 """A text that every model can embed: it tells a server that is down from a text that is bad."""
 
 _PAGE_BATCHES = 8
+_LAST_WAIT = 10.0
+"""Seconds for storing what a run that was stopped had embedded: whoever stops it does not wait for a lock."""
+
 _T = TypeVar("_T")
 
 
@@ -122,7 +134,7 @@ async def embed_pending(
     Args:
         url: of the database.
         only_failed: only the texts that are in `failures`.
-        on_progress: called with (texts done, texts in all) after every batch.
+        on_progress: called with (texts done, texts in all) whenever some were stored; what it raises ends the run.
 
     Raises:
         EmbeddingError: the embedder is down or misconfigured; what was embedded until then is stored.
@@ -131,7 +143,7 @@ async def embed_pending(
     report = EmbeddingsReport(embedder.model)
     async with (
         AsyncConnectionPool[AsyncConnection](
-            url, min_size=1, max_size=options.workers + 1, kwargs=SESSION_OPTIONS, configure=configure, open=False
+            url, min_size=1, max_size=options.workers + 2, kwargs=SESSION_OPTIONS, configure=configure, open=False
         ) as pool,
         pool.connection() as reader,
     ):
@@ -176,6 +188,10 @@ class _Runner:
     on_progress: Callable[[int, int], None]
     dimensions: int = 0
     done: int = 0
+    _embedded: list[tuple[Sequence[PendingText], Vectors]] = field(default_factory=list)  # until it is committed
+    _room: asyncio.Semaphore = field(init=False)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _all_embedded: bool = False
 
     async def prepare(self, url: str) -> None:
         """Register the model, whose dimensions the first vector tells."""
@@ -186,17 +202,35 @@ class _Runner:
 
     async def run(self, reader: AsyncConnection) -> None:
         """Embed what is noted as pending in the reader's session."""
-        workers = min(self.options.workers, self.embedder.max_concurrency or self.options.workers)
-        queue: asyncio.Queue[list[PendingText] | None] = asyncio.Queue(maxsize=2 * workers)
         self.on_progress(0, self.total)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read(reader, queue, workers))
-                for _ in range(workers):
-                    tasks.create_task(self._work(queue))
-        except BaseExceptionGroup as group:  # an interrupt of Dagster is no Exception
-            error = _first(group)
+            await self._embed_and_store(reader)
+        except (BaseExceptionGroup, asyncio.CancelledError) as raised:  # an interrupt of Dagster is no Exception
+            error = _first(raised)
+            if not isinstance(error, psycopg.Error):
+                with suppress(psycopg.Error, TimeoutError):
+                    async with asyncio.timeout(_LAST_WAIT):
+                        await self._store_embedded()
             raise error from error.__cause__
+
+    async def _embed_and_store(self, reader: AsyncConnection) -> None:
+        workers = min(self.options.workers, self.embedder.max_concurrency or self.options.workers)
+        queue: asyncio.Queue[list[PendingText] | None] = asyncio.Queue(maxsize=2 * workers)
+        self._room = asyncio.Semaphore(2 * workers)
+        failed = None
+        async with asyncio.TaskGroup() as storing:
+            storing.create_task(self._store())
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._read(reader, queue, workers))
+                    for _ in range(workers):
+                        tasks.create_task(self._work(queue))
+            except BaseExceptionGroup as group:  # what was embedded until then is stored before it is raised
+                failed = group
+            self._all_embedded = True
+            self._news.set()
+        if failed:
+            raise failed
 
     async def _read(
         self, reader: AsyncConnection, queue: asyncio.Queue[list[PendingText] | None], workers: int
@@ -215,7 +249,34 @@ class _Runner:
         while (batch := await queue.get()) is not None:
             await self._embed_batch(batch)
             self.report.batches["completed"] += 1
-            self._advance(len(batch))
+
+    async def _store(self) -> None:
+        """Store what was embedded, until nothing more will be."""
+        ended = False
+        while not ended:
+            await self._news.wait()
+            self._news.clear()
+            ended = self._all_embedded
+            self._advance(await self._store_embedded())
+
+    async def _store_embedded(self) -> int:
+        """Store all that waits in one transaction; gives the number of texts."""
+        parts = list(self._embedded)
+        if not parts:
+            return 0
+        for _ in parts:
+            self._room.release()
+        hashes = [text.content_hash for texts, _ in parts for text in texts]
+        async with self.pool.connection() as conn:
+            await store_vectors(conn, self.embedder.model, hashes, np.concatenate([vectors for _, vectors in parts]))
+        del self._embedded[: len(parts)]
+        return len(hashes)
+
+    async def _hand_on(self, part: Sequence[PendingText], vectors: Vectors) -> None:
+        """Give it to the storer, and only then wait for room: whoever is cancelled while waiting loses nothing."""
+        self._embedded.append((part, vectors))
+        self._news.set()
+        await self._room.acquire()
 
     def _advance(self, texts: int) -> None:
         if texts:
@@ -223,7 +284,7 @@ class _Runner:
             self.on_progress(self.done, self.total)
 
     async def _embed_batch(self, batch: Sequence[PendingText]) -> None:
-        """Embed and store a batch, in halves if it must be; a text that cannot be embedded becomes a failure."""
+        """Embed a batch and hand it on, in halves if it must be; a text that cannot be embedded becomes a failure."""
         parts = [batch]
         suspect: Sequence[PendingText] = ()
         while parts:
@@ -244,14 +305,14 @@ class _Runner:
                 else:
                     await self._record_failure(part[0], error)
             else:
-                async with self.pool.connection() as conn:
-                    await store_vectors(conn, self.embedder.model, [text.content_hash for text in part], vectors)
+                await self._hand_on(part, vectors)
 
     async def _record_failure(self, text: PendingText, error: EmbeddingError) -> None:
         failure = Failure.of("embed", text.content_hash.hex(), self.source, text.partition_key, error)
         self.report.failures.append(failure)
         async with self.pool.connection() as conn:
             await record_embedding_failure(conn, failure, self.run_id)
+        self._advance(1)
 
     async def _embed(self, texts: Sequence[str]) -> Vectors:
         return checked(await self.embedder.embed(texts), texts, self.dimensions)
@@ -274,9 +335,8 @@ def _make_ready(url: str, model: Model, rows: int) -> None:
         drop_before_bulk_load(conn, ensure_model(conn, model.name, model.dimensions), rows)
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def _first(error: BaseException) -> BaseException:
     """The one error to show: several workers meet the same server."""
-    error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

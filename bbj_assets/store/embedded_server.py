@@ -41,6 +41,13 @@ random_page_cost = 1.1
 log_min_messages = error
 """
 
+# PostgreSQL's own collation, not the C library's: full-text vectors take a fifth less time, and an upgrade of the C
+# library cannot spoil an index.
+_DATABASE = "bbj_assets"
+_CREATE_DATABASE = (
+    f"CREATE DATABASE {_DATABASE} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"
+)
+
 
 class EmbeddedServer:
     """The server whose data is in `<home>/postgres`."""
@@ -53,7 +60,7 @@ class EmbeddedServer:
     @property
     def url(self) -> str:
         """The connection URL; it holds no password, because the socket's folder is private."""
-        return f"postgresql://postgres@/postgres?host={quote(str(self._socket_folder))}"
+        return f"postgresql://postgres@/{_DATABASE}?host={quote(str(self._socket_folder))}"
 
     @property
     def running(self) -> bool:
@@ -153,7 +160,16 @@ class EmbeddedServer:
         new = self._home / "postgres.new"
         shutil.rmtree(new, ignore_errors=True)
         try:
-            pgserver.get_server(new, cleanup_mode=None, start=False).ensure_pgdata_inited()
+            server = pgserver.get_server(new, cleanup_mode=None, start=False)
+            server.ensure_pgdata_inited()
+            subprocess.run(  # noqa: S603 - the wheel's own program
+                [str(server.bin_path / "postgres"), "--single", "-D", str(new), "postgres"],
+                input=_CREATE_DATABASE.encode(),
+                user=server.system_user,
+                capture_output=True,
+                check=True,
+                cwd="/",
+            )
         except (OSError, subprocess.SubprocessError) as error:
             raise DatabaseError(
                 f"Cannot create the embedded database in {self._data}: {error}. Check that the disk has room and that "

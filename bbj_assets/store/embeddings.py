@@ -7,12 +7,15 @@ noted once in a temporary table, and every page of it is a short read of its own
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import psycopg
-from pgvector import Vector
 
 from bbj_assets.documents import embedded_text
 from bbj_assets.embedding.embedder import Vectors
 from bbj_assets.store.connection import AsyncConnection
+
+_COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_TRAILER = b"\xff\xff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +134,7 @@ async def store_vectors(conn: AsyncConnection, model: str, hashes: Sequence[byte
             async with conn.transaction(), conn.cursor() as cursor:
                 statement = "COPY embeddings (model, content_hash, embedding) FROM STDIN (FORMAT binary)"
                 async with cursor.copy(statement) as copy:
-                    copy.set_types(["text", "bytea", "vector"])
-                    for content_hash, vector in rows.items():
-                        await copy.write_row((model, content_hash, Vector(vector)))
+                    await copy.write(_binary_copy(model, list(rows), np.stack(list(rows.values()))))
             return
         except psycopg.errors.UniqueViolation:
             cursor = await conn.execute(
@@ -142,3 +143,33 @@ async def store_vectors(conn: AsyncConnection, model: str, hashes: Sequence[byte
             )
             for (content_hash,) in await cursor.fetchall():
                 del rows[content_hash]
+
+
+def _binary_copy(model: str, hashes: Sequence[bytes], vectors: Vectors) -> bytes:
+    """The rows in PostgreSQL's binary COPY format, with pgvector's `vector_send` (dim, unused, floats).
+
+    They are all of one length, so NumPy lays them out at once: formatting them row by row is a third of the time
+    that the event loop spends on a batch.
+    """
+    name = model.encode()
+    dimensions = vectors.shape[1]
+    rows = np.empty(
+        len(hashes),
+        [
+            ("fields", ">i2"),
+            ("model_length", ">i4"),
+            ("model", f"V{len(name)}"),
+            ("hash_length", ">i4"),
+            ("hash", "V32"),
+            ("vector_length", ">i4"),
+            ("dimensions", ">i2"),
+            ("unused", ">i2"),
+            ("vector", ">f4", (dimensions,)),
+        ],
+    )
+    rows["fields"] = 3
+    rows["model_length"], rows["model"] = len(name), np.void(name)
+    rows["hash_length"], rows["hash"] = 32, np.frombuffer(b"".join(hashes), "V32")
+    rows["vector_length"] = 4 + 4 * dimensions
+    rows["dimensions"], rows["unused"], rows["vector"] = dimensions, 0, vectors
+    return _COPY_HEADER + rows.tobytes() + _COPY_TRAILER

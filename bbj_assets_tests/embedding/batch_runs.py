@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from bbj_assets.embedding import Embedder
 from bbj_assets.embedding.batches import PROBE_TEXT, BatchOptions, EmbeddingsReport, embed_pending
 from bbj_assets.embedding.ollama import OllamaEmbedder
 from bbj_assets.outcomes import ItemContent
-from bbj_assets.store.connection import Connection
+from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.documents import replace_items
 from bbj_assets.store.failures import list_failures
 from bbj_assets_tests.fakes.model_server import Embedding, Fault, Reply, vector_for
@@ -33,7 +35,7 @@ class OllamaWithGate(FakeOllama):
 
     Attributes:
         gate: open at first.
-        arrived: released once a request, before the gate.
+        arrived: released once a request that has to wait at the gate, if it is closed.
         trouble: what goes wrong with a request that has a text with this mark; `nan` spoils the vector of just that.
     """
 
@@ -43,26 +45,36 @@ class OllamaWithGate(FakeOllama):
         self.gate.set()
         self.arrived = threading.Semaphore(0)
         self.trouble: dict[str, Fault] = {}
+        self._let_through = 0
+
+    def fail_after(self, requests: int, outage: Fault) -> None:
+        """Answer so many requests for vectors; all that follow fail."""
+        self.inject(*[None] * requests)
+        self.outage = outage
 
     def stop(self) -> None:
         """As often as one likes: a test may have done so."""
         if self._thread.is_alive():
             super().stop()
 
-    def close_the_gate(self) -> None:
-        """From now on requests arrive and stay."""
+    def close_the_gate(self, *, after: int = 0) -> None:
+        """From now on requests arrive and stay, except the first ones."""
+        self._let_through = after
         self.gate.clear()
         while self.arrived.acquire(blocking=False):
             pass
 
     async def has_a_request(self) -> None:
-        """Return when one has arrived since the gate was closed."""
+        """Return when one waits at the gate."""
         await until(lambda: self.arrived.acquire(blocking=False))
 
     async def _answer(self, writer: asyncio.StreamWriter, method: str, path: str, body: bytes) -> None:
-        self.arrived.release()
-        while not self.gate.is_set():  # noqa: ASYNC110 - another thread opens it
-            await asyncio.sleep(0.002)
+        if self._let_through:
+            self._let_through -= 1
+        else:
+            self.arrived.release()
+            while not self.gate.is_set():  # noqa: ASYNC110 - another thread opens it
+                await asyncio.sleep(0.002)
         await super()._answer(writer, method, path, body)
 
     def _reply(self, request: Embedding, fault: Fault | None) -> Reply:
@@ -129,7 +141,7 @@ def lengths(count: int, mark: str = "") -> list[str]:
     return [f"{mark}{number:03d} " + "x" * (7 * number % 41) for number in range(count)]
 
 
-def options(**changes: float) -> BatchOptions:
+def options(**changes: Any) -> BatchOptions:
     """One worker, so that what happens has an order, and hardly any patience."""
     return BatchOptions(**{"workers": 1, "batch_size": 4, "first_wait": 0.001, **changes})
 
@@ -142,7 +154,7 @@ async def embedding(
     embedder: Embedder | None = None,
     partitions: Collection[str] = (PARTITION,),
     source: str = SOURCE,
-    **more: object,
+    **more: Any,
 ) -> EmbeddingsReport:
     """A run, to be awaited."""
     embedder = embedder or OllamaEmbedder(server.url, MODEL)
@@ -152,12 +164,12 @@ async def embedding(
         await embedder.aclose()
 
 
-def embed(url: str, server: FakeOllama, how: BatchOptions | None = None, **more: object) -> EmbeddingsReport:
+def embed(url: str, server: FakeOllama, how: BatchOptions | None = None, **more: Any) -> EmbeddingsReport:
     """A whole run."""
     return asyncio.run(embedding(url, server, how, **more))
 
 
-def store(conn: Connection, text: str, vector: Sequence[float]) -> None:
+def store(conn: Connection, text: str, vector: Sequence[float] | NDArray[np.floating]) -> None:
     """Store a vector, as another run would."""
     conn.execute(
         "INSERT INTO embeddings (model, content_hash, embedding) VALUES (%s, decode(%s, 'hex'), %s::real[]::vector)",
@@ -166,7 +178,7 @@ def store(conn: Connection, text: str, vector: Sequence[float]) -> None:
 
 
 def embed_and_meanwhile(
-    url: str, server: OllamaWithGate, action: Callable[[], None], how: BatchOptions | None = None, **more: object
+    url: str, server: OllamaWithGate, action: Callable[[], None], how: BatchOptions | None = None, **more: Any
 ) -> EmbeddingsReport:
     """A whole run, with something happening while the server has its first request and has not answered yet."""
 
@@ -180,6 +192,23 @@ def embed_and_meanwhile(
         return await run
 
     return asyncio.run(scenario())
+
+
+@contextmanager
+def storing_held_up(conn: Connection) -> Iterator[None]:
+    """Meanwhile nobody can store a vector, and everybody can read."""
+    with conn.transaction():
+        conn.execute("LOCK TABLE embeddings IN SHARE MODE")
+        yield
+
+
+def waiting_for_locks(url: str) -> int:
+    """How many sessions of this database wait for another one."""
+    with connect(url) as watcher:
+        row = watcher.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ).fetchone()
+    return row[0] if row else 0
 
 
 def vectors(conn: Connection, model: str = MODEL) -> Mapping[str, NDArray[np.float32]]:

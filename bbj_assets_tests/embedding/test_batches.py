@@ -39,7 +39,7 @@ def server() -> Iterator[OllamaWithGate]:
 
 def test_every_text_is_embedded_once_and_stored_with_its_own_vector(
     conn: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     texts = lengths(50)
     put(conn, texts)
     embed(database_url, server, options(workers=3))
@@ -49,7 +49,7 @@ def test_every_text_is_embedded_once_and_stored_with_its_own_vector(
 
 def test_a_text_that_stands_in_many_places_is_embedded_once(
     conn: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     put(conn, ["licence", "first", "licence"], page="a")
     put(conn, ["second", "licence"], page="b", partition="other")
     put(conn, ["licence", "elsewhere"], source="pdf")
@@ -60,7 +60,7 @@ def test_a_text_that_stands_in_many_places_is_embedded_once(
     assert (report.pending("guide"), report.reused("guide"), report.embedded("guide")) == (1, 1, 1)
 
 
-def test_a_second_run_asks_nobody(conn: Connection, database_url: str, server: OllamaWithGate):
+def test_a_second_run_asks_nobody(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
     put(conn, lengths(5))
     embed(database_url, server)
     server.stop()
@@ -69,7 +69,9 @@ def test_a_second_run_asks_nobody(conn: Connection, database_url: str, server: O
     assert sum(report.batches.values()) == 0
 
 
-def test_a_changed_text_is_all_that_is_embedded_again(conn: Connection, database_url: str, server: OllamaWithGate):
+def test_a_changed_text_is_all_that_is_embedded_again(
+    conn: Connection, database_url: str, server: OllamaWithGate
+) -> None:
     put(conn, ["stays", "was"])
     embed(database_url, server)
     server.requests.clear()
@@ -79,7 +81,9 @@ def test_a_changed_text_is_all_that_is_embedded_again(conn: Connection, database
     assert_stored(conn, ["stays", "was", "new first", "is"])  # `was` is an orphan, kept for a revert
 
 
-def test_other_partitions_and_sources_are_left_alone(conn: Connection, database_url: str, server: OllamaWithGate):
+def test_other_partitions_and_sources_are_left_alone(
+    conn: Connection, database_url: str, server: OllamaWithGate
+) -> None:
     put(conn, ["mine"], partition="a")
     put(conn, ["not asked for"], partition="b")
     put(conn, ["another source"], partition="a", source="pdf")
@@ -90,7 +94,7 @@ def test_other_partitions_and_sources_are_left_alone(conn: Connection, database_
 
 def test_models_stand_beside_each_other_and_the_first_one_is_active(
     conn: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     put(conn, ["text"])
     embed(database_url, server)
     with FakeOllama(models=["other"], dimensions=16) as second:
@@ -103,7 +107,7 @@ def test_models_stand_beside_each_other_and_the_first_one_is_active(
 
 def test_nothing_is_registered_while_there_is_nothing_to_embed(
     conn: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     assert embed(database_url, server).before == {}
     assert server.requests == []
     assert active_model(conn) is None
@@ -114,7 +118,7 @@ def test_nothing_is_registered_while_there_is_nothing_to_embed(
 
 def test_batches_are_full_and_of_like_lengths_the_longest_first(
     conn: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     texts = lengths(70)
     for number in range(7):
         put(conn, texts[number::7], page=str(number))
@@ -127,16 +131,16 @@ def test_batches_are_full_and_of_like_lengths_the_longest_first(
 
 def test_as_many_requests_are_under_way_as_there_are_workers(
     conn: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     put(conn, lengths(36))
     server.latency = 0.05
     embed(database_url, server, options(workers=3))
     assert server.most_at_once == 3
 
 
-def test_an_embedder_may_ask_for_fewer_workers(conn: Connection, database_url: str, server: OllamaWithGate):
+def test_an_embedder_may_ask_for_fewer_workers(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
     class OneAtATime(OllamaEmbedder):
-        max_concurrency = 1
+        max_concurrency = 1  # type: ignore[assignment]
 
     put(conn, lengths(16))
     server.latency = 0.02
@@ -148,7 +152,7 @@ def test_an_embedder_may_ask_for_fewer_workers(conn: Connection, database_url: s
 # -- what is told of it
 
 
-def test_the_report_is_true_for_each_partition(conn: Connection, database_url: str, server: OllamaWithGate):
+def test_the_report_is_true_for_each_partition(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
     put(conn, ["one", "two", "both"], partition="a")
     embed(database_url, server, partitions=["a"])
     put(conn, ["three", "both", "both", "☠ bad", "☠ worse"], partition="b")
@@ -172,7 +176,7 @@ def figures(report: EmbeddingsReport, partition: str) -> dict[str, int]:
     }
 
 
-def test_progress_rises_from_nothing_to_all(conn: Connection, database_url: str, server: OllamaWithGate):
+def test_progress_rises_from_nothing_to_all(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
     put(conn, [*lengths(45), "☠"])
     server.poison = "☠"
     seen: list[tuple[int, int]] = []
@@ -187,21 +191,28 @@ class Interrupted(BaseException):
     """As an orchestrator interrupts a run: not an Exception."""
 
 
+@pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("error", [Stopped("enough"), Interrupted()], ids=["Stopped", "BaseException"])
 def test_an_exception_of_the_listener_ends_the_run_with_what_was_done_stored(
-    error: BaseException, conn: Connection, database_url: str, server: OllamaWithGate
-):
-    put(conn, lengths(40))
+    error: BaseException, workers: int, conn: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    put(conn, lengths(200))
+    told: list[int] = []
 
     def listen(done: int, _total: int) -> None:
+        told.append(done)
         if done >= 12:
             raise error
 
     with pytest.raises(type(error)) as raised:
-        embed(database_url, server, on_progress=listen)
+        embed(database_url, server, options(workers=workers), on_progress=listen)
     assert raised.value is error
-    assert len(vectors(conn)) == 12
+    assert [done >= 12 for done in told].index(True) == len(told) - 1, "nobody who said stop is told more"
+    stored = vectors(conn).keys()
+    assert told[-1] <= len(stored) < 200
+    assert len(server.batches) <= told[-1] // 4 + 3 * workers, "what fits between the workers and the storer"
+    assert len(server.batches) - len(stored) // 4 <= workers, "all that was embedded, but for what was under way"
     server.embedded.clear()
     embed(database_url, server)
-    assert sum(server.embedded.values()) == 28, "the next run takes up the rest"
-    assert_stored(conn, lengths(40))
+    assert server.embedded == {given(text): 1 for text in lengths(200) if hash_of(text) not in stored}
+    assert_stored(conn, lengths(200))

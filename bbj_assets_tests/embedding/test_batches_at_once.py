@@ -3,11 +3,15 @@
 import asyncio
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import psycopg
 import pytest
 
+from bbj_assets.embedding import batches
+from bbj_assets.embedding.batches import EmbeddingsReport
+from bbj_assets.errors import EmbedderMisconfigured, Stopped
 from bbj_assets.store.connection import SESSION_OPTIONS, Connection, configure, connect
 from bbj_assets.store.documents import delete_items
 from bbj_assets.store.embeddings import store_vectors
@@ -26,10 +30,12 @@ from bbj_assets_tests.embedding.batch_runs import (
     options,
     put,
     store,
+    storing_held_up,
     until,
     vectors,
+    waiting_for_locks,
 )
-from bbj_assets_tests.fakes.model_server import vector_for, vectors_for
+from bbj_assets_tests.fakes.model_server import refuse, vector_for, vectors_for
 
 
 @pytest.fixture
@@ -40,7 +46,7 @@ def server() -> Iterator[OllamaWithGate]:
 
 def test_the_reader_does_not_run_ahead_of_a_model_that_is_busy(
     conn: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     """What goes away while the model works is not asked for, because it had not been read into memory."""
     ensure_model(conn, MODEL, DIMENSIONS)
     long, short = [f"{number:03d} long" for number in range(20)], [f"{number:03d}" for number in range(500)]
@@ -50,23 +56,22 @@ def test_the_reader_does_not_run_ahead_of_a_model_that_is_busy(
     assert_stored(conn, long)
 
 
-def test_no_transaction_is_open_while_the_model_works(conn: Connection, database_url: str, server: OllamaWithGate):
+def test_no_transaction_is_open_while_the_model_works(
+    conn: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    ensure_model(conn, MODEL, DIMENSIONS)
     put(conn, lengths(40))
+    server.close_the_gate(after=5)
 
-    def close_the_gate(done: int, _total: int) -> None:
-        if done == 20:
-            server.close_the_gate()
-
-    async def scenario() -> list[str]:
-        run = asyncio.create_task(embedding(database_url, server, on_progress=close_the_gate))
-        await until(lambda: not server.gate.is_set())
+    async def scenario() -> None:
+        run = asyncio.create_task(embedding(database_url, server))
         await server.has_a_request()
-        states = sessions(conn)
+        await until(lambda: len(vectors(conn)) == 20)  # what came before is stored, whatever the model does
+        await until(lambda: sessions(conn) == ["idle", "idle"])  # the reader's and the storer's
         server.gate.set()
         await run
-        return states
 
-    assert asyncio.run(scenario()) == ["idle", "idle"], "the reader's and the worker's"
+    asyncio.run(scenario())
     assert_stored(conn, lengths(40))
 
 
@@ -81,7 +86,7 @@ def sessions(conn: Connection) -> list[str]:
 
 def test_two_runs_over_the_same_partitions_store_each_text_once(
     conn: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     put(conn, lengths(60))
     server.latency = 0.005
 
@@ -95,7 +100,7 @@ def test_two_runs_over_the_same_partitions_store_each_text_once(
 
 def test_a_text_that_another_run_has_stored_meanwhile_keeps_that_vector(
     conn: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
     put(conn, ["mine", "contested", "mine too"])
     report = embed_and_meanwhile(database_url, server, lambda: store(conn, "contested", np.ones(DIMENSIONS)))
@@ -108,7 +113,7 @@ def test_a_text_that_another_run_has_stored_meanwhile_keeps_that_vector(
 
 def test_texts_that_another_run_does_first_are_not_asked_for_and_count_as_done(
     conn: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
     mine, theirs = [f"{number:03d} long" for number in range(20)], [f"{number:03d}" for number in range(30)]
     put(conn, [*mine, *theirs])
@@ -135,7 +140,7 @@ def test_texts_that_another_run_does_first_are_not_asked_for_and_count_as_done(
 @pytest.mark.parametrize("goes", ["a", "b"])
 def test_a_text_whose_page_goes_is_embedded_for_the_other_page_that_has_it(
     goes: str, conn: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
     first = [f"{number:03d} long" for number in range(20)]
     put(conn, first)
@@ -146,7 +151,7 @@ def test_a_text_whose_page_goes_is_embedded_for_the_other_page_that_has_it(
 
 def test_chunks_that_go_during_a_run_are_not_counted_against_it(
     conn: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
     gone = put(conn, lengths(5), page="goes")
     embed(database_url, server)
@@ -157,7 +162,7 @@ def test_chunks_that_go_during_a_run_are_not_counted_against_it(
 
 def test_two_runs_that_store_the_same_texts_in_opposite_order_do_not_block_each_other(
     conn: Connection, database_url: str
-):
+) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
     low, high = sorted(["one", "two"], key=hash_of)
 
@@ -178,15 +183,9 @@ def test_two_runs_that_store_the_same_texts_in_opposite_order_do_not_block_each_
     assert {tuple(vector) for vector in vectors(conn).values()} == {(1.0,) * DIMENSIONS}
 
 
-def waiting_for_locks(url: str) -> int:
-    with connect(url) as watcher:
-        row = watcher.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        ).fetchone()
-    return row[0] if row else 0
-
-
-def test_first_models_that_are_registered_at_once_agree_on_one_active_model(conn: Connection, database_url: str):
+def test_first_models_that_are_registered_at_once_agree_on_one_active_model(
+    conn: Connection, database_url: str
+) -> None:
     def register() -> Model:
         with connect(database_url) as other:
             return ensure_model(other, "second", 16)
@@ -200,3 +199,130 @@ def test_first_models_that_are_registered_at_once_agree_on_one_active_model(conn
 
     assert asyncio.run(scenario()) == [Model("second", 16, active=False)] * 2
     assert active_model(conn) == Model("first", DIMENSIONS, active=True)
+
+
+# -- the model does not wait for the database
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_model_is_asked_for_the_next_batches_while_storing_takes_its_time(
+    workers: int, conn: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    ensure_model(conn, MODEL, DIMENSIONS)
+    texts = lengths(40 * workers)
+    put(conn, texts)
+    server.latency = 0.05
+
+    async def scenario() -> int:
+        with storing_held_up(conn):
+            run = asyncio.create_task(embedding(database_url, server, options(workers=workers)))
+            await until(lambda: len(server.batches) > 3 * workers)
+            await asyncio.sleep(0.2)  # for workers that would go on and on
+            assert waiting_for_locks(database_url) == 1
+            assert vectors(conn) == {}
+            asked = len(server.batches)
+        await run
+        return asked
+
+    assert asyncio.run(scenario()) <= 6 * workers, "memory is flat"
+    assert server.most_at_once == workers
+    assert_stored(conn, texts)
+
+
+def test_what_waits_to_be_stored_when_another_worker_fails_is_stored(
+    conn: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    ensure_model(conn, MODEL, DIMENSIONS)
+    put(conn, lengths(60))
+    server.fail_after(6, refuse(404))  # with room for four, and one or two of them being stored
+
+    async def scenario() -> None:
+        with storing_held_up(conn):
+            run = asyncio.create_task(embedding(database_url, server, options(workers=2)))
+            await until(lambda: len(server.batches) > 6)
+            await asyncio.sleep(0.1)
+            assert not run.done(), "first it stores"
+        with pytest.raises(EmbedderMisconfigured):
+            await run
+
+    asyncio.run(scenario())
+    stored = vectors(conn).keys()
+    assert stored == {hash_of(text) for text in lengths(60) if server.embedded[given(text)]}
+    assert len(stored) == 24
+
+
+async def held_up_with_four_batches(url: str, server: OllamaWithGate, **more: Any) -> asyncio.Task[EmbeddingsReport]:
+    """A run whose one worker has embedded all that there is room for: one being stored, two in wait, one in hand."""
+    run = asyncio.create_task(embedding(url, server, **more))
+    await until(lambda: sum(server.embedded.values()) == 16 and waiting_for_locks(url) == 1)
+    await asyncio.sleep(0.1)  # for the last answer to arrive
+    return run
+
+
+def test_what_waits_to_be_stored_when_the_listener_fails_is_stored(
+    conn: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    ensure_model(conn, MODEL, DIMENSIONS)
+    put(conn, lengths(60))
+    told: list[int] = []
+
+    def stop(done: int, _total: int) -> None:
+        told.append(done)
+        if done:
+            raise Stopped("enough")
+
+    async def scenario() -> None:
+        with storing_held_up(conn):
+            run = await held_up_with_four_batches(database_url, server, on_progress=stop)
+        with pytest.raises(Stopped):
+            await run
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(scenario())
+    assert told == [0, 4]
+    assert (len(server.batches), len(vectors(conn))) == (4, 16)
+    server.embedded.clear()
+    embed(database_url, server)
+    assert sum(server.embedded.values()) == 44
+    assert_stored(conn, lengths(60))
+
+
+def test_what_waits_to_be_stored_when_the_run_is_cancelled_is_stored(
+    conn: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    ensure_model(conn, MODEL, DIMENSIONS)
+    put(conn, lengths(60))
+
+    async def scenario() -> None:
+        with storing_held_up(conn):
+            run = await held_up_with_four_batches(database_url, server)
+            run.cancel()
+            await asyncio.sleep(0.1)
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(scenario())
+    assert (len(server.batches), len(vectors(conn))) == (4, 16)
+
+
+def test_whoever_cancels_a_run_does_not_wait_for_a_lock_for_long(
+    conn: Connection, database_url: str, server: OllamaWithGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure_model(conn, MODEL, DIMENSIONS)
+    put(conn, lengths(60))
+    monkeypatch.setattr(batches, "_LAST_WAIT", 0.1)
+
+    async def scenario() -> None:
+        with storing_held_up(conn):
+            run = await held_up_with_four_batches(database_url, server)
+            run.cancel()
+            await until(run.done)
+            with pytest.raises(asyncio.CancelledError):
+                await run
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(scenario())
+    assert vectors(conn) == {}
+    embed(database_url, server)
+    assert_stored(conn, lengths(60))

@@ -63,7 +63,7 @@ def indexed(conn: Connection) -> Connection:
 )
 def test_a_bad_text_is_a_failure_with_its_real_error_and_its_neighbours_are_stored(
     trouble: Fault, error_type: str, says: str, indexed: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     put(indexed, [*lengths(6), f"{BAD} bad", *lengths(4, "more")])
     server.trouble[BAD] = trouble
     report = embed(database_url, server, options(batch_size=8, retries=1), run_id="run-1")
@@ -82,7 +82,7 @@ def test_a_bad_text_is_a_failure_with_its_real_error_and_its_neighbours_are_stor
 @for_all(bad=st.lists(st.booleans(), min_size=1, max_size=40), batch_size=st.integers(1, 16), workers=st.integers(1, 3))
 def test_exactly_the_bad_texts_fail_whichever_they_are(
     bad: list[bool], batch_size: int, workers: int, conn: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     source = f"source-{next(_names)}"
     texts = [f"{source} {number} {BAD if is_bad else ''}" for number, is_bad in enumerate(bad)]
     put(conn, texts, source=source)
@@ -97,7 +97,7 @@ def test_exactly_the_bad_texts_fail_whichever_they_are(
 @pytest.mark.parametrize("position", [0, 1, 31, 37, 63])
 def test_finding_one_bad_text_among_64_takes_twelve_calls_and_making_sure_of_it_two(
     position: int, indexed: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     texts = lengths(64)
     texts[position] += BAD
     put(indexed, texts)
@@ -110,7 +110,7 @@ def test_finding_one_bad_text_among_64_takes_twelve_calls_and_making_sure_of_it_
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 20, 33])
 def test_the_calls_for_one_bad_text_are_bounded_for_every_size_of_batch(
     size: int, indexed: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     levels = math.ceil(math.log2(size))
     put(indexed, [*lengths(size - 1), BAD])
     server.poison = BAD
@@ -126,7 +126,9 @@ def test_the_calls_for_one_bad_text_are_bounded_for_every_size_of_batch(
     assert server.probes <= levels + 1
 
 
-def test_a_text_that_fails_again_counts_its_attempts(indexed: Connection, database_url: str, server: OllamaWithGate):
+def test_a_text_that_fails_again_counts_its_attempts(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
     put(indexed, ["good", BAD])
     server.trouble[BAD] = refuse(400, "too long")
     embed(database_url, server, run_id="first")
@@ -147,7 +149,7 @@ def later(failure: StoredFailure) -> float:
 
 def test_only_failed_takes_up_the_failures_and_nothing_else(
     indexed: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     bad = [f"{BAD}{number}" for number in range(3)]
     put(indexed, [*lengths(8), *bad])
     server.poison = BAD
@@ -163,7 +165,7 @@ def test_only_failed_takes_up_the_failures_and_nothing_else(
     assert (report.pending(PARTITION), report.embedded(PARTITION)) == (4, 3)
 
 
-def test_failures_of_texts_that_are_gone_go(indexed: Connection, database_url: str, server: OllamaWithGate):
+def test_failures_of_texts_that_are_gone_go(indexed: Connection, database_url: str, server: OllamaWithGate) -> None:
     gone = put(indexed, [f"{BAD} gone"], page="a")
     put(indexed, [f"{BAD} changed"], page="b")
     put(indexed, [f"{BAD} stays"], page="c")
@@ -178,19 +180,16 @@ def test_failures_of_texts_that_are_gone_go(indexed: Connection, database_url: s
 
 def test_a_healed_text_is_no_failure_any_more_even_when_the_run_ends_badly(
     indexed: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     put(indexed, [f"{BAD} the longest of them all, so the first", *lengths(8)])
     server.poison = BAD
     embed(database_url, server, options(batch_size=1))
     assert len(failed(indexed)) == 1
     indexed.execute("TRUNCATE embeddings")
     server.poison = None
-
-    def stop(done: int, _total: int) -> None:
-        if done == 4:
-            server.outage = refuse(404)
+    server.fail_after(4, refuse(404))
 
     with pytest.raises(EmbedderMisconfigured):
-        embed(database_url, server, options(batch_size=1), on_progress=stop)
+        embed(database_url, server, options(batch_size=1))
     assert len(vectors(indexed)) == 4
     assert failed(indexed) == set()

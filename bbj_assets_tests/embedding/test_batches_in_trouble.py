@@ -1,8 +1,9 @@
 """The batch runner with a server that fails: what is tried again, what is given up, and no text is blamed."""
 
+import asyncio
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import psycopg
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from bbj_assets.embedding._patience import LONGEST_WAIT, seconds_before_retry
+from bbj_assets.embedding.embedder import Vectors
+from bbj_assets.embedding.ollama import OllamaEmbedder
 from bbj_assets.errors import EmbedderMisconfigured, EmbedderUnavailable
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.models import active_model, ensure_model
@@ -20,6 +23,7 @@ from bbj_assets_tests.embedding.batch_runs import (
     OllamaWithGate,
     assert_stored,
     embed,
+    embedding,
     failed,
     given,
     hash_of,
@@ -27,9 +31,12 @@ from bbj_assets_tests.embedding.batch_runs import (
     lengths,
     options,
     put,
+    storing_held_up,
+    until,
     vectors,
+    waiting_for_locks,
 )
-from bbj_assets_tests.fakes.model_server import Fault, refuse
+from bbj_assets_tests.fakes.model_server import Embedding, Fault, Reply, refuse
 
 
 @pytest.fixture
@@ -64,7 +71,7 @@ def indexed(conn: Connection) -> Connection:
 )
 def test_a_batch_that_heals_is_stored_whole_and_its_retries_are_counted(
     faults: list[Fault], indexed: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     put(indexed, lengths(10))
     server.inject(*faults)
     report = embed(database_url, server)
@@ -75,7 +82,9 @@ def test_a_batch_that_heals_is_stored_whole_and_its_retries_are_counted(
     assert failed(indexed) == set()
 
 
-def test_a_first_run_is_as_patient_with_its_first_request(conn: Connection, database_url: str, server: OllamaWithGate):
+def test_a_first_run_is_as_patient_with_its_first_request(
+    conn: Connection, database_url: str, server: OllamaWithGate
+) -> None:
     put(conn, ["text"])
     server.inject(refuse(503, "loading the model"))
     report = embed(database_url, server)
@@ -85,12 +94,17 @@ def test_a_first_run_is_as_patient_with_its_first_request(conn: Connection, data
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_server_that_asks_to_wait_is_not_asked_sooner(
-    status: int, indexed: Connection, database_url: str, server: OllamaWithGate
-):
+    status: int, indexed: Connection, database_url: str, server: OllamaWithGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(indexed, ["text"])
     arrivals: list[float] = []
     route = server.route
-    server.route = lambda *request: (arrivals.append(time.monotonic()), route(*request))[1]
+
+    def timed(method: str, path: str, body: Mapping[str, object]) -> Reply | Embedding:
+        arrivals.append(time.monotonic())
+        return route(method, path, body)
+
+    monkeypatch.setattr(server, "route", timed)
     server.inject(refuse(status, retry_after="0.3"))
     embed(database_url, server)
     assert len(arrivals) == 2
@@ -101,7 +115,7 @@ def test_a_server_that_asks_to_wait_is_not_asked_sooner(
 @for_all(attempt=st.integers(1, 50), first=st.floats(0.001, 30), asked=st.none() | st.floats(0, 1e9))
 def test_the_wait_is_the_longer_of_our_own_and_the_server_s_within_a_minute(
     attempt: int, first: float, asked: float | None
-):
+) -> None:
     seconds = seconds_before_retry(attempt, first, asked)
     least = min(max(first * 2.0 ** (attempt - 1), asked or 0), LONGEST_WAIT)
     assert least <= seconds <= min(max(first * 2.0 ** (attempt - 1) * 1.25, asked or 0), LONGEST_WAIT)
@@ -112,7 +126,7 @@ def test_the_wait_is_the_longer_of_our_own_and_the_server_s_within_a_minute(
 
 def test_a_server_that_is_down_is_an_error_and_not_a_failure_of_every_text(
     indexed: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     put(indexed, lengths(10))
     server.stop()
     with pytest.raises(EmbedderUnavailable, match=r"Cannot reach Ollama at http://.*ollama serve"):
@@ -125,7 +139,7 @@ def test_a_server_that_is_down_is_an_error_and_not_a_failure_of_every_text(
 
 def test_a_server_that_is_down_at_a_first_run_leaves_no_model_behind(
     conn: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     put(conn, lengths(10))
     server.stop()
     with pytest.raises(EmbedderUnavailable, match="Cannot reach Ollama"):
@@ -136,19 +150,24 @@ def test_a_server_that_is_down_at_a_first_run_leaves_no_model_behind(
 @pytest.mark.parametrize("workers", [1, 3])
 def test_what_was_stored_before_a_server_went_down_stays_and_the_next_run_does_the_rest(
     workers: int, indexed: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     put(indexed, lengths(40))
+    server.fail_after(4, Fault("hang"))
 
-    def go_down(done: int, _total: int) -> None:
-        if done == 16:
-            server.stop()
+    async def scenario() -> None:
+        run = asyncio.create_task(embedding(database_url, server, options(workers=workers)))
+        await until(lambda: len(server.requests) == 4 + workers)
+        await asyncio.to_thread(server.stop)
+        await run
 
     with pytest.raises(EmbedderUnavailable) as raised:
-        embed(database_url, server, options(workers=workers), on_progress=go_down)
+        asyncio.run(scenario())
     assert type(raised.value) is EmbedderUnavailable
     stored = vectors(indexed).keys()
-    assert len(stored) >= 16
+    assert stored == {hash_of(text) for text in lengths(40) if server.embedded[given(text)]}
+    assert len(stored) == 16
     assert failed(indexed) == set()
+    server.outage = None
     server.start()
     server.embedded.clear()
     embed(database_url, server)
@@ -164,7 +183,7 @@ def test_what_was_stored_before_a_server_went_down_stays_and_the_next_run_does_t
 )
 def test_a_server_that_refuses_every_text_is_what_is_broken(
     outage: Fault, batch_size: int, indexed: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     put(indexed, lengths(16))
     server.outage = outage
     with pytest.raises(EmbedderUnavailable, match=r"refuses even .* so the server is broken") as raised:
@@ -181,15 +200,12 @@ def test_a_server_that_refuses_every_text_is_what_is_broken(
 
 def test_a_server_that_breaks_in_the_middle_keeps_what_it_did_and_fails_no_text(
     indexed: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     put(indexed, lengths(24))
-
-    def break_down(done: int, _total: int) -> None:
-        if done == 12:
-            server.outage = refuse(400, "llama runner process has terminated")
+    server.fail_after(3, refuse(400, "llama runner process has terminated"))
 
     with pytest.raises(EmbedderUnavailable, match="llama runner"):
-        embed(database_url, server, on_progress=break_down)
+        embed(database_url, server)
     assert len(vectors(indexed)) == 12
     assert failed(indexed) == set()
 
@@ -197,7 +213,7 @@ def test_a_server_that_breaks_in_the_middle_keeps_what_it_did_and_fails_no_text(
 @pytest.mark.parametrize("refusals", [1, 3], ids=["before the probe", "during the probe"])
 def test_a_text_is_not_blamed_for_a_server_that_recovers(
     refusals: int, indexed: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     put(indexed, ["innocent", BAD])
     server.poison = BAD
     server.inject(*[refuse(400, "llama runner process has terminated")] * refusals)
@@ -207,7 +223,7 @@ def test_a_text_is_not_blamed_for_a_server_that_recovers(
     assert failed(indexed) == hashes([BAD])
 
 
-def test_a_first_run_with_a_broken_server_says_so(conn: Connection, database_url: str, server: OllamaWithGate):
+def test_a_first_run_with_a_broken_server_says_so(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
     put(conn, ["text"])
     server.outage = refuse(400, "llama runner process has terminated")
     with pytest.raises(EmbedderUnavailable, match="llama runner process has terminated"):
@@ -227,15 +243,12 @@ def test_a_first_run_with_a_broken_server_says_so(conn: Connection, database_url
 @pytest.mark.parametrize("first", [True, False], ids=["at the start", "midway"])
 def test_what_only_a_person_can_mend_ends_the_run_at_once(
     outage: Fault, says: str, first: bool, indexed: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     put(indexed, lengths(20))
-
-    def change(done: int, _total: int) -> None:
-        if done == (0 if first else 8):
-            server.outage = outage
+    server.fail_after(0 if first else 2, outage)
 
     with pytest.raises(EmbedderMisconfigured, match=says):
-        embed(database_url, server, on_progress=change)
+        embed(database_url, server)
     assert len(server.requests) == (1 if first else 3), "no retries, no halves, no probe"
     assert len(vectors(indexed)) == (0 if first else 8)
     assert failed(indexed) == set()
@@ -243,7 +256,7 @@ def test_what_only_a_person_can_mend_ends_the_run_at_once(
 
 def test_a_missing_model_is_found_before_anything_is_registered(
     conn: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     put(conn, lengths(20))
     server.models = {"another"}
     with pytest.raises(EmbedderMisconfigured, match="ollama pull"):
@@ -252,7 +265,7 @@ def test_a_missing_model_is_found_before_anything_is_registered(
     assert active_model(conn) is None
 
 
-def test_the_error_of_a_run_keeps_its_own_cause(indexed: Connection, database_url: str, server: OllamaWithGate):
+def test_the_error_of_a_run_keeps_its_own_cause(indexed: Connection, database_url: str, server: OllamaWithGate) -> None:
     put(indexed, lengths(4))
     server.outage = Fault("reset")
     with pytest.raises(EmbedderUnavailable) as raised:
@@ -263,19 +276,89 @@ def test_the_error_of_a_run_keeps_its_own_cause(indexed: Connection, database_ur
 
 def test_a_database_that_goes_away_is_an_operational_error_and_the_next_run_does_the_rest(
     indexed: Connection, database_url: str, server: OllamaWithGate
-):
+) -> None:
     """Its class decides: the step is tried again after an OperationalError."""
     put(indexed, lengths(60))
+    told: list[int] = []
 
     def restart(done: int, _total: int) -> None:
-        if done == 12:
-            indexed.execute(
-                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+        told.append(done)
+        if done >= 12:
+            end_all_sessions(indexed)
 
     with pytest.raises(psycopg.OperationalError):
         embed(database_url, server, on_progress=restart)
-    assert len(vectors(indexed)) == 12
+    stored = vectors(indexed).keys()
+    assert len(stored) == told[-1]
+    assert [done >= 12 for done in told].index(True) == len(told) - 1, "nothing is stored after that"
+    assert len(server.requests) <= told[-1] // 4 + 3 + 3, "what it had no time to store, and as much again meanwhile"
+    assert failed(indexed) == set()
+    server.embedded.clear()
+    embed(database_url, server)
+    assert server.embedded == {given(text): 1 for text in lengths(60) if hash_of(text) not in stored}
+    assert_stored(indexed, lengths(60))
+
+
+def test_a_database_that_goes_away_while_all_wait_for_it_ends_the_run(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    put(indexed, lengths(60))
+
+    async def scenario() -> None:
+        with storing_held_up(indexed):
+            run = asyncio.create_task(embedding(database_url, server))
+            await until(lambda: len(server.requests) == 4 and waiting_for_locks(database_url) == 1)
+            end_all_sessions(indexed)
+            await until(run.done)
+            with pytest.raises(psycopg.OperationalError):
+                await run
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(scenario())
+    assert len(server.requests) == 4
+    assert (vectors(indexed), failed(indexed)) == ({}, set())
     embed(database_url, server)
     assert_stored(indexed, lengths(60))
+
+
+def test_a_database_that_goes_away_while_the_workers_of_a_bad_server_end_ends_the_run(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    """Both are gone, and there is no room for another batch: nobody may wait for any."""
+
+    class SlowToStop(OllamaEmbedder):
+        async def embed(self, texts: Sequence[str]) -> Vectors:
+            try:
+                return await super().embed(texts)
+            except asyncio.CancelledError:
+                end_all_sessions(indexed)
+                await asyncio.sleep(0.3)
+                raise
+
+    put(indexed, lengths(60))
+    server.close_the_gate(after=1)
+    server.inject(*[None] * 7, Fault("hang"))  # one is being stored, and there is room for six
+    server.outage = refuse(404)
+
+    async def scenario() -> None:
+        with storing_held_up(indexed):
+            run = asyncio.create_task(
+                embedding(database_url, server, options(workers=3), embedder=SlowToStop(server.url, MODEL))
+            )
+            await until(lambda: waiting_for_locks(database_url) == 1)
+            server.gate.set()
+            await until(run.done)
+            with pytest.raises(psycopg.OperationalError):
+                await run
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(scenario())
+    assert failed(indexed) == set()
+
+
+def end_all_sessions(conn: Connection) -> None:
+    """As a restart of the database does, except this one."""
+    conn.execute(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )

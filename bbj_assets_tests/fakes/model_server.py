@@ -106,7 +106,7 @@ class FakeModelServer(ABC):
         self.context = context
         self.poison = poison
         self.port = port
-        self.faults: deque[Fault] = deque()
+        self.faults: deque[Fault | None] = deque()
         self.outage: Fault | None = None
         self.requests: list[Embedding] = []
         self.embedded: Counter[str] = Counter()
@@ -120,8 +120,8 @@ class FakeModelServer(ABC):
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
-    def inject(self, *faults: Fault) -> None:
-        """Let the next requests for vectors fail, one fault each; `outage` is for all that follow."""
+    def inject(self, *faults: Fault | None) -> None:
+        """Let the next requests for vectors fail, one fault each, None for none; `outage` is for all that follow."""
         self.faults.extend(faults)
 
     @abstractmethod

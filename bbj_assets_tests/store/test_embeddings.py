@@ -10,10 +10,18 @@ import psycopg
 import pytest
 
 from bbj_assets.documents import Chunk
+from bbj_assets.embedding.embedder import Vectors
 from bbj_assets.outcomes import Failure
 from bbj_assets.store.connection import AsyncConnection, Connection, configure
 from bbj_assets.store.documents import delete_items, replace_items
-from bbj_assets.store.embeddings import Coverage, coverage, note_pending, pending_page, store_vectors
+from bbj_assets.store.embeddings import (
+    Coverage,
+    _binary_copy,
+    coverage,
+    note_pending,
+    pending_page,
+    store_vectors,
+)
 from bbj_assets.store.failures import record_failures
 from bbj_assets.store.models import ensure_model
 from bbj_assets_tests.store.samples import chunks, document, item
@@ -123,3 +131,41 @@ def test_a_vector_comes_back_as_it_was_stored_and_the_first_one_stays(conn: Conn
         hash_of("two"): "[0.5,-1,2]",
         hash_of("three"): "[1,2,3]",
     }
+
+
+def laid_out(vectors: Vectors, layout: str) -> Vectors:
+    """The same numbers, elsewhere in memory."""
+    match layout:
+        case "by columns":
+            return np.asfortranarray(vectors)
+        case "every second":
+            wide = np.zeros((2 * vectors.shape[0], 3 * vectors.shape[1]), dtype=np.float32)
+            wide[::2, 1::3] = vectors
+            return wide[::2, 1::3]
+        case "backwards":
+            return np.ascontiguousarray(vectors[::-1, ::-1])[::-1, ::-1]
+        case "big-endian":
+            return vectors.astype(">f4")
+    return vectors
+
+
+@pytest.mark.parametrize("layout", ["as it is", "by columns", "every second", "backwards", "big-endian"])
+@pytest.mark.parametrize("dimensions", [1, 3, 384, 1024])
+def test_vectors_come_back_bit_for_bit(dimensions: int, layout: str, conn: Connection, database_url: str) -> None:
+    model = "modèle-größer-模型-🦉"
+    ensure_model(conn, model, dimensions)
+    limits = np.finfo(np.float32)
+    odd = np.array([limits.max, limits.min, limits.tiny, limits.smallest_subnormal, -0.0, 0.0, 1 / 3], np.float32)
+    bits = np.random.default_rng(7).integers(0, 2**32, (40, dimensions), dtype=np.uint32)
+    vectors = bits.view(np.float32)
+    vectors[~np.isfinite(vectors)] = 1.0
+    vectors[: len(odd), 0] = vectors[: len(odd), -1] = odd
+    expected = {hash_of(str(number)): vector.astype(">f4").tobytes() for number, vector in enumerate(vectors)}
+    given = laid_out(vectors, layout)
+    assert _binary_copy(model, list(expected), given) == _binary_copy(model, list(expected), vectors)
+
+    run(database_url, lambda own: store_vectors(own, model, list(expected), given))
+
+    rows = conn.execute("SELECT model, content_hash, orphaned_at, vector_send(embedding) FROM embeddings").fetchall()
+    head = dimensions.to_bytes(2, "big") + bytes(2)
+    assert sorted(rows) == sorted((model, content_hash, None, head + v) for content_hash, v in expected.items())
