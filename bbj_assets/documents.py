@@ -23,12 +23,18 @@ class Item:
         partition: the section of the source that it belongs to, as a Dagster partition key.
         root: the absolute folder that the source is read from.
         path: where it is below `root`, with `/` on every platform.
+        problem: why its newest state could not be had (a page that answers 500); what is stored of it stays.
+        etag: of a page of the web, as its server gave it.
+        last_modified: likewise.
     """
 
     key: str
     partition: str
     root: Path
     path: str
+    problem: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
 
     @property
     def file(self) -> Path:

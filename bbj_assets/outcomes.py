@@ -19,6 +19,7 @@ class ItemContent:
         content_sha256: of the raw bytes that were parsed.
         dependencies: the other files that were read, `{path: sha256}`.
         documents: each with its chunks; none for an item that is no page of its own.
+        etag: as in `Item`, and `last_modified`.
     """
 
     key: str
@@ -28,6 +29,8 @@ class ItemContent:
     recipe: str
     dependencies: Mapping[str, str]
     documents: Sequence[tuple[Document, Sequence[Chunk]]]
+    etag: str | None = None
+    last_modified: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

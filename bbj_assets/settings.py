@@ -31,7 +31,7 @@ class Settings(BaseSettings):
         env_prefix="BBJ_ASSETS_", frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True
     )
 
-    home: Path = Field(default=Path(".bbj_assets"), description="Dagster's state and the embedded database")
+    home: Path = Field(default=Path(".bbj_assets"), description="Dagster's state, the embedded database, fetched pages")
     config: Path = Field(default=Path("sources.toml"), description="the table of sources")
     data_dir: Path | None = Field(
         default=None,
@@ -64,6 +64,17 @@ class Settings(BaseSettings):
     chunk_overlap: int = Field(default=50, ge=0)
     backfill_partitions_per_run: int | None = Field(
         default=None, ge=1, description="split a backfill into runs of so many partitions; default one run"
+    )
+    sensor_seconds: int = Field(default=30, ge=1, description="between two looks at the sources' files")
+    quiet_seconds: float = Field(
+        default=10, ge=0, description="a source whose files change is left alone until they have not for so long"
+    )
+    visit_schedule: str = Field(default="0 4 * * *", description="when web sources are visited, as cron, in UTC")
+    visit_fresh_hours: float = Field(
+        default=48, ge=1, description="a web source that was last visited longer ago is shown as overdue"
+    )
+    alert_webhook: SecretStr | None = Field(
+        default=None, description="where a failed run is told of: an URL that takes JSON with `text`, as Slack's does"
     )
     orphan_grace_days: float = Field(
         default=7, ge=0, description="how long vectors of vanished text are kept, so that a revert is free"
@@ -109,6 +120,10 @@ class _SourceEntry(BaseModel):
     description: str = ""
     display_url: str | None = None
     exclude: list[str] = []
+    exclude_conditions: list[str] = []
+    requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 2.0
+    concurrency: Annotated[int, Field(ge=1, le=32)] = 2
+    post_types: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +185,9 @@ def load_sources(settings: Settings, *, check_paths: bool = True) -> SourcesConf
             problems.append(f"{file}: source {name!r}: `name` is used {count} times. Give each source its own name.")
     enabled = [entry for entry in entries if entry.enabled]
     _require_one_source(file, enabled, problems)
-    sources = [_source(file, entry, data_dir, problems, check_paths=check_paths) for entry in enabled]
+    sources = [
+        _source(file, entry, data_dir, problems, home=settings.home, check_paths=check_paths) for entry in enabled
+    ]
     if problems:
         raise ConfigurationError(problems)
     return SourcesConfig(
@@ -249,7 +266,7 @@ def _require_one_source(file: Path, entries: Sequence[_SourceEntry], problems: l
 
 
 def _source(
-    file: Path, entry: _SourceEntry, data_dir: Path, problems: list[str], *, check_paths: bool
+    file: Path, entry: _SourceEntry, data_dir: Path, problems: list[str], *, home: Path, check_paths: bool
 ) -> Source | None:
     where = f"{file}: source {entry.name!r}"
     if entry.parser not in PARSERS:
@@ -269,6 +286,11 @@ def _source(
         description=entry.description,
         display_url=entry.display_url.rstrip("/") if entry.display_url else None,
         exclude=tuple(entry.exclude),
+        exclude_conditions=tuple(entry.exclude_conditions),
+        mirror=(home / "web" / entry.name).absolute() if is_web else None,
+        requests_per_second=entry.requests_per_second,
+        concurrency=entry.concurrency,
+        post_types=tuple(entry.post_types),
     )
 
 

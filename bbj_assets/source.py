@@ -33,6 +33,11 @@ class Source:
         generation_tag: a generation that all its documents get, or `auto`.
         display_url: base of the URLs shown to readers, without a trailing slash.
         exclude: glob patterns of paths below a root that are not documentation.
+        exclude_conditions: Flare condition tags whose topics and blocks are left out, as a build target does it.
+        mirror: the folder where a web source keeps what it fetched; None for the others.
+        requests_per_second: that the site of a web source is asked, at most.
+        concurrency: requests to it that are under way at once, at most.
+        post_types: of a WordPress site (`posts`, `epkb_post_type_1`); empty means all that hold articles.
     """
 
     name: str
@@ -43,6 +48,11 @@ class Source:
     description: str = ""
     display_url: str | None = None
     exclude: tuple[str, ...] = ()
+    exclude_conditions: tuple[str, ...] = ()
+    mirror: Path | None = None
+    requests_per_second: float = 2.0
+    concurrency: int = 2
+    post_types: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:

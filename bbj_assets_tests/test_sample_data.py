@@ -82,8 +82,8 @@ def test_an_installation_in_bbj_home_replaces_the_sample_javadoc(
 @pytest.mark.parametrize(
     ("folder", "pattern", "files"),
     [
-        ("flare/Content", "*.htm", 17),
-        ("flare/Content/Resources/Snippets", "*.flsnp", 4),
+        ("flare/Content", "*.htm", 19),
+        ("flare/Content/Resources/Snippets", "*.flsnp", 5),
         ("flare/Project/TOCs", "*.fltoc", 3),
         ("flare/Output", "*.htm", 1),
         ("pdf", "*.pdf", 1),
@@ -110,7 +110,7 @@ def test_flare_sources_begin_with_a_byte_order_mark() -> None:
         if file.suffix in {".htm", ".flsnp", ".fltoc", ".flvar", ".flcts", ".flglo"}
     ]
 
-    assert len(project) == 27
+    assert len(project) == 31
     assert [file.name for file in project if not file.read_bytes().startswith(b"\xef\xbb\xbf")] == []
 
 

@@ -22,11 +22,14 @@ from bbj_assets.store.vector_index import refresh_index
 from benchmarks.corpus import change, generate
 from benchmarks.floors import copy_rows, walk_and_hash
 from benchmarks.memory import PeakMemory
+from benchmarks.runner import measure_runner
+from benchmarks.sensor import print_tick
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 _BATCH_SECONDS = 0.05
 _BATCH = 64
 _WORKERS = 4
+_TICK_FILES = 50_000
 
 
 def main() -> None:
@@ -44,6 +47,11 @@ def main() -> None:
         generated = Path(scratch) / "generated"
         generate(generated, options.files, int(options.megabytes * 1e6))
         _measure(console, "Generated Markdown", generated)
+        tree = Path(scratch) / "tree"
+        tree.mkdir()
+        print_tick(console, tree, _TICK_FILES)
+    with _server() as (url, _):
+        measure_runner(console, url)
 
 
 def _measure(console: Console, title: str, folder: Path) -> None:

@@ -1,17 +1,19 @@
 """What changed since the last run: the one place that knows what `unchanged` means.
 
-Unchanged is an item whose raw bytes, whose dependencies' bytes and whose recipe are those of the stored
-documents. It is not parsed.
+Unchanged is an item whose raw bytes, whose dependencies (bytes of files, or what a parser derives from them) and
+whose recipe are those of the stored documents. It is not parsed.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from bbj_assets.documents import Item
-from bbj_assets.sources.files import MISSING, SourceFiles
-from bbj_assets.store.documents import StoredItem
+from bbj_assets.sources.files import MISSING, Deriving, SourceFiles
+from bbj_assets.sources.registry import PARSERS
+from bbj_assets.store.documents import StoredDependency, StoredItem
 
 
 @dataclass(slots=True)
@@ -42,6 +44,19 @@ def find_changes(items: Iterable[Item], stored: Mapping[str, StoredItem], recipe
     return changes
 
 
+def stale_partitions(roots: Iterable[Path], dependencies: Iterable[StoredDependency]) -> set[str]:
+    """The partitions with a document that was made with a file that has changed since.
+
+    Which of the source's roots a document came from is not stored: unchanged is what one of them still has.
+    """
+    trees = [SourceFiles(root if root.is_dir() else root.parent) for root in roots]
+    return {
+        dependency.partition_key
+        for dependency in dependencies
+        if all(_dependency(files, dependency.path) != dependency.sha256 for files in trees)
+    }
+
+
 def _is_unchanged(item: Item, known: StoredItem, recipe: str, trees: dict[Path, SourceFiles]) -> bool:
     files = trees.setdefault(item.root, SourceFiles(item.root))
     return (
@@ -64,5 +79,9 @@ def _digest(file: Path) -> str:
 def _dependency(files: SourceFiles, path: str) -> str:
     """What a parse would record of the path now; a dependency of many items is read once."""
     if path not in files.dependencies:
-        files.read(path)
+        parser, is_derived, _ = path.partition("://")
+        if is_derived and parser in PARSERS:
+            files.dependencies[path] = cast("Deriving", PARSERS[parser].load()).derive(files, path)
+        else:
+            files.read(path)
     return files.dependencies[path]

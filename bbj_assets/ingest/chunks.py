@@ -1,6 +1,5 @@
 """Bring the chunks of some partitions up to date with their source: the work of the `chunks` asset."""
 
-import itertools
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -125,12 +124,13 @@ def refresh_chunks(
         items, twins = _without_twins(source, list_items(source))
         report = ChunksReport({key: PartitionReport() for key in partitions})
         ours = [item for item in items if item.partition in report.partitions]
-        changes = _changes(conn, source, ours, options, report.partitions)
+        changes = _changes(conn, source, [item for item in ours if item.path], options, report.partitions)
         twins = [twin for twin in twins if twin.partition_key in report.partitions]
+        failed = [*twins, *_problems(source, ours)]
         _count_listing(report, [*(item.partition for item in ours), *(twin.partition_key for twin in twins)], changes)
         if not options.only_failed:
-            _delete_vanished(conn, source, changes, options, report)
-        clear_parse_failures(conn, {item.key for item in changes.unchanged} - {twin.item for twin in twins})
+            _delete_vanished(conn, source, changes, {item.key for item in ours}, options, report)
+        clear_parse_failures(conn, {item.key for item in changes.unchanged} - {failure.item for failure in failed})
         on_progress(0, len(changes.parse))
         done = 0
         with Writer(conn, {item.key for item in items}, run_id) as writer:
@@ -138,9 +138,9 @@ def refresh_chunks(
                 writer.add(outcomes)
                 done += len(outcomes)
                 on_progress(done, len(changes.parse))
-        record_failures(conn, twins, run_id)
+        record_failures(conn, failed, run_id)  # last, because an item that is stored loses its failure
         _count_written(report, writer)
-        _count_failures(report, [*writer.failures, *twins])
+        _count_failures(report, [*writer.failures, *failed])
         for key, total in chunk_totals(conn, source.name, report.partitions).items():
             report.partitions[key].chunks_total = total
     report.seconds = time.monotonic() - started
@@ -160,6 +160,15 @@ def _without_twins(source: Source, items: Iterable[Item]) -> tuple[list[Item], l
             )
             twins.append(Failure.of("parse", item.key, source.name, item.partition, error))
     return list(first.values()), twins
+
+
+def _problems(source: Source, items: Iterable[Item]) -> list[Failure]:
+    """The failures of items whose newest state could not be had."""
+    return [
+        Failure.of("parse", item.key, source.name, item.partition, ParseError(f"{item.key}: {item.problem}"))
+        for item in items
+        if item.problem
+    ]
 
 
 def _changes(
@@ -196,9 +205,14 @@ def _count_failures(report: ChunksReport, failures: Sequence[Failure]) -> None:
 
 
 def _delete_vanished(
-    conn: Connection, source: Source, changes: Changes, options: ParseOptions, report: ChunksReport
+    conn: Connection,
+    source: Source,
+    changes: Changes,
+    listed: Collection[str],
+    options: ParseOptions,
+    report: ChunksReport,
 ) -> None:
-    vanished = changes.vanished
+    vanished = {key: stored for key, stored in changes.vanished.items() if key not in listed}
     lost = sum(stored.documents for stored in vanished.values())
     present = count_documents(conn, source.name) if vanished else 0
     if lost > _SHRINK_FREE and lost * 2 > present and not options.allow_shrink:
@@ -209,7 +223,7 @@ def _delete_vanished(
         )
     stale = {
         failure.item for failure in list_failures(conn, source=source.name, stage="parse", partitions=report.partitions)
-    } - {item.key for item in itertools.chain(changes.parse, changes.unchanged)}
+    }.difference(listed)
     if vanished or stale:
         delete_items(conn, [*vanished, *stale])
     for stored in vanished.values():

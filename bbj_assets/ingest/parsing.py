@@ -1,6 +1,7 @@
 """From raw items to chunks, as a pure function of what is read: this is what the worker processes run."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -40,13 +41,11 @@ def _parse_item(task: ParseTask, item: Item) -> Outcome:
         _require_utf8(item, item.path)
         raw = _read(item)
         documents = PARSERS[task.source.parser].load().parse(task.source, item, raw, files)
-        with_chunks = [
-            (replace(document, content=""), chunk_document(document, task.chunks))  # the chunks hold the content
-            for document in (enrich(parsed, task.source) for parsed in documents)
-        ]
-        for document, chunks in with_chunks:
-            _require_utf8(item, document.source_url, document.title, *document.section_path)
-            _require_utf8(item, *(chunk.embedded_text for chunk in chunks))
+        with_chunks = []
+        for document in (enrich(parsed, task.source) for parsed in documents):
+            _require_utf8(item, document.source_url, document.title, *document.section_path, document.content)
+            chunks = chunk_document(document, task.chunks)
+            with_chunks.append((replace(document, content=""), chunks))  # the chunks hold the content
     except Exception as error:  # noqa: BLE001 - a parser's bug costs its one item, and is recorded with its real type
         return failure(task, item, error)
     return ItemContent(
@@ -57,6 +56,8 @@ def _parse_item(task: ParseTask, item: Item) -> Outcome:
         recipe=task.recipe,
         dependencies=files.dependencies,
         documents=with_chunks,
+        etag=item.etag,
+        last_modified=item.last_modified,
     )
 
 
@@ -71,12 +72,13 @@ def _require_utf8(item: Item, *texts: str) -> None:
 
 def _read(item: Item) -> bytes:
     try:
-        size = item.file.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise ParseError(
-                f"{item.path}: {size / 2**20:.0f} MB, and the limit is {MAX_FILE_BYTES // 2**20} MB. Split the file, "
-                "or leave it out with `exclude` in sources.toml."
-            )
-        return item.file.read_bytes()
+        with item.file.open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE_BYTES:
+                raise ParseError(
+                    f"{item.path}: {size / 2**20:.0f} MB, and the limit is {MAX_FILE_BYTES // 2**20} MB. Split the "
+                    "file, or leave it out with `exclude` in sources.toml."
+                )
+            return file.read()
     except OSError as error:
         raise ParseError(f"{item.path}: cannot be read: {error.strerror}.") from error

@@ -14,7 +14,7 @@ def recipe(source: Source, chunks: ChunkSettings) -> str:
     An item whose stored recipe differs is parsed anew, and Dagster shows it as the code version.
     """
     ingredients = {
-        "parser": [source.parser, PARSERS[source.parser].load().VERSION],
+        "parser": [source.parser, PARSERS[source.parser].load().VERSION, source.exclude_conditions],
         "enrichment": [enrichment.VERSION, source.generation_tag, source.display_url],
         "chunking": [chunking.VERSION, chunks.target_tokens, chunks.overlap_tokens],
     }

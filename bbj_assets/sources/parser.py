@@ -1,6 +1,6 @@
 """What a parser is: the contract between the sources and everything that reads them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from bbj_assets.documents import Document, Item
@@ -27,5 +27,27 @@ class Parser(Protocol):
 
         Raises:
             ParseError: the item cannot be read; any other exception is a bug.
+        """
+        ...
+
+
+class WebParser(Parser, Protocol):
+    """A format that is read from the web: what was fetched is kept in the source's mirror, and listed from there.
+
+    So a page that has not changed costs a 304, a changed parser asks no site for anything, and the parsing of pages
+    is that of files.
+    """
+
+    def visit(self, source: Source, on_progress: Callable[[int, int], None]) -> None:
+        """Bring the mirror up to date with the site. `discover` lists what is in the mirror.
+
+        A page that cannot be fetched stays as it was, with its problem. A page is removed from the mirror when the
+        site says that it is gone (404, 410), or after a visit that saw everything and not this page.
+
+        Args:
+            on_progress: called with (pages done, pages known so far).
+
+        Raises:
+            ListingError: the site cannot be reached at all; the mirror is as it was.
         """
         ...

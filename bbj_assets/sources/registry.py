@@ -4,7 +4,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from bbj_assets.sources.parser import Parser
+from bbj_assets.sources.parser import Parser, WebParser
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,18 @@ class Registration:
         """The parser itself."""
         return cast("Parser", importlib.import_module(self.module))
 
+    def load_web(self) -> WebParser:
+        """The parser of a source that `reads` the web."""
+        return cast("WebParser", importlib.import_module(self.module))
+
 
 PARSERS = {
+    "flare": Registration("bbj_assets.sources.flare", one_source=True),
+    "pdf": Registration("bbj_assets.sources.pdf", one_source=True),
     "mdx": Registration("bbj_assets.sources.mdx"),
     "javadoc": Registration("bbj_assets.sources.javadoc", one_source=True),
     "bbj-source": Registration("bbj_assets.sources.bbj_source", one_source=True),
+    "wordpress": Registration("bbj_assets.sources.wordpress", reads="web"),
+    "web-crawl": Registration("bbj_assets.sources.web_crawl", reads="web"),
 }
 """Every parser by its name."""

@@ -12,7 +12,7 @@ from bbj_assets.source import Source
 ROOT_PARTITION = "_root"
 """The partition of files that lie in no folder."""
 
-_NEVER = frozenset({"node_modules", "__pycache__"})
+NEVER_DOCUMENTATION = frozenset({"node_modules", "__pycache__"})
 
 _NOT_IN_KEYS = re.compile(r",|\.\.\.|[\x00-\x1f\ud800-\udfff]")
 """What Dagster refuses or gives a meaning in ranges, and bytes of a name that are no UTF-8."""
@@ -22,6 +22,7 @@ def walk(
     source: Source,
     suffixes: Collection[str],
     *,
+    below: str = "",
     skip_folder: Callable[[str], bool] = lambda _name: False,
 ) -> Iterator[tuple[Path, str]]:
     """Every (root, path below it) of the source with one of the suffixes (lower case, with the dot), sorted.
@@ -29,6 +30,9 @@ def walk(
     Hidden folders and files are left out, and so are folders that `skip_folder` names and paths that match one
     of the source's `exclude` patterns (`*` and `**` match any characters, also `/`; a leading `**/` may stand for
     no folder at all). Symbolic links to folders are not followed, so a loop of links cannot hold it.
+
+    Args:
+        below: the one folder of each root that is looked at, with a trailing slash; all of the root if empty.
 
     Raises:
         ListingError: a folder could not be read; what is missing then says nothing.
@@ -38,7 +42,7 @@ def walk(
             if root.suffix.lower() in suffixes:
                 yield root.parent, root.name
             continue
-        for path in _walk_folder(root, "", suffixes, skip_folder):
+        for path in _walk_folder(root, below, suffixes, skip_folder):
             if not _is_excluded(path, source.exclude):
                 yield root, path
 
@@ -80,7 +84,7 @@ def _walk_folder(
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
-            if entry.name not in _NEVER and not skip_folder(entry.name):
+            if entry.name not in NEVER_DOCUMENTATION and not skip_folder(entry.name):
                 yield from _walk_folder(root, f"{below}{entry.name}/", suffixes, skip_folder)
         elif os.path.splitext(entry.name)[1].lower() in suffixes and _may_be_file(entry):  # noqa: PTH122 - hot
             yield below + entry.name

@@ -27,6 +27,11 @@ class CorpusCounts:
     doc_types: dict[str, int]
 
 
+def stored_sources(conn: Connection) -> list[str]:
+    """The names of the sources that have documents."""
+    return [name for (name,) in conn.execute("SELECT DISTINCT source FROM documents ORDER BY 1")]
+
+
 def corpus_counts(conn: Connection, model: Model | None) -> CorpusCounts:
     """Count documents, chunks and vectors as they are now."""
     sources = conn.execute(

@@ -23,6 +23,8 @@ _DOCUMENT_COLUMNS = {
     "content_sha256": "bytea",
     "recipe": "text",
     "dependencies": "jsonb",
+    "etag": "text",
+    "last_modified": "text",
     "metadata": "jsonb",
     "run_id": "text",
 }
@@ -55,6 +57,15 @@ class StoredItem:
     documents: int
 
 
+@dataclass(frozen=True, slots=True)
+class StoredDependency:
+    """A file that documents of a partition were made with, besides their own, and its hash then."""
+
+    partition_key: str
+    path: str
+    sha256: str
+
+
 def stored_items(conn: Connection, source: str, partitions: Collection[str] | None = None) -> dict[str, StoredItem]:
     """The items of a source (of some of its partitions) by their keys."""
     rows = conn.execute(
@@ -85,6 +96,19 @@ def stored_partitions(conn: Connection, source: str) -> set[str]:
         {"source": source},
     )
     return {partition for (partition,) in rows}
+
+
+def stored_dependencies(conn: Connection, source: str) -> list[StoredDependency]:
+    """What the documents of a source were made with, once a partition."""
+    rows = conn.execute(
+        """
+        SELECT partition_key, key, value FROM documents, jsonb_each_text(dependencies) WHERE source = %(source)s
+        UNION
+        SELECT partition_key, key, value FROM pageless_items, jsonb_each_text(dependencies) WHERE source = %(source)s
+        """,
+        {"source": source},
+    )
+    return [StoredDependency(*row) for row in rows]
 
 
 def count_documents(conn: Connection, source: str) -> int:
@@ -192,6 +216,8 @@ def _document_row(item: ItemContent, document: Document, run_id: str | None) -> 
         item.content_sha256,
         item.recipe,
         Jsonb(dict(item.dependencies)),
+        item.etag,
+        item.last_modified,
         Jsonb(dict(document.metadata)),
         run_id,
     )

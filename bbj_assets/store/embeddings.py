@@ -132,6 +132,8 @@ async def store_vectors(conn: AsyncConnection, model: str, hashes: Sequence[byte
     while rows:
         try:
             async with conn.transaction(), conn.cursor() as cursor:
+                # Unlike a document, a vector is expensive to make again: a crash of the server must not lose it.
+                await conn.execute("SET LOCAL synchronous_commit = on")
                 statement = "COPY embeddings (model, content_hash, embedding) FROM STDIN (FORMAT binary)"
                 async with cursor.copy(statement) as copy:
                     await copy.write(_binary_copy(model, list(rows), np.stack(list(rows.values()))))

@@ -7,7 +7,14 @@ from datetime import datetime
 from bbj_assets.outcomes import Failure, Stage
 from bbj_assets.store.connection import AsyncConnection, Connection
 
-_COLUMNS = "stage, item, source, partition_key, error_type, error, attempts, first_failed_at, last_failed_at"
+# Of a text the first page that has it; of an item its key, which is a page's URL where the item is one page.
+_COLUMNS = """
+    stage, item, source, partition_key, error_type, error, attempts, first_failed_at, last_failed_at, run_id,
+    CASE
+        WHEN stage = 'parse' THEN item
+        WHEN item ~ '^[0-9a-f]{64}$' THEN (SELECT min(source_url) FROM chunks WHERE content_hash = decode(item, 'hex'))
+    END
+"""
 _RECORD = """
     INSERT INTO failures (stage, item, source, partition_key, error_type, error, attempts, run_id)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
@@ -20,10 +27,17 @@ _RECORD = """
 
 @dataclass(frozen=True, slots=True)
 class StoredFailure(Failure):
-    """A row of the table."""
+    """A row of the table.
+
+    Attributes:
+        run_id: of the run in which it failed last; None outside Dagster.
+        source_url: where a reader finds it: of a text the first page that it stands in, None if none has it any more.
+    """
 
     first_failed_at: datetime | None = None
     last_failed_at: datetime | None = None
+    run_id: str | None = None
+    source_url: str | None = None
 
 
 def record_failures(conn: Connection, failures: Sequence[Failure], run_id: str | None) -> None:
@@ -77,6 +91,14 @@ def list_failures(
         [source, source, stage, stage, keys, keys, limit],
     )
     return [StoredFailure(*row) for row in rows]
+
+
+def failed_sections(conn: Connection) -> dict[str, set[str]]:
+    """The partitions with failures, by source."""
+    sections: dict[str, set[str]] = {}
+    for source, partition in conn.execute("SELECT DISTINCT source, partition_key FROM failures ORDER BY 1, 2"):
+        sections.setdefault(source, set()).add(partition)
+    return sections
 
 
 def _row(failure: Failure, run_id: str | None) -> tuple[object, ...]:

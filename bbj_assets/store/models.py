@@ -8,11 +8,29 @@ from bbj_assets.store.connection import Connection
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model by the name under which its vectors are stored."""
+    """A model by the name under which its vectors are stored.
+
+    Attributes:
+        embedder: which one gives its vectors (`ollama`, `openai`, `embedded`), where that is known.
+    """
 
     name: str
     dimensions: int
     active: bool
+    embedder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many of the chunks have a vector of a model."""
+
+    chunks: int
+    embedded: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether none is missing."""
+        return self.embedded == self.chunks
 
 
 def ensure_model(conn: Connection, name: str, dimensions: int) -> Model:
@@ -44,18 +62,49 @@ def ensure_model(conn: Connection, name: str, dimensions: int) -> Model:
     return model
 
 
+def note_embedder(conn: Connection, name: str, embedder: str) -> None:
+    """Note which embedder gives a model's vectors, if that is not known yet."""
+    conn.execute("UPDATE models SET embedder = %s WHERE name = %s AND embedder IS NULL", [embedder, name])
+
+
 def active_model(conn: Connection) -> Model | None:
     """The model that search uses; None while nothing has been embedded."""
-    row = conn.execute("SELECT name, dimensions, active FROM models WHERE active").fetchone()
+    row = conn.execute("SELECT name, dimensions, active, embedder FROM models WHERE active").fetchone()
     return Model(*row) if row else None
 
 
 def find_model(conn: Connection, name: str) -> Model | None:
     """The model of this name, if it is registered."""
-    row = conn.execute("SELECT name, dimensions, active FROM models WHERE name = %s", [name]).fetchone()
+    row = conn.execute("SELECT name, dimensions, active, embedder FROM models WHERE name = %s", [name]).fetchone()
     return Model(*row) if row else None
 
 
 def all_models(conn: Connection) -> list[Model]:
     """Every model, by name."""
-    return [Model(*row) for row in conn.execute("SELECT name, dimensions, active FROM models ORDER BY name")]
+    return [Model(*row) for row in conn.execute("SELECT name, dimensions, active, embedder FROM models ORDER BY name")]
+
+
+def model_coverage(conn: Connection, name: str) -> Coverage:
+    """How far a model is, over all sources."""
+    row = conn.execute(
+        "SELECT count(*), count(e.content_hash) FROM chunks c "
+        "LEFT JOIN embeddings e ON e.model = %s AND e.content_hash = c.content_hash",
+        [name],
+    ).fetchone()
+    return Coverage(*row) if row else Coverage(0, 0)
+
+
+def activate_model(conn: Connection, name: str) -> None:
+    """Make search use this model, from one moment to the next."""
+    with conn.transaction():
+        # In this order, because of the index that allows one active model.
+        conn.execute("UPDATE models SET active = false WHERE active AND name <> %s", [name])
+        conn.execute("UPDATE models SET active = true WHERE name = %s", [name])
+
+
+def remove_model(conn: Connection, name: str) -> int:
+    """Forget a model with its vectors; gives their number."""
+    with conn.transaction():
+        vectors = conn.execute("DELETE FROM embeddings WHERE model = %s", [name]).rowcount
+        conn.execute("DELETE FROM models WHERE name = %s", [name])
+    return vectors

@@ -49,9 +49,14 @@ def drop_before_bulk_load(conn: Connection, model: Model, rows: int) -> bool:
     present = _count(conn, model)
     if rows * _LIVE_ROW_COST <= present + rows:
         return False
+    drop_index(conn, model)
+    return True
+
+
+def drop_index(conn: Connection, model: Model) -> None:
+    """Drop the model's index, if there is one."""
     with index_lock(conn):
         conn.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier(index_name(model))))
-    return True
 
 
 def refresh_index(conn: Connection, orphan_grace: timedelta) -> IndexReport:

@@ -25,11 +25,25 @@ class Fault:
     """What goes wrong with one request.
 
     `refuse` answers with `status`; `reset` breaks the connection before an answer, `cut` in the middle of one; `hang`
-    never answers; `garbage` is no JSON and `empty` is `{}`; `fewer` leaves out the last vector; `dimensions` gives each
-    vector one number less and `ragged` only the first; `nan` and `zero` spoil the first vector.
+    never answers; `truncated` is half of an answer that pretends to be whole, `garbage` is no JSON and `empty` is `{}`;
+    `fewer` leaves out the last vector; `dimensions` gives each vector one number less and `ragged` only the first;
+    `nan` and `zero` spoil the first vector.
     """
 
-    kind: Literal["refuse", "reset", "cut", "hang", "garbage", "empty", "fewer", "dimensions", "ragged", "nan", "zero"]
+    kind: Literal[
+        "refuse",
+        "reset",
+        "cut",
+        "hang",
+        "truncated",
+        "garbage",
+        "empty",
+        "fewer",
+        "dimensions",
+        "ragged",
+        "nan",
+        "zero",
+    ]
     status: int = 500
     reason: str = "injected"
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -217,7 +231,8 @@ class FakeModelServer(ABC):
         vectors = _spoilt([self._vector(text) for text in request.texts], fault)
         if fault is None:
             self.embedded.update(request.texts)
-        return Reply(self.render(request, vectors).encode())
+        body = self.render(request, vectors).encode()
+        return Reply(body[: len(body) // 2] if fault and fault.kind == "truncated" else body)
 
     def _vector(self, text: str) -> str:
         """Eight components a byte, each byte rendered once."""

@@ -25,6 +25,14 @@ def test_a_file_that_was_read_is_a_dependency_by_its_hash(root: Path) -> None:
     assert files.dependencies == {"shared/note.md": hashlib.sha256(b"a note").hexdigest()}
 
 
+def test_a_look_at_a_file_is_no_dependency(root: Path) -> None:
+    files = SourceFiles(root)
+
+    assert files.peek("shared/note.md") == b"a note"
+    assert files.peek("shared/gone.md") is None
+    assert files.dependencies == {}
+
+
 def test_what_leads_out_of_the_root_is_missing(root: Path) -> None:
     (root / "out.md").symlink_to(root.parent / "secret.md")
     (root / "outside").symlink_to(root.parent)
@@ -64,6 +72,7 @@ def test_a_link_that_stays_inside_is_read(root: Path) -> None:
         ("setup.md", "../_note.md", None),
         ("guide/setup.md", "../../_note.md", None),
         ("guide/setup.md", "/../_note.md", None),
+        ("guide/setup.md", "no\0te.md", None),
     ],
 )
 def test_a_reference_is_resolved_against_the_file_that_makes_it(

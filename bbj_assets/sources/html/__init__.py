@@ -39,6 +39,8 @@ __all__ = [
 
 _PAGE_END = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
 _PAGE_END_BYTES = re.compile(_PAGE_END.pattern.encode(), re.IGNORECASE)
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\ufffe\uffff]")
+"""Characters that libxml2 reads, and lxml then refuses to move within the tree."""
 _STRUCTURE = re.compile(r"</?(?!/|(?:p|br|pre|code|script|style|template|noscript)\b)[a-zA-Z][^<>]*>")
 _HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.IGNORECASE)
 _IN_CODE = frozenset({"br", "img"})
@@ -78,6 +80,7 @@ def parse_html(source: str | bytes) -> Element:
     if isinstance(source, str):
         encoding: str | None = "utf-8"
         # What follows </body> would be lost, and these two end tags mean nothing else.
+        source = _NOT_XML.sub("", source.replace("\f", " "))
         page = _PAGE_END.sub("", source).encode("utf-8", "replace")
     else:
         encoding, page = None, _PAGE_END_BYTES.sub(b"", source)

@@ -85,6 +85,9 @@ class Writer:
             return
         if not frame.inline:
             return
+        if len(frame.inline) == 1 and str(frame.inline[0]).isspace():  # the indents of the source: most of all runs
+            frame.inline.clear()
+            return
         tokens, frame.inline = frame.inline, list(frame.marks)
         lines = _lines_of_code(tokens)
         if lines:

@@ -1,0 +1,86 @@
+"""Code that is written as paragraphs: a row of `<p class="Code">` is one block of code.
+
+Writers make them with a style, one paragraph a line, indented by spaces that do not break. Read as paragraphs, a
+program would lose its lines.
+"""
+
+import re
+from collections.abc import Sequence
+
+from lxml import etree
+from lxml.etree import _Element as Element
+
+from bbj_assets.sources.flare.markup import blank, tag_of
+
+_CODE_CLASS = re.compile(
+    r"code(?:[_-]?(?:\d+|block|sample|example|line|listing))?|program(?:_?text|listing)", re.IGNORECASE
+)
+_LANGUAGES = frozenset(
+    {"bash", "batch", "c", "cpp", "csharp", "css", "html", "ini", "java", "javascript", "js", "json", "php", "plsql"}
+    | {"powershell", "properties", "python", "sh", "shell", "sql", "text", "txt", "xml", "yaml"}
+)
+_LINES = frozenset({"p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6"})
+_NOT_LINES = frozenset({"table", "ul", "ol", "dl", "pre"})
+
+
+def is_code(element: Element) -> bool:
+    """Whether the class of a paragraph or a span says that it is code."""
+    return any(_CODE_CLASS.fullmatch(name) for name in (element.get("class") or "").split())
+
+
+def name_span(element: Element) -> None:
+    """Make a `<span class="Code">` the `code` that it is."""
+    if element.attrib and is_code(element):
+        element.tag = "code"
+
+
+def name_language(element: Element) -> None:
+    """Say the language of a `pre` in the way of the converter, if one of its classes is just its name."""
+    for name in (element.get("class") or "").lower().split():
+        if name in _LANGUAGES:
+            element.set("class", f"language-{name}")
+
+
+def join_paragraphs(paragraphs: Sequence[Element]) -> None:
+    """Make one `pre` of all code paragraphs that follow each other, in place."""
+    runs: list[list[Element]] = []
+    for paragraph in paragraphs:
+        if any(tag_of(inner) in _NOT_LINES for inner in paragraph.iterdescendants()):
+            continue
+        previous = runs[-1][-1] if runs else None
+        if previous is not None and paragraph.getprevious() is previous and not (previous.tail or "").strip():
+            runs[-1].append(paragraph)
+        else:
+            runs.append([paragraph])
+    for first, *others in runs:
+        lines = [line for paragraph in (first, *others) for line in _lines(paragraph)]
+        for paragraph in others:
+            blank(paragraph)
+        classes = first.get("class") or ""
+        blank(first, "pre")
+        first.set("class", classes)
+        first.text = "\n".join(lines)
+        name_language(first)
+
+
+def _lines(paragraph: Element) -> list[str]:
+    lines = [""]
+
+    def add(text: str | None) -> None:
+        if text:
+            lines[-1] += re.sub(r"[ \t\r\n\f]+", " ", text)
+
+    for event, element in etree.iterwalk(paragraph, events=("start", "end")):
+        tag = tag_of(element)
+        if event == "start":
+            if (tag == "br" or tag in _LINES) and (tag == "br" or lines[-1].strip()):
+                lines.append("")
+            if tag == "img" and element.get("alt"):
+                add(f" {element.get('alt')} ")
+            add(element.text)
+        else:
+            if tag in _LINES and element is not paragraph and lines[-1].strip():
+                lines.append("")
+            if element is not paragraph:
+                add(element.tail)
+    return [line.removeprefix(" ").replace("\xa0", " ").rstrip() for line in lines]

@@ -1,0 +1,133 @@
+"""What a topic takes from its project, and the record of it: the derived dependencies of Flare.
+
+    flare://toc/Content/a.htm          where the topic stands in the tables of contents
+    flare://title/Content/a.htm        the title of a topic that is linked to
+    flare://variable/Set.Name          the value of a variable
+
+So a topic is parsed anew when one of these changes, and not when any other line of a table of contents or of a
+variable set does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bbj_assets.errors import ParseError
+from bbj_assets.sources.files import MISSING, SourceFiles
+from bbj_assets.sources.flare.conditions import Selection
+from bbj_assets.sources.flare.definitions import Definitions, Stamp, definitions_of, digest, is_settled, stamp
+from bbj_assets.sources.flare.markup import plain, read_markup
+from bbj_assets.sources.flare.references import bare_name, replace_references, variable_value
+from bbj_assets.sources.flare.titles import title_of, title_of_file
+from bbj_assets.sources.flare.toc import Entry
+
+_PREFIX = "flare://"
+_MAX_TITLES = 20_000
+
+_titles: dict[tuple[Path, str], tuple[Stamp, Definitions, str]] = {}
+"""Titles of topics that others link to, with what they were read from: a book's title is wanted by all its topics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A project as one topic asks it. Whatever is asked becomes a dependency of the topic.
+
+    Attributes:
+        files: what records the dependencies.
+    """
+
+    files: SourceFiles
+    definitions: Definitions
+
+    @classmethod
+    def of(cls, files: SourceFiles) -> "Facts":
+        """The facts of the project that the files belong to."""
+        return cls(files, definitions_of(files))
+
+    def variable(self, name: str, title: str) -> str | None:
+        """The value of a variable in a topic of this title; None if nothing defines it."""
+        self._record("variable", name)
+        return variable_value(name, self.definitions.variables, title)
+
+    def title(self, path: str) -> str:
+        """The title of another topic; empty when there is no such topic."""
+        self._record("title", path)
+        return _linked_title(self.files, self.definitions, path)
+
+    def books(self, topic: str, selection: Selection) -> list[str] | None:
+        """The titles of the books that a topic is in, outermost first; None if it is in no table of contents."""
+        self._record("toc", topic)
+        for entry in self.definitions.entries.get(topic.casefold(), ()):
+            if selection.keeps(entry.conditions):
+                return _books(self.files, self.definitions, entry)
+        return None
+
+    def _record(self, kind: str, name: str) -> None:
+        key = f"{_PREFIX}{kind}/{name}"
+        if key not in self.files.dependencies:
+            self.files.dependencies[key] = derive(self.files, key)
+
+
+def derive(files: SourceFiles, key: str) -> str:
+    """The hash that a parse records of a derived dependency now; MISSING for nothing, and for an unknown key."""
+    definitions = definitions_of(files)
+    kind, _, name = key.removeprefix(_PREFIX).partition("/")
+    match kind:
+        case "toc":
+            entries = definitions.entries.get(name.casefold(), ())
+            return digest([[_books(files, definitions, entry), list(entry.conditions)] for entry in entries])
+        case "title":
+            return digest(_linked_title(files, definitions, name))
+        case "variable":
+            value = variable_value(name, definitions.variables, "")
+            return MISSING if value is None else digest(["is", value])
+        case _:
+            return MISSING
+
+
+def _books(files: SourceFiles, definitions: Definitions, entry: Entry) -> list[str]:
+    found = []
+    for level in entry.levels:
+        if level.title.strip() and "[%=" not in level.title:
+            found.append(plain(level.title))
+            continue
+        linked = _linked_title(files, definitions, level.link) if level.link else ""
+        written = level.title if level.title.strip() else "[%=System.LinkedTitle%]"
+        found.append(plain(_resolved(written, definitions, linked)))
+    return [title for title in found if title]
+
+
+def _linked_title(files: SourceFiles, definitions: Definitions, path: str) -> str:
+    key, now = (files.root, path), stamp(files.root, path)
+    known = _titles.get(key)
+    if known is not None and known[0] == now and known[1] is definitions:
+        return known[2]
+    title = _read_title(files, definitions, path)
+    if is_settled(now):
+        if len(_titles) >= _MAX_TITLES:
+            _titles.clear()
+        _titles[key] = (now, definitions, title)
+    return title
+
+
+def _read_title(files: SourceFiles, definitions: Definitions, path: str) -> str:
+    if not path.lower().endswith((".htm", ".html")) or (raw := files.peek(path)) is None:
+        return ""
+    try:
+        root = read_markup(path, raw).root
+    except ParseError:
+        return ""
+    return title_of(root, lambda name: _resolved(f"[%={name}%]", definitions, ""), Selection()) or title_of_file(path)
+
+
+def _resolved(text: str, definitions: Definitions, title: str) -> str:
+    def value(name: str) -> str:
+        found = variable_value(name, definitions.variables, title)
+        return bare_name(name) if found is None else found
+
+    return replace_references(text, value)
+
+
+def known_problems(definitions: Definitions, suffix: str) -> Sequence[str]:
+    """Why a definition file of this kind could not be read."""
+    return [problem for problem in definitions.problems if problem.partition(":")[0].lower().endswith(suffix)]

@@ -1,0 +1,224 @@
+"""Running headers, footers and page numbers: what stands in the same place on page after page.
+
+A line is taken away only when everything farther out on its page is taken away too, so that the text between is
+never touched. Position alone does not tell: the first line of the text stands in the same place on every page.
+Words alone do not tell either: reference pages that all begin with "Name" do so in the same place.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from bbj_assets.sources.pdf.geometry import Line
+
+_DEPTH = 6
+"""Rows from the edge that are looked at; addresses in footers have five lines."""
+
+_SAME_PLACE = 2.5
+"""Points; headers of left and right pages differ in their x, never in their y."""
+
+_APART = 1.7
+"""Of the font size: a header is farther from the text than lines of the text are from each other."""
+
+_APART_ON_MOST_PAGES = 1.4
+"""The same for what is on most pages; it still must not be a line of a paragraph."""
+
+_REPEATS = 3
+"""Pages on which a text must be for a repetition."""
+
+_SHORT = 12
+"""Characters of a page number with its ornaments: "- 12 -", "Page 12"."""
+
+_LARGEST = 1.3
+"""Times the size of the text; "Chapter 2" over the second page is larger."""
+
+_NUMBER = re.compile(r"\d+")
+_ROMAN = re.compile(r"(?<![a-z])(?=[ivxlc])(?:c{0,3})(?:x[cl]|l?x{0,3})(?:i[xv]|v?i{0,3})(?![a-z])", re.IGNORECASE)
+_ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
+
+
+@dataclass(slots=True)
+class _Row:
+    """A row near the top or the bottom of a page.
+
+    Attributes:
+        depth: rows between it and the edge.
+        gap: to the next row on the inner side, in font sizes; of a row that repeats, beyond all others that do.
+        slot: the same for rows of the same height.
+        repeats: it says the same as rows of its height on other pages, but for numbers.
+    """
+
+    page: int
+    edge: str
+    depth: int
+    y: float
+    lines: tuple[int, ...]
+    text: str
+    size: float
+    gap: float
+    slot: int = 0
+    repeats: bool = False
+    is_furniture: bool = False
+
+
+def furniture(
+    pages: Sequence[Sequence[Line]], body_size: float, kept: Collection[tuple[int, int]]
+) -> set[tuple[int, int]]:
+    """What is furniture, as pairs of (page, index of the line on it).
+
+    Args:
+        pages: the lines of every page.
+        body_size: of most of the text.
+        kept: lines that are known to be text, such as those that the outline leads to.
+    """
+    found = _repeated_when_turned(pages)
+    if len(pages) < 2:
+        return found
+    for edge in ("top", "bottom"):
+        rows = [row for page, lines in enumerate(pages) for row in _edge_rows(page, lines, edge)]
+        rows = [row for row in rows if not any((row.page, at) in kept for at in row.lines)]
+        _number_slots(rows)
+        _measure_beyond_repetition(rows)
+        open_pages = {row.page: 0 for row in rows}
+        for depth in range(_DEPTH):
+            at_depth = [row for row in rows if row.depth == depth and open_pages.get(row.page) == depth]
+            _judge(at_depth, len(pages), body_size)
+            for row in at_depth:
+                if row.is_furniture:
+                    open_pages[row.page] = depth + 1
+        found |= {(row.page, at) for row in rows if row.is_furniture for at in row.lines}
+    return found
+
+
+def _edge_rows(page: int, lines: Sequence[Line], edge: str) -> list[_Row]:
+    """The outermost rows of a page, from its edge inwards."""
+    order = sorted((at for at, line in enumerate(lines) if not line.turned), key=lambda at: -lines[at].y)
+    rows: list[list[int]] = []
+    for at in order:
+        if rows and lines[rows[-1][0]].y - lines[at].y <= _SAME_PLACE:
+            rows[-1].append(at)
+        else:
+            rows.append([at])
+    if edge == "bottom":
+        rows.reverse()
+    found = []
+    for depth, row in enumerate(rows[:_DEPTH]):
+        row.sort(key=lambda at: lines[at].x0)
+        y = lines[row[0]].y
+        size = max(lines[at].size for at in row) or 1.0
+        gap = abs(y - lines[rows[depth + 1][0]].y) / size if depth + 1 < len(rows) else 99.0
+        text = " ".join(lines[at].text for at in row)
+        found.append(_Row(page, edge, depth, y, tuple(row), text, size, gap))
+    return found
+
+
+def _number_slots(rows: Sequence[_Row]) -> None:
+    """Give rows of (nearly) the same height the same number."""
+    slot, last = 0, float("-inf")
+    for row in sorted(rows, key=lambda row: row.y):
+        if row.y - last > _SAME_PLACE:
+            slot += 1
+        last = row.y
+        row.slot = slot
+
+
+def _measure_beyond_repetition(rows: Sequence[_Row]) -> None:
+    """Of rows that repeat together, such as the lines of an address, give each the gap between them and the text."""
+    pages: dict[tuple[int, str], set[int]] = defaultdict(set)
+    for row in rows:
+        pages[row.slot, _without_numbers(row.text)].add(row.page)
+    for row in rows:
+        row.repeats = len(pages[row.slot, _without_numbers(row.text)]) >= _REPEATS
+    beyond = 0.0
+    for inner, row in pairwise(reversed(rows)):  # from the inside to the outside of each page
+        if inner.page != row.page or not row.repeats:
+            beyond = 0.0
+        elif not inner.repeats:  # here the text begins; where all of a page repeats, it begins nowhere
+            beyond = row.gap
+        row.gap = max(row.gap, beyond)
+
+
+def _judge(rows: Sequence[_Row], page_count: int, body_size: float) -> None:
+    """Mark those rows of one depth that are furniture."""
+    by_slot: dict[int, list[_Row]] = defaultdict(list)
+    for row in rows:
+        by_slot[row.slot].append(row)
+    for slot in by_slot.values():
+        _judge_numbers(slot, page_count, body_size)
+        _judge_repetition(slot, page_count, body_size)
+        marked = sum(row.is_furniture for row in slot)
+        if marked >= 5 and marked >= 0.7 * len(slot):  # running titles that stand on one page only
+            for row in slot:
+                row.is_furniture |= row.gap >= _APART and row.size <= 1.05 * body_size
+
+
+def _judge_numbers(rows: Sequence[_Row], page_count: int, body_size: float) -> None:
+    """Rows that hold a number which goes up with the pages."""
+    offsets: Counter[tuple[str, int]] = Counter()
+    numbers = [_page_numbers(row.text) for row in rows]
+    for row, candidates in zip(rows, numbers, strict=True):
+        offsets.update({(kind, number - row.page) for kind, number in candidates})
+    enough = 2 if page_count < 6 else 3
+    for row, candidates in zip(rows, numbers, strict=True):
+        alone = row.gap >= _APART or len(row.text) <= _SHORT
+        if (
+            alone
+            and row.size <= _LARGEST * body_size
+            and any(offsets[kind, number - row.page] >= enough for kind, number in candidates)
+        ):
+            row.is_furniture = True
+
+
+def _judge_repetition(rows: Sequence[_Row], page_count: int, body_size: float) -> None:
+    """Rows that say the same on several pages, but for their numbers."""
+    by_text: dict[str, list[_Row]] = defaultdict(list)
+    for row in rows:
+        by_text[_without_numbers(row.text)].append(row)
+    for same in by_text.values():
+        on_pages = len({row.page for row in same})
+        if on_pages < _REPEATS:
+            continue
+        on_most_pages = on_pages >= 0.6 * page_count
+        apart, largest = (_APART_ON_MOST_PAGES, _LARGEST) if on_most_pages else (_APART, 1.05)
+        for row in same:
+            row.is_furniture |= row.gap >= apart and row.size <= largest * body_size
+
+
+def _page_numbers(text: str) -> set[tuple[str, int]]:
+    """What may be the number of the page: the first and the last number of a row, arabic or roman."""
+    found: set[tuple[str, int]] = set()
+    arabic = _NUMBER.findall(text)
+    for digits in {*arabic[:1], *arabic[-1:]}:
+        if len(digits) <= 5:
+            found.add(("arabic", int(digits)))
+    words = text.split()
+    for word in {*words[:1], *words[-1:]}:
+        numeral = word.strip("-\u2013\u2014.|[]() ").lower()
+        if numeral and _ROMAN.fullmatch(numeral):
+            found.add(("roman", _roman(numeral)))
+    return found
+
+
+def _roman(numeral: str) -> int:
+    values = [_ROMAN_VALUES[letter] for letter in numeral]
+    return sum(
+        -value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True)
+    )
+
+
+def _without_numbers(text: str) -> str:
+    words = _NUMBER.sub("#", text).split()
+    ends = {0, len(words) - 1}
+    return " ".join("#" if at in ends and _ROMAN.fullmatch(word) else word for at, word in enumerate(words)).lower()
+
+
+def _repeated_when_turned(pages: Iterable[Sequence[Line]]) -> set[tuple[int, int]]:
+    """Text at the side of three or more pages, and watermarks."""
+    places: dict[tuple[str, int, int], set[tuple[int, int]]] = defaultdict(set)
+    for page, lines in enumerate(pages):
+        for at, line in enumerate(lines):
+            if line.turned:
+                places[_without_numbers(line.text), round(line.x0 / 4), round(line.y / 4)].add((page, at))
+    return {place for found in places.values() if len({page for page, _ in found}) >= 3 for place in found}

@@ -1,0 +1,172 @@
+"""What a URL is to us: one spelling for each address, and what belongs to a site.
+
+A page is stored under its URL, so two spellings of one address would be two pages. Only what RFC 3986 calls
+equivalent is made one here (and what browsers do to bad links); whether `index.htm` and `/` are one page is a
+matter of the server, and is seen from what they give (`same_page`).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+
+_PORTS = {"http": 80, "https": 443}
+_LONGEST = 2000
+_UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+_IN_PATH = "!$&'()*+,;=:@/%"
+_INDEX_PAGE = re.compile(r"(?<=/)(?:index|default|welcome)\.(?:html?|xhtml|php|aspx?|jsp)$", re.IGNORECASE)
+_CHROME = re.compile(
+    r"(?:utm_\w+|gclid|fbclid|msclkid|_ga|mc_[ce]id|tocpath|highlight|phpsessid|sessionid|sid|replytocom|share|print"
+    r"|searchtype|cshid)$",
+    re.IGNORECASE,
+)
+"""Parameters that change what is around a page, or who is counted as its reader, but never the page."""
+_SESSION = re.compile(r";(?:jsessionid|phpsessid)=[^/?]*", re.IGNORECASE)
+
+
+def normalised(reference: str, base: str | None = None) -> str | None:
+    """The one spelling of the address that a link means, without fragment and credentials; None if it is no web page.
+
+    >>> normalised("../b/./%7ex.htm?utm_source=mail#top", "HTTP://Example.org:80/a/c/")
+    'http://example.org/a/b/~x.htm'
+    """
+    reference = re.sub(r"[\t\r\n]", "", reference.strip("\x00\x0b\x0c \t\r\n"))
+    head, mark, query = reference.partition("?")
+    reference = head.replace("\\", "/") + mark + query  # as browsers do
+    try:
+        parts = urlsplit(urljoin(base, reference) if base else reference)
+        port = parts.port
+        host = _host(parts.hostname or "")
+    except ValueError:  # http://[, a port that is no number, a name that is none
+        return None
+    scheme = parts.scheme.lower()
+    if scheme not in _PORTS or not host:
+        return None
+    authority = host if port in (None, _PORTS[scheme]) else f"{host}:{port}"
+    path = _SESSION.sub("", _without_dots(_encoded(parts.path)))
+    url = urlunsplit((scheme, authority, path or "/", _encoded(_without_chrome(parts.query), "?"), ""))
+    return url if len(url) <= _LONGEST else None
+
+
+def same_page(url: str) -> str:
+    """What the addresses of one page often share: no query, no name of an index page, no upper case.
+
+    >>> same_page("https://example.org/Guide/Default.htm?v=2")
+    'https://example.org/guide/'
+    """
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc, _INDEX_PAGE.sub("", parts.path), "", "")).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What may be asked for: a host, and the folder that the start URL names.
+
+    Attributes:
+        start: the normalised start URL.
+        origin: `https://example.org`, with a port that is not the default one.
+        folder: the path that everything below begins with; it ends with `/`.
+    """
+
+    start: str
+    origin: str
+    folder: str
+
+    @classmethod
+    def of(cls, url: str) -> Self | None:
+        """The site of a start URL: what lies in its folder. None if it is no URL of the web.
+
+        >>> Site.of("https://example.org/help/index.htm").folder, Site.of("https://example.org/help").folder
+        ('/help/', '/help/')
+        """
+        start = normalised(url)
+        if start is None:
+            return None
+        parts = urlsplit(start)
+        folder, _, name = parts.path.rpartition("/")
+        if "." not in name and name:
+            folder = parts.path
+        return cls(start, f"{parts.scheme}://{parts.netloc}", f"{folder}/")
+
+    def holds(self, url: str) -> bool:
+        """Whether a normalised URL lies in it."""
+        return self.below(url) is not None
+
+    def adopted(self, url: str) -> str | None:
+        """A normalised URL on the site's host, in the site's scheme; None for one of another host.
+
+        Sitemaps and old links say `http` of pages that have long been served by `https`.
+        """
+        ours, parts = urlsplit(self.origin), urlsplit(url)
+        if parts.netloc != ours.netloc:
+            return None
+        return urlunsplit(parts._replace(scheme=ours.scheme))
+
+    def below(self, url: str) -> str | None:
+        """The path below the folder, decoded; None for what lies elsewhere."""
+        parts = urlsplit(url)
+        if f"{parts.scheme}://{parts.netloc}" != self.origin:
+            return None
+        if f"{parts.path}/" == self.folder:
+            return ""
+        return unquote(parts.path.removeprefix(self.folder)) if parts.path.startswith(self.folder) else None
+
+    def section(self, url: str) -> str:
+        """The path below the folder, without the `Content/` that Flare may put all topics into."""
+        return (self.below(url) or "").removeprefix("Content/")
+
+
+def shown(url: str) -> str:
+    """A URL for a message: without the credentials that it may hold."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(an address that is none)"
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _host(name: str) -> str:
+    name = name.lower().rstrip(".")
+    if not name.isascii():
+        name = name.encode("idna").decode()  # UnicodeError is a ValueError
+    if ":" in name:
+        return f"[{name}]"
+    if not re.fullmatch(r"[a-z0-9_.-]+", name):
+        raise ValueError(f"{name!r} is no host")
+    return name
+
+
+def _encoded(text: str, also: str = "") -> str:
+    """Percent-encoded where it must be and only there, the codes in upper case."""
+    text = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", text)
+    text = re.sub(r"%[0-9A-Fa-f]{2}", _code, text)
+    return quote(text, safe=_IN_PATH + also, errors="replace")
+
+
+def _code(match: re.Match[str]) -> str:
+    character = chr(int(match[0][1:], 16))
+    return character if character in _UNRESERVED else match[0].upper()
+
+
+def _without_dots(path: str) -> str:
+    """RFC 3986, 5.2.4: urljoin does it for relative references only."""
+    if "/." not in path:
+        return path
+    kept: list[str] = []
+    *folders, name = path.split("/")
+    for segment in folders:
+        if segment == "..":
+            if len(kept) > 1:
+                kept.pop()
+        elif segment != ".":
+            kept.append(segment)
+    if name == ".." and len(kept) > 1:
+        kept.pop()
+    return "/".join([*kept, "" if name in (".", "..") else name])
+
+
+def _without_chrome(query: str) -> str:
+    if not query:
+        return query
+    pairs = query.split("&")
+    return "&".join(pair for pair in pairs if pair and not _CHROME.match(pair.partition("=")[0]))

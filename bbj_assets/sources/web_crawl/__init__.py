@@ -1,0 +1,80 @@
+"""A site that is read page by page: the built help (Flare's HTML5 output), or any other that has links.
+
+    visit:   start URL, sitemaps, Flare's TOC ──▶ frontier ──Fetcher──▶ mirror ──links──▶ frontier
+    discover:                                                           mirror ──▶ Items
+    parse:                                                              a page's bytes ──▶ Document
+
+Pages average 137 KB, most of which is navigation. What is content and what is not is in `content` and `chrome`.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from bbj_assets.documents import Document, Item
+from bbj_assets.errors import ConfigurationError, ListingError
+from bbj_assets.source import Source
+from bbj_assets.sources.files import SourceFiles
+from bbj_assets.sources.web.mirror import Mirror
+from bbj_assets.sources.web.urls import Site, shown
+from bbj_assets.sources.web_crawl.page import page_document
+
+__all__ = ["VERSION", "discover", "parse", "visit"]
+
+VERSION = 1
+
+
+def visit(source: Source, on_progress: Callable[[int, int], None] = lambda _done, _known: None) -> None:
+    """Crawl the site into the mirror; a crawl that was cut off goes on where it was.
+
+    Args:
+        on_progress: called with (addresses done, addresses known so far).
+
+    Raises:
+        ListingError: the start URL or robots.txt cannot be had, or the site fails again and again.
+        ConfigurationError: the source's URL is none.
+    """
+    from bbj_assets.sources.web_crawl.crawl import crawl  # here, because who parses needs no HTTP
+
+    with Mirror(_mirror_folder(source)) as mirror:
+        asyncio.run(crawl(source, _site(source), mirror, on_progress))
+
+
+def discover(source: Source) -> Iterator[Item]:
+    """List the pages of the mirror, in the order of their URLs.
+
+    Raises:
+        ListingError: the site was never visited, so that an empty mirror says nothing.
+    """
+    with Mirror(_mirror_folder(source)) as mirror:
+        if not mirror.was_visited:
+            raise ListingError(
+                f"Source {source.name!r}: {_site(source).start} was never visited to the end, so its pages are not "
+                f"known yet. Run bbj-ingest-all --source {source.name}."
+            )
+        yield from mirror.items()
+
+
+def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequence[Document]:  # noqa: ARG001 - the contract
+    """Turn a page into its document; none for a redirect, a frameset or a page without content.
+
+    Raises:
+        ParseError: the bytes are no HTML.
+    """
+    document = page_document(item.key, _site(source), raw)
+    return () if document is None else (document,)
+
+
+def _site(source: Source) -> Site:
+    site = Site.of(source.url or "")
+    if site is None:
+        raise ConfigurationError(
+            [f"Source {source.name!r}: {shown(source.url or '')!r} is no address of a website. Correct its `url`."]
+        )
+    return site
+
+
+def _mirror_folder(source: Source) -> Path:
+    if source.mirror is None:
+        raise ConfigurationError([f"Source {source.name!r} has no folder for what it fetches."])
+    return source.mirror

@@ -1,0 +1,219 @@
+"""A website on loopback that serves what a test puts into it, misbehaves when told to, and remembers who asked.
+
+Hand-written HTTP over asyncio, like the fake model servers, because half of what it is for is bad HTTP: bodies that
+lie about their length, drip, stop in the middle, or never come.
+"""
+
+import asyncio
+import gzip
+import hashlib
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Literal, Self
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent for one request.
+
+    Attributes:
+        delay: seconds before anything is sent.
+        length: what Content-Length says: the truth, nothing at all (`none`), or a number of bytes.
+        breaks: the connection ends after half of the body.
+        repeats: the body is sent so many times.
+    """
+
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "text/html; charset=utf-8"
+    delay: float = 0.0
+    length: Literal["true", "none"] | int = "true"
+    breaks: bool = False
+    repeats: int = 1
+
+    @property
+    def etag(self) -> str:
+        """A strong validator made of the body."""
+        return f'"{hashlib.sha256(self.body).hexdigest()[:16]}"'
+
+
+def redirect(to: str, status: int = 301) -> Answer:
+    """An answer that sends elsewhere."""
+    return Answer(status=status, headers={"Location": to})
+
+
+def refusal(status: int, *, retry_after: str | None = None) -> Answer:
+    """An answer that is an error."""
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    return Answer(b"<h1>not today</h1>", status, headers)
+
+
+def zipped(body: bytes) -> Answer:
+    """The body with gzip as its Content-Encoding."""
+    return Answer(gzip.compress(body), headers={"Content-Encoding": "gzip"})
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request: what for, when (of `time.monotonic`), with which headers (names in lower case)."""
+
+    path: str
+    time: float
+    headers: Mapping[str, str]
+    status: int
+
+
+class SiteServer:
+    """A site in a thread of its own; a context manager. What is not in `pages` is a 404, robots.txt too.
+
+    Pages with status 200 have an ETag, and a request that knows it gets a 304.
+    """
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.host = host
+        self.port = 0
+        self.pages: dict[str, Answer] = {}
+        self.faults: dict[str, deque[Answer]] = {}
+        self.latency = 0.0
+        self.asked: list[Asked] = []
+        self.most_at_once = 0
+        self._at_once = 0
+        self._connections: set[asyncio.StreamWriter] = set()
+
+    @property
+    def url(self) -> str:
+        """Where it listens, without a trailing slash."""
+        return f"http://{self.host}:{self.port}"
+
+    def put(self, path: str, page: Answer | bytes | str) -> None:
+        """Serve this at the path (with its query), from now on."""
+        if isinstance(page, str):
+            page = page.encode()
+        self.pages[path] = Answer(page) if isinstance(page, bytes) else page
+
+    def disturb(self, path: str, *answers: Answer) -> None:
+        """Give these answers to the next requests for the path."""
+        self.faults.setdefault(path, deque()).extend(answers)
+
+    def paths(self) -> list[str]:
+        """What was asked for, in order."""
+        return [asked.path for asked in self.asked]
+
+    def counts(self) -> Counter[int]:
+        """How many requests got which status."""
+        return Counter(asked.status for asked in self.asked)
+
+    def forget(self) -> None:
+        """Forget who asked for what."""
+        self.asked.clear()
+        self.most_at_once = 0
+
+    def __enter__(self) -> Self:
+        ready = threading.Event()
+        self._thread = threading.Thread(target=asyncio.run, args=(self._run(ready),), daemon=True)
+        self._thread.start()
+        if not ready.wait(10):
+            raise RuntimeError("the fake site did not start")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End all connections; from now on nobody listens."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopped.set)
+            self._thread.join(10)
+
+    async def _run(self, ready: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopped = asyncio.Event()
+        server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, backlog=512)
+        self.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        await self._stopped.wait()
+        server.close()
+        for writer in self._connections:
+            writer.transport.abort()
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(writer)
+        try:
+            while await self._exchange(reader, writer):
+                pass
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the last of them at the end, in the middle of a slow answer
+        finally:
+            self._connections.discard(writer)
+            writer.close()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """One request and its answer; whether the connection goes on."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        arrived = time.monotonic()
+        request, *lines = head.rstrip().split("\r\n")
+        path = request.split(" ")[1]
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            answer = self._answer(path, headers)
+            self.asked.append(Asked(path, arrived, headers, answer.status))
+            if not await _is_awaited(reader, answer.delay or self.latency):
+                return False
+            return await _send(writer, answer)
+        finally:
+            self._at_once -= 1
+
+    def _answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+        if self.faults.get(path):
+            return self.faults[path].popleft()
+        page = self.pages.get(path)
+        if page is None:
+            return Answer(b"<h1>Not found</h1>", 404)
+        if page.status == 200 and headers.get("if-none-match") == page.etag:
+            return Answer(status=304, headers={"ETag": page.etag})
+        return page
+
+
+async def _is_awaited(reader: asyncio.StreamReader, seconds: float) -> bool:
+    """Let so much time pass; whether the client is still there after it."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0 and not reader.at_eof():  # noqa: ASYNC110 - no event tells it
+        await asyncio.sleep(min(left, 0.05))
+    return not reader.at_eof()
+
+
+async def _send(writer: asyncio.StreamWriter, answer: Answer) -> bool:
+    headers = {"Content-Type": answer.content_type, **answer.headers}
+    if answer.status == 200:
+        headers.setdefault("ETag", answer.etag)
+    if answer.length == "true":
+        headers["Content-Length"] = str(len(answer.body) * answer.repeats)
+    elif answer.length != "none":
+        headers["Content-Length"] = str(answer.length)
+    if answer.status == 304:
+        headers.pop("Content-Length", None)
+    whole = answer.length == "true" and not answer.breaks
+    if not whole:
+        headers["Connection"] = "close"
+    lines = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items() if value]
+    writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+    for piece in _pieces(answer):
+        writer.write(piece)
+        await writer.drain()
+    return whole
+
+
+def _pieces(answer: Answer) -> Iterator[bytes]:
+    if answer.breaks:
+        yield answer.body[: len(answer.body) // 2]
+        return
+    for _ in range(answer.repeats):
+        yield answer.body

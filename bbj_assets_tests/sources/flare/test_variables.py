@@ -1,0 +1,93 @@
+"""Variables: resolved wherever they stand, and never left as they are written."""
+
+import pytest
+
+from bbj_assets_tests.sources.flare.project import Project, chunk_text, entry, snippet, toc, topic, variables, warnings
+
+
+@pytest.fixture
+def project(project: Project) -> Project:
+    project.write(
+        {
+            "Project/VariableSets/General.flvar": variables(
+                Product="BBj",
+                Long="[%=General.Product%] by [%=Other.Maker Name%]",
+                Loop="a [%=General.Loop%]",
+                Empty="",
+            ),
+            "Project/VariableSets/sub/Other.flvar": "<CatapultVariableSet>"
+            '<Variable Name="Maker Name">BASIS &amp; Co</Variable>'
+            '<Variable Name="Day" Type="DateTime" EvaluatedDefinition="1 May">d MMMM</Variable></CatapultVariableSet>',
+        }
+    )
+    return project
+
+
+@pytest.mark.parametrize(
+    ("body", "content"),
+    [
+        ('<p>a <MadCap:variable name="General.Product" /> b</p>', "a BBj b"),
+        ('<p>a <MadCap:variable name="General.Long">old</MadCap:variable>!</p>', "a BBj by BASIS & Co!"),
+        ('<p>a <b><MadCap:variable name="general.product" /></b></p>', "a **BBj**"),
+        ('<p><MadCap:variable name="Other.Day" /></p>', "1 May"),
+        ('<p>a<MadCap:variable name="General.Empty" />b</p>', "ab"),
+        ('<p><MadCap:variable name="General.Loop" /></p>', "a Loop"),
+        ("<p>[%=General.Product%]<br />[%= Other.Maker Name %]x</p>", "BBj  \nBASIS & Cox"),
+        ('<img src="x.png" alt="[%=General.Product%] runs" />', "BBj runs"),
+        ('<p><a href="https://x.example/[%=General.Product%]">t</a></p>', "[t](https://x.example/BBj)"),
+        ("<pre>print [%=General.Product%]</pre>", "```bbj\nprint BBj\n```"),
+        ('<p>on page [%=System.PageNumber%]<MadCap:variable name="Heading.Level1" />.</p>', "on page ."),
+        ('<p><MadCap:variable name="System.Title" /></p>', "The topic"),
+    ],
+)
+def test_a_variable_is_its_value(project: Project, body: str, content: str) -> None:
+    page = project.page(topic(body, "The topic"))
+
+    assert page.content == content
+    assert warnings(page) == []
+
+
+def test_variables_in_titles_headings_and_snippets(project: Project) -> None:
+    project.write({"Content/s.flsnp": snippet('<p>[%=General.Product%]: <MadCap:variable name="System.Title" /></p>')})
+    body = '<h1>About <MadCap:variable name="General.Product" /></h1><MadCap:snippetBlock src="s.flsnp" />'
+
+    for title in ("About [%=General.Product%]", ""):
+        page = project.page(topic(body, title))
+        assert (page.title, page.content) == ("About BBj", "BBj: About BBj")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<p>The <MadCap:variable name="General.Gone" /> is here</p>',
+        "<p>The [%=General.Gone%] is here</p>",
+        "<p>The [%=Gone%] is here</p>",
+        "<p>The [%=No <i/>.Gone%] is here</p>".replace("<i/>", "&lt;i>"),
+    ],
+)
+def test_a_variable_that_nothing_defines_is_its_name_and_a_warning(project: Project, body: str) -> None:
+    page = project.page(topic(body), "Content/x.htm")
+
+    assert page.content == "The Gone is here"
+    [warning] = warnings(page)
+    assert warning.startswith("Content/x.htm: no variable set defines ")
+    assert "Gone" in warning
+
+
+def test_a_variable_set_that_cannot_be_read_is_named_where_its_variables_are_missed(project: Project) -> None:
+    project.write({"Project/VariableSets/Broken.flvar": "<CatapultVariableSet><Variable Name="})
+
+    [warning] = warnings(project.page(topic('<p><MadCap:variable name="Broken.X" /></p>')))
+
+    assert "Project/VariableSets/Broken.flvar: line 1" in warning
+
+
+def test_nothing_is_left_of_the_way_that_variables_are_written(project: Project) -> None:
+    project.write(
+        {"Project/TOCs/Main.fltoc": toc(entry("", "[%=General.Product%] [%=X.Y%]", entry("/Content/topic.htm")))}
+    )
+    page = project.page(topic("<h2>[%=A.B%]</h2><p>[%=General.Loop%]</p>", "[%=C.D%] [%=General.Long%]"))
+
+    assert page.section_path == ("BBj Y",)
+    assert page.title == "D BBj by BASIS & Co"
+    assert "%" not in chunk_text(page)

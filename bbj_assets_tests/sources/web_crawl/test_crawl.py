@@ -1,0 +1,396 @@
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bbj_assets.errors import ListingError
+from bbj_assets.sources import web_crawl
+from bbj_assets.sources.web import fetcher
+from bbj_assets_tests.fakes.site_server import Answer, SiteServer, redirect, refusal
+from bbj_assets_tests.sources.web_crawl.help_site import (
+    FOLDER,
+    TOPICS,
+    documents,
+    items,
+    pages,
+    path_of,
+    publish,
+    put_topic,
+    sitemap,
+    source,
+    text_of,
+    topic,
+    url_of,
+)
+
+CLOCK_TOLERANCE = 0.25
+
+
+def small(site: SiteServer, *links: str, **pages: str | Answer) -> None:
+    """A site of a start page, which has links, and of other pages below FOLDER."""
+    site.put(f"{FOLDER}index.htm", topic("Start", "The start.", links))
+    for name, page in pages.items():
+        site.put(f"{FOLDER}{name}.htm", page)
+
+
+def test_a_help_of_300_topics_with_all_faults(
+    site: SiteServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(site)
+    monkeypatch.setattr(fetcher, "REQUEST_SECONDS", 2.0)
+    crawled = source(site, tmp_path)
+    odd = {
+        "circle": redirect("circle2.htm"),
+        "circle2": redirect("circle.htm"),
+        "away": redirect("https://elsewhere.test/page.htm"),
+        "up": redirect("/BASISHelp/other.htm", 302),
+        "broken": refusal(500),
+        "slow": Answer(b"slow", delay=30),
+        "huge": Answer(b"<p>x</p>" * 2**17, repeats=50),
+        "stub": '<html><head><meta http-equiv="refresh" content="0; url=commands/topic15.htm"></head></html>',
+        "frames": '<html><frameset cols="*"><frame src="framed.htm"></frameset></html>',
+        "framed": topic("Framed", "In a frame."),
+        "image": Answer(b"\x89PNG", content_type="image/png"),
+        "secret": topic("Secret", "Not for robots."),
+    }
+    outside = (
+        "https://elsewhere.test/",
+        "/BASISHelp/other.htm",
+        "/",
+        "logo.png",
+        "mailto:a@b.test",
+        "//elsewhere.test/x",
+    )
+    small(site, path_of(1), *(f"{name}.htm" for name in odd), *outside, **odd)
+    site.put("/robots.txt", f"User-agent: *\nDisallow: {FOLDER}secret\nSitemap: {site.url}{FOLDER}sitemap.xml\n")
+    site.disturb(path_of(7), refusal(500), refusal(503))
+    site.disturb(path_of(8), refusal(429, retry_after="1"))
+    site.disturb(path_of(9), Answer(b"cut off in the middle", breaks=True))
+
+    web_crawl.visit(crawled)
+
+    found = items(crawled)
+    assert {url for url, item in found.items() if item.problem} == {
+        f"{site.url}{FOLDER}{name}.htm" for name in ("circle", "circle2", "broken", "slow", "huge")
+    }
+    expected = {url_of(site, number): text_of(number) for number in range(TOPICS)}
+    read = documents(crawled)
+    extra = pages(site, "index", "framed")
+    assert read.keys() == expected.keys() | extra
+    assert all(text in read[url].content for url, text in expected.items())
+    assert Counter(item.partition for item in found.values() if item.key in expected) == dict.fromkeys(
+        ("commands", "events", "grids", "sysadmin", "usr"), TOPICS // 5
+    )
+    assert all(path.startswith((FOLDER, "/robots.txt")) for path in site.paths())
+    assert not {f"{FOLDER}secret.htm", f"{FOLDER}logo.png", "/BASISHelp/other.htm"} & set(site.paths())
+    times = sorted(asked.time for asked in site.asked)
+    for width in (100, len(times) - 1):
+        shortest = min(late - early for early, late in zip(times, times[width:], strict=False))
+        assert shortest >= width / crawled.requests_per_second - CLOCK_TOLERANCE
+    assert site.most_at_once <= crawled.concurrency
+
+    # A week later: two topics changed, one is gone, two cannot be had, one is new.
+    site.forget()
+    put_topic(site, 20, "second")
+    put_topic(site, 21, "second")
+    del site.pages[path_of(30)]
+    site.put(path_of(31), refusal(502))
+    site.disturb(path_of(32), *[Answer(b"x", breaks=True)] * 4)
+    site.put(f"{FOLDER}slow.htm", topic("Slow", "No longer."))
+    site.put(
+        f"{FOLDER}index.htm", topic("Start", "The start.", (path_of(1), "new.htm", "slow.htm", "commands/topic15.htm"))
+    )
+    site.put(f"{FOLDER}new.htm", topic("New", "Brand new."))
+
+    web_crawl.visit(crawled)
+
+    found = items(crawled)
+    read = documents(crawled)
+    assert url_of(site, 30) not in found
+    for number in (31, 32):
+        assert found[url_of(site, number)].problem
+        assert text_of(number) in read[url_of(site, number)].content
+    assert text_of(20, "second") in read[url_of(site, 20)].content
+    assert read.keys() >= (expected.keys() - {url_of(site, 30)}) | {
+        f"{site.url}{FOLDER}{n}.htm" for n in ("new", "slow")
+    }
+    bodies = {asked.path for asked in site.asked if asked.status == 200}
+    assert bodies == {
+        "/robots.txt",
+        *(f"{FOLDER}{name}" for name in ("sitemap.xml", "index.htm", "new.htm", "slow.htm")),
+        *(path_of(number) for number in (20, 21)),
+    } | {path_of(32)}  # which broke off
+    assert site.counts()[304] == TOPICS - 5
+
+
+def test_a_visit_that_saw_everything_removes_what_nobody_links_to(site: SiteServer, tmp_path: Path) -> None:
+    small(site, "a.htm", "b.htm", a=topic("A", "a"), b=topic("B", "b"))
+    crawled = source(site, tmp_path)
+    web_crawl.visit(crawled)
+    small(site, "a.htm", "bad.htm", bad=refusal(500))
+    web_crawl.visit(crawled)
+    assert f"{site.url}{FOLDER}b.htm" in items(crawled)  # it may be linked from the page that failed
+    small(site, "a.htm")
+    web_crawl.visit(crawled)
+    assert items(crawled).keys() == pages(site, "index", "a")
+
+
+def test_a_crawl_that_was_killed_goes_on_where_it_was(site: SiteServer, tmp_path: Path) -> None:
+    publish(site, 80)
+    crawled = source(site, tmp_path)
+    script = (
+        "from pathlib import Path; from bbj_assets.source import Source; from bbj_assets.sources import web_crawl\n"
+        f"web_crawl.visit(Source('web-crawl', 'web-crawl', url={crawled.url!r}, mirror=Path({str(crawled.mirror)!r}),"
+        " requests_per_second=400, concurrency=4))"
+    )
+    with subprocess.Popen([sys.executable, "-c", script]) as process:
+        while len(site.asked) < 40:
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+    before = len(site.asked)
+    with pytest.raises(ListingError, match="never visited to the end"):
+        items(crawled)
+    web_crawl.visit(crawled)
+    assert documents(crawled).keys() == {url_of(site, number) for number in range(80)} | {crawled.url}
+    again = [path for path, times in Counter(site.paths()).items() if times > 1]
+    assert before < 80
+    assert len(again) <= 1 + crawled.concurrency + 1  # robots.txt, those under way, and one whose answer came too late
+
+
+def test_a_site_that_fails_in_the_middle_is_gone_on_with(
+    site: SiteServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetcher, "RETRIES", 0)
+    names = [f"p{number}" for number in range(40)]
+    small(site, *(f"{name}.htm" for name in names), **{name: topic(name, name) for name in names})
+    for name in names[20:]:
+        site.disturb(f"{FOLDER}{name}.htm", refusal(503))
+    crawled = source(site, tmp_path)
+    with pytest.raises(ListingError, match="in a row"):
+        web_crawl.visit(crawled)
+    site.faults.clear()
+    site.forget()
+    web_crawl.visit(crawled)
+    assert f"{FOLDER}p5.htm" not in site.paths()
+    web_crawl.visit(crawled)
+    assert documents(crawled).keys() == pages(site, "index", *names)
+    assert not any(item.problem for item in items(crawled).values())
+
+
+def test_what_a_page_led_to_is_visited_though_it_fails_now(site: SiteServer, tmp_path: Path) -> None:
+    small(site, "a.htm", a=topic("A", "a", ("b.htm",)), b=topic("B", "first"))
+    crawled = source(site, tmp_path)
+    web_crawl.visit(crawled)
+    small(site, "a.htm", a=refusal(500), b=topic("B", "second"))
+    web_crawl.visit(crawled)
+    assert "second" in documents(crawled)[f"{site.url}{FOLDER}b.htm"].content
+
+
+@pytest.mark.parametrize(
+    ("start", "reason"),
+    [
+        (refusal(404), "no such page"),
+        (refusal(500), "500"),
+        (redirect("https://elsewhere.test/"), "outside of the site"),
+        (Answer(b"%PDF", content_type="application/pdf"), "application/pdf"),
+    ],
+)
+def test_without_its_start_url_nothing_is_changed(site: SiteServer, tmp_path: Path, start: Answer, reason: str) -> None:
+    small(site, "a.htm", a=topic("A", "a"))
+    crawled = source(site, tmp_path)
+    web_crawl.visit(crawled)
+    before = documents(crawled)
+    site.put(f"{FOLDER}index.htm", start)
+    with pytest.raises(ListingError, match=reason):
+        web_crawl.visit(crawled)
+    assert documents(crawled) == before
+
+
+@pytest.mark.parametrize(
+    "robots", [refusal(500), Answer(b"x", breaks=True), f"User-agent: bbj-assets\nDisallow: {FOLDER}"]
+)
+def test_without_leave_nothing_is_fetched_and_nothing_changed(
+    site: SiteServer, tmp_path: Path, robots: Answer | str
+) -> None:
+    small(site, "a.htm", a=topic("A", "a"))
+    crawled = source(site, tmp_path)
+    web_crawl.visit(crawled)
+    before = documents(crawled)
+    site.forget()
+    site.put("/robots.txt", robots)
+    with pytest.raises(ListingError, match=r"robots\.txt"):
+        web_crawl.visit(crawled)
+    assert set(site.paths()) == {"/robots.txt"}
+    assert documents(crawled) == before
+
+
+def test_a_site_that_was_never_visited_cannot_be_listed(site: SiteServer, tmp_path: Path) -> None:
+    with pytest.raises(ListingError, match="never visited"):
+        items(source(site, tmp_path))
+
+
+def test_one_page_under_several_addresses_is_listed_once(site: SiteServer, tmp_path: Path) -> None:
+    page = topic("Twin", "One text.")
+    named = topic("Named", "Another text.", head=f'<link rel="canonical" href="{FOLDER}named.htm">')
+    small(site, "twin/", "twin/index.htm", "twin/index.htm?v=1", "twin/?Highlight=x", "alias.htm", "TWIN/", alias=named)
+    for path in ("twin/", "twin/index.htm", "twin/index.htm?v=1", "TWIN/"):
+        site.put(FOLDER + path, page)
+    site.put(f"{FOLDER}named.htm", named)
+    crawled = source(site, tmp_path)
+    web_crawl.visit(crawled)
+    assert documents(crawled).keys() == {f"{site.url}{FOLDER}{name}" for name in ("index.htm", "twin/", "named.htm")}
+
+
+def test_a_canonical_link_to_another_text_hides_nothing(site: SiteServer, tmp_path: Path) -> None:
+    wrong = f'<link rel="canonical" href="{FOLDER}index.htm">'
+    small(site, "a.htm", "b.htm", a=topic("A", "a", head=wrong), b=topic("B", "b", head=wrong))
+    crawled = source(site, tmp_path)
+    web_crawl.visit(crawled)
+    assert len(documents(crawled)) == 3
+
+
+def test_a_page_that_moved_for_good_is_replaced(site: SiteServer, tmp_path: Path) -> None:
+    small(site, "old.htm", old=topic("T", "text"))
+    crawled = source(site, tmp_path)
+    web_crawl.visit(crawled)
+    small(site, "old.htm", old=redirect("new.htm"), new=topic("T", "text"))
+    web_crawl.visit(crawled)
+    assert documents(crawled).keys() == pages(site, "index", "new")
+    site.forget()
+    web_crawl.visit(crawled)
+    assert site.counts()[304] == 2  # the redirected page too
+
+
+@pytest.mark.parametrize("to", ["maintenance.htm", "https://elsewhere.test/login"])
+def test_a_page_that_redirects_for_the_time_being_stays(site: SiteServer, tmp_path: Path, to: str) -> None:
+    small(site, "a.htm", a=topic("A", "a"), maintenance=topic("Maintenance", "Back soon."))
+    crawled = source(site, tmp_path)
+    web_crawl.visit(crawled)
+    site.put(f"{FOLDER}a.htm", redirect(to, 302))
+    web_crawl.visit(crawled)
+    kept = items(crawled)[f"{site.url}{FOLDER}a.htm"]
+    assert kept.problem
+    assert documents(crawled)[kept.key].content
+
+
+def test_excluded_pages_are_not_fetched(site: SiteServer, tmp_path: Path) -> None:
+    small(site, "a.htm", "old/b.htm", a=topic("A", "a"))
+    site.put(f"{FOLDER}old/b.htm", topic("B", "b"))
+    crawled = source(site, tmp_path, exclude=("old/**",))
+    web_crawl.visit(crawled)
+    assert f"{FOLDER}old/b.htm" not in site.paths()
+    assert len(documents(crawled)) == 2
+
+
+def test_sitemaps_of_every_kind_are_read(site: SiteServer, tmp_path: Path) -> None:
+    names = ("plain", "zipped", "nested")
+    small(site, **{name: topic(name, name) for name in names})
+    loc = {name: f"<url><loc>{site.url}{FOLDER}{name}.htm</loc></url>" for name in names}
+    entries = "".join(
+        f"<sitemap><loc>{site.url}/{name}</loc></sitemap>" for name in ("a.xml", "b.xml.gz", "c.xml", "404")
+    )
+    site.put("/list", Answer(f"<sitemapindex>{entries}</sitemapindex>".encode(), content_type="application/xml"))
+    site.put("/a.xml", sitemap(loc["plain"]))
+    site.pages["/a.xml"] = Answer(site.pages["/a.xml"].body, content_type="text/xml")
+    site.put("/b.xml.gz", Answer(gzip.compress(sitemap(loc["zipped"]).encode()), content_type="application/gzip"))
+    nested = f"<sitemapindex><sitemap><loc>{site.url}/d.xml</loc></sitemap></sitemapindex>"
+    site.put("/c.xml", Answer(nested.encode(), content_type="text/xml"))
+    site.put("/d.xml", Answer(sitemap(loc["nested"]).encode(), content_type="text/xml"))
+    site.put("/robots.txt", f"Sitemap: {site.url}/list\n")
+    crawled = source(site, tmp_path)
+    web_crawl.visit(crawled)
+    assert documents(crawled).keys() == {f"{site.url}{FOLDER}{name}.htm" for name in ("index", *names)}
+
+
+def test_a_sitemap_that_fails_makes_the_visit_incomplete(site: SiteServer, tmp_path: Path) -> None:
+    small(site, a=topic("A", "a"))
+    body = sitemap(f"<url><loc>{site.url}{FOLDER}a.htm</loc></url>").encode()
+    site.put("/sitemap.xml", Answer(body, content_type="text/xml"))
+    crawled = source(site, tmp_path)
+    web_crawl.visit(crawled)
+    site.put("/sitemap.xml", refusal(500))
+    web_crawl.visit(crawled)
+    assert f"{site.url}{FOLDER}a.htm" in items(crawled)
+    assert items(crawled)[f"{site.url}/sitemap.xml"].problem
+    site.put("/sitemap.xml", Answer(body, content_type="text/xml"))
+    web_crawl.visit(crawled)
+    assert items(crawled).keys() == pages(site, "index", "a")
+
+
+def test_the_topics_of_flares_own_menu_are_found(site: SiteServer, tmp_path: Path) -> None:
+    files = {
+        "index.htm": '<html data-mc-runtime-file-type="Default"><body><script src="x.js"></script></body></html>',
+        "Data/HelpSystem.xml": '<WebHelpSystem DefaultUrl="a.htm" Toc="Data/Tocs/Master.js" Index="Data/I.js"/>',
+        "Data/Tocs/Master.js": "define({numchunks:2,prefix:'Master_Chunk',tree:{n:[{i:0,c:0}]}});",
+        "Data/Tocs/Master_Chunk0.js": "define({'/Content/a.htm':{i:[0],t:['A'],b:['']},'___':{i:[1]}});",
+        "Data/Tocs/Master_Chunk1.js": """define({"/Content/usr/it's b.htm":{i:[2],t:["B"],b:[""]}});""",
+        "Content/a.htm": topic("A", "a"),
+        "Content/usr/it's%20b.htm": topic("B", "b"),
+    }
+    types = {".js": "application/javascript", ".xml": "text/xml", ".htm": "text/html"}
+    for path, text in files.items():
+        site.put(FOLDER + path, Answer(text.encode(), content_type=types[Path(path).suffix]))
+    crawled = source(site, tmp_path)
+    web_crawl.visit(crawled)
+    base = f"{site.url}{FOLDER}Content"
+    assert documents(crawled).keys() == {f"{base}/a.htm", f"{base}/usr/it's%20b.htm"}
+    assert items(crawled)[f"{base}/usr/it's%20b.htm"].partition == "usr"
+
+
+def test_the_topics_of_the_older_menu_are_found(site: SiteServer, tmp_path: Path) -> None:
+    start = '<html xmlns:MadCap="x" MadCap:RuntimeFileType="Default" MadCap:PathToHelpSystem="./"><frameset/></html>'
+    site.put(f"{FOLDER}index.htm", start)
+    toc = '<CatapultToc><TocEntry Title="A"><TocEntry Title="B" Link="/Content/R&amp;D.htm" /></TocEntry></CatapultToc>'
+    for path, text in {"HelpSystem": '<WebHelpSystem Toc="Data/Toc.xml" Index="Data/Index.xml" />', "Toc": toc}.items():
+        site.put(f"{FOLDER}Data/{path}.xml", Answer(text.encode(), content_type="text/xml"))
+    site.put(f"{FOLDER}Content/R&D.htm", topic("R&amp;D", "text"))
+    crawled = source(site, tmp_path)
+    web_crawl.visit(crawled)
+    assert documents(crawled).keys() == {f"{site.url}{FOLDER}Content/R&D.htm"}
+
+
+def test_a_site_with_more_addresses_than_a_documentation_has_is_said(
+    site: SiteServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bbj_assets.sources.web_crawl.crawl.MOST_URLS", 50)
+    small(site, *(f"calendar.htm?day={day}" for day in range(100)))
+    with pytest.raises(ListingError, match="exclude"):
+        web_crawl.visit(source(site, tmp_path))
+
+
+def test_the_encoding_that_the_server_says_counts_first(site: SiteServer, tmp_path: Path) -> None:
+    page = "<title>Größe</title><p>Größe</p>"
+    small(site, "a.htm", "b.htm")
+    site.put(f"{FOLDER}a.htm", Answer(page.encode("cp1252"), content_type="text/html; charset=windows-1252"))
+    site.put(
+        f"{FOLDER}b.htm", Answer(f"<meta charset=latin-1>{page}".encode(), content_type="text/html; charset=utf-8")
+    )
+    crawled = source(site, tmp_path)
+    web_crawl.visit(crawled)
+    read = documents(crawled)
+    assert {read[f"{site.url}{FOLDER}{name}.htm"].content for name in "ab"} == {"Größe"}
+
+
+def test_progress_counts_what_is_done_and_what_is_known(site: SiteServer, tmp_path: Path) -> None:
+    small(site, "a.htm", "b.htm", a=topic("A", "a"), b=topic("B", "b"))
+    told: list[tuple[int, int]] = []
+    web_crawl.visit(source(site, tmp_path), lambda done, known: told.append((done, known)))
+    assert told[-1][0] == told[-1][1] >= 3
+    assert told == sorted(told)
+
+
+def test_a_source_that_gets_another_url_forgets_the_old_site(site: SiteServer, tmp_path: Path) -> None:
+    small(site, "a.htm", a=topic("A", "a"))
+    web_crawl.visit(source(site, tmp_path))
+    with SiteServer() as other:
+        small(other, "b.htm", b=topic("B", "b"))
+        moved = source(other, tmp_path)
+        web_crawl.visit(moved)
+        assert documents(moved).keys() == pages(other, "index", "b")

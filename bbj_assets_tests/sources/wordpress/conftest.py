@@ -1,0 +1,68 @@
+"""A WordPress site on loopback, a source that reads it, and what a reader of the source's documents sees."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bbj_assets.documents import Document
+from bbj_assets.source import Source
+from bbj_assets.sources import wordpress
+from bbj_assets.sources.files import SourceFiles
+from bbj_assets.sources.web import fetcher
+from bbj_assets_tests.fakes.wordpress_server import WordPressServer
+
+Visit = Callable[..., dict[str, Document]]
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails is tried again as often as ever, but at once."""
+    monkeypatch.setattr(fetcher, "FIRST_WAIT", 0.001)
+
+
+@pytest.fixture
+def site() -> Iterator[WordPressServer]:
+    with WordPressServer() as server:
+        yield server
+
+
+@pytest.fixture
+def source(site: WordPressServer, tmp_path: Path) -> Source:
+    return source_of(site, tmp_path)
+
+
+@pytest.fixture
+def visit(source: Source) -> Visit:
+    """Visit the site; the documents by their URLs."""
+
+    def visited(changed: Source | None = None) -> dict[str, Document]:
+        wordpress.visit(changed or source)
+        return documents(changed or source)
+
+    return visited
+
+
+def source_of(site: WordPressServer, folder: Path, **settings: object) -> Source:
+    return Source(
+        "wordpress-test",
+        "wordpress",
+        url=site.start_url,
+        mirror=folder / "mirror",
+        requests_per_second=1000,
+        **settings,  # type: ignore[arg-type]  # the settings of Source
+    )
+
+
+def documents(source: Source) -> dict[str, Document]:
+    found = {}
+    for item in wordpress.discover(source):
+        if item.path:
+            for document in wordpress.parse(source, item, item.file.read_bytes(), SourceFiles(item.root)):
+                assert document.source_url not in found
+                found[document.source_url] = document
+    return found
+
+
+def problems(source: Source) -> dict[str, str]:
+    return {item.key: item.problem for item in wordpress.discover(source) if item.problem}

@@ -1,0 +1,35 @@
+"""One run of the batch runner in a process of its own, so that its memory is its own: prints its figures as JSON."""
+
+import asyncio
+import json
+import resource
+import sys
+from contextlib import aclosing
+
+from bbj_assets.embedding.batches import BatchOptions, EmbeddingsReport, embed_pending
+from bbj_assets.embedding.ollama import OllamaEmbedder
+from benchmarks.model_server import MODEL
+
+
+async def embed(url: str, model_server: str, source: str, options: BatchOptions) -> EmbeddingsReport:
+    """Embed all that a source has, in its one partition."""
+    async with aclosing(OllamaEmbedder(model_server, MODEL)) as embedder:
+        return await embed_pending(url, embedder, source, ["all"], options)
+
+
+def main(url: str, model_server: str, source: str) -> dict[str, float]:
+    """Its figures; memory is the most that the process ever had, in bytes."""
+    report = asyncio.run(embed(url, model_server, source, BatchOptions()))
+    return {
+        "seconds": report.seconds,
+        "stored": report.texts["stored"],
+        "failed": report.texts["failed"],
+        "batches": report.batches["completed"],
+        "retried": report.batches["retried"],
+        "halved": report.batches["halved"],
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:])))

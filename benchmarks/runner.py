@@ -1,0 +1,98 @@
+"""How busy the batch runner keeps a model server, and what being turned away costs.
+
+The server takes 50 ms a batch, however many come at once; the runner asks for four at once, so that nothing can be
+faster than 50 ms times the batches divided by four.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bbj_assets.documents import Chunk, Document
+from bbj_assets.embedding.batches import BatchOptions
+from bbj_assets.outcomes import ItemContent
+from bbj_assets.store.connection import connect
+from bbj_assets.store.documents import replace_items
+from benchmarks.model_server import busy_ollama
+
+_LATENCY = 0.05
+_CHUNKS = 40_000
+_CHUNKS_A_PAGE = 100
+_PAGES_A_TRANSACTION = 20
+
+
+def measure_runner(console: Console, url: str, chunks: int = _CHUNKS) -> None:
+    """Print a table of runs over the same chunks."""
+    fill(url, "bench-runner", chunks)
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("Model server", "Seconds", "Floor", "Busy", "Throughput", "Retries"):
+        table.add_column(heading, no_wrap=True, justify="left" if heading == "Model server" else "right")
+    without = 0.0
+    for name, turned_away, retry_after in (
+        ("50 ms a batch", 0.0, None),
+        ("a tenth turned away (429)", 0.1, None),
+        ("the same, Retry-After: 1", 0.1, "1"),
+    ):
+        with busy_ollama(_LATENCY, turned_away, retry_after) as model_server:
+            figures = embed_once(url, model_server, "bench-runner")
+        forget_vectors(url)
+        floor = figures["batches"] * _LATENCY / BatchOptions().workers
+        without = without or figures["seconds"]
+        table.add_row(
+            name,
+            f"{figures['seconds']:.2f}",
+            f"{floor:.2f}",
+            f"{floor / figures['seconds']:.0%}",
+            f"{without / figures['seconds']:.0%}",
+            f"{figures['retried']:,.0f}",
+        )
+    console.print(f"\nBatch runner: {chunks:,} chunks in batches of 64, four at a time, over HTTP.")
+    console.print(table)
+
+
+def embed_once(url: str, model_server: str, source: str) -> dict[str, float]:
+    """One run of the batch runner in a process of its own; gives its figures.
+
+    Raises:
+        SystemExit: it failed, or not all was embedded.
+    """
+    command = [sys.executable, "-m", "benchmarks.embed_once", url, model_server, source]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"the run ended with {done.returncode}")
+    figures: dict[str, float] = json.loads(done.stdout)
+    if figures["failed"] or figures["halved"]:
+        raise SystemExit(f"the run is not sound: {figures}")
+    return figures
+
+
+def fill(url: str, source: str, chunks: int) -> None:
+    """Store so many chunks of about 250 tokens, no two alike, in one partition."""
+    pages = list(_pages(source, chunks))
+    with connect(url) as conn:
+        for start in range(0, len(pages), _PAGES_A_TRANSACTION):
+            replace_items(conn, pages[start : start + _PAGES_A_TRANSACTION], None)
+        conn.execute("ANALYZE")
+
+
+def forget_vectors(url: str) -> None:
+    """As if nothing had been embedded."""
+    with connect(url) as conn:
+        conn.execute("TRUNCATE embeddings")
+
+
+def _pages(source: str, chunks: int) -> Iterator[ItemContent]:
+    for first in range(0, chunks, _CHUNKS_A_PAGE):
+        key = f"{source}://all/{first:07}.md"
+        document = Document(
+            source_url=key, title=f"Page {first}", content="", doc_type="tutorial", generations=("dwc",)
+        )
+        count = min(_CHUNKS_A_PAGE, chunks - first)
+        texts = [f"Chunk {first + number} of {source}. " + "PRINT words " * 80 for number in range(count)]
+        parts = [Chunk(ordinal, text, "Bench", 200 + ordinal % 60) for ordinal, text in enumerate(texts)]
+        yield ItemContent(key, source, "all", b"sha256", "recipe", {}, [(document, parts)])
