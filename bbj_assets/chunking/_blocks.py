@@ -50,11 +50,12 @@ _ITEM = r"(?:[-+*]|[0-9]{1,9}+[.)])(?![^ \t\n])"
 _DELIMITERS = rf"\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+\|?{_BLANK}"
 _UNDERLINE = rf"(?:=++|-++){_BLANK}"
 
-# What ends a lazily continued paragraph in a list or quote; what ends a plain one.
-_ENDS_CONTAINER = rf" {{0,3}}+(?:{_HEADING}|{_FENCE}|>|{_RULE}|{_HTML}|{_ITEM})|{_BLANK}"
+# What ends a lazily continued paragraph in a list or quote; what ends a plain one. Most lines that are
+# asked about are blank, and of the others most begin with a letter and end nothing: so those questions come first.
+_ENDS_CONTAINER = rf"{_BLANK}| {{0,3}}+(?![a-zA-Z])(?:{_HEADING}|{_FENCE}|>|{_RULE}|{_HTML}|{_ITEM})"
 _ENDS_TEXT = (
-    rf" {{0,3}}+(?:{_HEADING}|{_FENCE}|>|{_RULE}|{_HTML}|(?:[-+*]|0{{0,8}}1[.)])[ \t]++[^ \t\n]"
-    rf"|{_UNDERLINE}|{_DELIMITERS})|{_BLANK}"
+    rf"{_BLANK}| {{0,3}}+(?![a-zA-Z])(?:{_HEADING}|{_FENCE}|>|{_RULE}|{_HTML}"
+    rf"|(?:[-+*]|0{{0,8}}1[.)])[ \t]++[^ \t\n]|{_UNDERLINE}|{_DELIMITERS})"
 )
 _INDENT = r"(?: {4}| {0,3}\t)"
 _TAG_ALONE = (
@@ -64,6 +65,7 @@ _TAG_ALONE = (
 )
 
 _BLOCK = re.compile(
+    rf"(?:[ \t]*+\n)*+(?P<start>)(?:(?![a-zA-Z])(?:"  # what begins with a letter is text
     rf"(?P<heading> {{0,3}}+(?P<hashes>\#{{1,6}})(?![^ \t\n])[^\n]*+)"
     rf"|(?P<code>{_INDENT}[^\n]*+(?:\n(?:[ \t]*+\n)*+{_INDENT}[ \t]*+[^ \t\n][^\n]*+)*+)"
     rf"|(?P<fence> {{0,3}}+(?:(?P<ticks>`{{3,}}+)[^`\n]*+{_EOL}|(?P<tildes>~{{3,}}+)[^\n]*+))"
@@ -71,9 +73,9 @@ _BLOCK = re.compile(
     rf"|(?P<rule> {{0,3}}+{_RULE})"
     rf"|(?P<item> {{0,3}}+(?:[-+*]|[0-9]{{1,9}}+[.)])(?:(?P<pad>[ \t]++)|{_EOL}))"
     rf"|(?P<html> {{0,3}}+(?:{_HTML}|{_TAG_ALONE}))"
-    rf"|(?P<text>[^\n]++(?:\n(?!{_ENDS_TEXT})[^\n]++)*+)"
+    rf")|(?P<text>[^\n]++(?:\n(?!{_ENDS_TEXT})[^\n]++)*+))"
 )
-_GAP = re.compile(r"(?:[ \t]*+\n)*+(?:[ \t]*+\Z)?")
+_NO_CONTENT = re.compile(r"\n[ \t]*+\n")  # behind the mark of an item, which ends there
 _MORE_TEXT = re.compile(rf"[^\n]++(?:\n(?!{_ENDS_TEXT})[^\n]++)*+")
 _ROWS = re.compile(rf"[^\n]++(?:\n(?! {{4}}|{_ENDS_CONTAINER})[^\n]++)*+")
 _AFTER_TEXT = re.compile(rf"\n {{0,3}}+(?:(?P<delimiters>{_DELIMITERS})|(?P<underline>{_UNDERLINE}))")
@@ -101,33 +103,32 @@ def scan(text: str) -> list[Block]:
     """
     blocks: list[Block] = []
     add = blocks.append
-    block_at, gap_at = _BLOCK.match, _GAP.match
-    size = len(text)
-    position = gap_at(text).end()  # type: ignore[union-attr]  # it matches nothing, if need be
+    block_at = _BLOCK.match
+    size = len(text.rstrip(" \t\n"))
+    position = 0
     while position < size:
         match = block_at(text, position)
         assert match is not None  # noqa: S101 - every line that is not blank is at least text
-        kind, end = match.lastgroup, match.end()
+        kind, start, end = match.lastgroup, match.end("start"), match.end()
         if kind == "text":
-            end = _add_text(blocks, text, position, end)
+            end = _add_text(blocks, text, start, end)
         elif kind == "heading":
-            add(Block("heading", position, end, len(match["hashes"])))
+            add(Block("heading", start, end, len(match["hashes"])))
         elif kind == "fence":
             close = _closing_fence(match["ticks"] or match["tildes"]).search(text, end)
             end = close.end() if close else len(text.rstrip())
-            add(Block("fence", position, end, 1 if close else 0))
+            add(Block("fence", start, end, 1 if close else 0))
         elif kind == "item":
-            width = _content_column(text, position, match.start("pad"), match.end("pad"))
-            empty = end == size or text.startswith("\n", end)
-            if not (empty and gap_at(text, end + 1).end() > end + 1):  # type: ignore[union-attr]
+            width = _content_column(text, start, match.start("pad"), match.end("pad"))
+            if not _NO_CONTENT.match(text, end):
                 end = _item(width).match(text, end).end()  # type: ignore[union-attr]
-            add(Block("item", position, end, width))
+            add(Block("item", start, end, width))
         elif kind == "html":
-            end = _html_end(text, position)
-            add(Block("html", position, end))
+            end = _html_end(text, start)
+            add(Block("html", start, end))
         else:
-            add(Block("text" if kind == "rule" else kind, position, end))  # type: ignore[arg-type]
-        position = gap_at(text, end + 1).end() if end < size else size  # type: ignore[union-attr]
+            add(Block("text" if kind == "rule" else kind, start, end))  # type: ignore[arg-type]
+        position = end + 1
     return blocks
 
 

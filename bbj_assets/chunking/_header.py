@@ -12,10 +12,11 @@ from bbj_assets.source import ChunkSettings
 
 _JOIN = " > "
 _MARKUP = re.compile(
+    r"(?=[!\[\\<`*~_])(?:"  # where none of it can begin, none of it is tried
     r"!?\[((?:[^\[\]\n]|\[[^\[\]\n]*\])*+)\](?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*+\)|\[[^\]\n]*\])"  # a link
     r"|\\([!-/:-@\[-`{-~])"  # an escaped mark
     r"|</?[a-zA-Z][^<>\n]*>"  # a tag
-    r"|`++|\*++|~~|(?<!\w)_++(?=\S)|(?<=\S)_++(?!\w)"  # code and emphasis
+    r"|`++|\*++|~~|(?<!\w)_++(?=\S)|(?<=\S)_++(?!\w))"  # code and emphasis
 )
 _MAYBE_MARKUP = re.compile(r"[\[\\<`*_~]")
 _CLOSING_HASHES = re.compile(r"(?:(?<=[ \t])|^)#+$")

@@ -1,6 +1,7 @@
 """Sections into pieces: what shares a piece, where a long section is cut, and what is repeated there."""
 
 import re
+from itertools import takewhile
 from typing import NamedTuple
 
 from bbj_assets.chunking._blocks import Block
@@ -53,7 +54,8 @@ class Packer:
         self._reserved = reserved
         self._last = last
         self._substance = settings.target_tokens // 4  # a piece of less takes in more, if it can
-        self._least_capacity = max(settings.target_tokens - header_limit(settings), settings.target_tokens // 2)
+        self._longest_header = header_limit(settings)
+        self._least_capacity = max(settings.target_tokens - self._longest_header, settings.target_tokens // 2)
         self._pieces: list[Piece] = []
         self._clear()
 
@@ -88,8 +90,8 @@ class Packer:
         """All pieces."""
         if self._start >= 0:
             kind, start, end, is_closed = self._last
-            is_whole = estimate_tokens(self._text[start:end]) <= self._settings.hard_limit
-            if kind == "fence" and not is_closed and is_whole and not self._after:
+            is_left_open = kind == "fence" and not is_closed and not self._after
+            if is_left_open and estimate_tokens(self._text[start:end]) <= self._settings.hard_limit:
                 self._after = "\n" + closing_fence(self._text, self._last)
             self._flush()
         return self._pieces
@@ -103,7 +105,7 @@ class Packer:
         return overfull and not (at_the_end and self._path is not None)
 
     def _capacity(self, path: _Path) -> int:
-        header = min(self._reserved + estimate_tokens(" > ".join(path)), header_limit(self._settings))
+        header = min(self._reserved + estimate_tokens(" > ".join(path)), self._longest_header)
         return max(self._settings.target_tokens - header, self._least_capacity)
 
     def _stand_under(self, section: Section) -> None:
@@ -185,7 +187,7 @@ class Packer:
             begins = [unit.start] if unit.grain in _REPEATABLE else []
             if unit.grain is Grain.PARAGRAPH:
                 begins = sentence_starts(text, unit.start, unit.end)[::-1]
-            fitting = [at for at in begins if estimate_tokens(text[at:start]) <= budget]
+            fitting = list(takewhile(lambda at: estimate_tokens(text[at:start]) <= budget, begins))
             if fitting:
                 first, nested = fitting[-1], unit.nested
             if len(fitting) < len(begins) or not begins:
@@ -209,7 +211,7 @@ class Packer:
         self._clear()
 
 
-_REPEATABLE = frozenset({Grain.WHOLE, Grain.SENTENCE})
+_REPEATABLE = (Grain.WHOLE, Grain.SENTENCE)
 _INDENT = re.compile(r"^( *+)[^ \n]", re.MULTILINE)
 
 

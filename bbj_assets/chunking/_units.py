@@ -119,9 +119,10 @@ def _without_gaps(text: str, block: Block, parts: list[Unit]) -> Iterator[Unit]:
             yield unit._replace(end=unit.end + len(gap), tokens=unit.tokens + estimate_tokens(gap))
 
 
-_SENTENCE_END = re.compile(
-    r"""[.!?\u2026]["'\u201d\u2019\u00bb)\]*_`]*+\s+(?=[^\sa-z])"""  # in scripts with spaces
-    r"""|[\u3002\uff01\uff1f][\u201d\u2019\u300d\u300f\uff09]*+\s*+"""  # in Chinese and Japanese
+_SENTENCE_END = re.compile(  # the marks come first: `re` looks for a set of characters before it tries anything else
+    r"""[.!?\u2026\u3002\uff01\uff1f](?:"""
+    r"""(?<=[.!?\u2026])["'\u201d\u2019\u00bb)\]*_`]*+\s+(?=[^\sa-z])"""  # in scripts with spaces
+    r"""|(?<=[\u3002\uff01\uff1f])[\u201d\u2019\u300d\u300f\uff09]*+\s*+)"""  # in Chinese and Japanese
 )
 _WORD = re.compile(r"\S++")
 _MARGIN = re.compile(r"[ \t>]{1,24}")
@@ -196,11 +197,11 @@ def _lines(text: str, start: int, end: int, limit: int, before: str = "", after:
         line_end = text.find("\n", at, end)
         line_end = end if line_end < 0 else line_end
         tokens = estimate_tokens(text[at:line_end])
-        parts = [(at, line_end)] if tokens <= limit else _words(text, at, line_end, limit)
-        if tokens:
-            for first, last in parts:
-                tokens = estimate_tokens(text[first:last])
-                yield Unit(first, last, tokens, Grain.PART, before, after)
+        if tokens > limit:
+            for first, last in _words(text, at, line_end, limit):
+                yield Unit(first, last, estimate_tokens(text[first:last]), Grain.PART, before, after)
+        elif tokens:
+            yield Unit(at, line_end, tokens, Grain.PART, before, after)
         at = line_end + 1
 
 

@@ -5,7 +5,7 @@ that only say which lines to highlight.
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 OPENING = r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+[ \t>]*)*(?:`{3,}[^`\n]*|~{3,}[^\n]*)(?:\n|\Z)"
 """The pattern of a line that opens a fence, in a list item or a quote as well."""
@@ -41,11 +41,11 @@ def read_fence(text: str, start: int, shift: int) -> tuple[str, int]:
         body = _MAGIC.sub("", body)
     if body and not body.endswith("\n"):
         body += "\n"
-    within = _MARKER.sub(lambda marker: " " * len(marker.group()), prefix)
+    within = _MARKER.sub(lambda marker: " " * len(marker.group()), prefix) if prefix else ""
     if shift:
         prefix, within = unshifted(prefix, shift), unshifted(within, shift)
         body = shift_left("\n" + body, shift)[1:]
-    title = _TITLE.search(info)
+    title = _TITLE.search(info) if "title=" in info else None
     head = ""
     if title:
         shown = next(group for group in title.groups() if group is not None).strip()
@@ -77,5 +77,6 @@ def _indentation(columns: int) -> re.Pattern[str]:
     return re.compile(rf"\n {{1,{columns}}}")
 
 
+@lru_cache(maxsize=64)
 def _closing(character: str, length: int) -> re.Pattern[str]:
     return re.compile(rf"\n[ \t>]*{character}{{{length},}}[ \t]*(?=\n|\Z)")

@@ -13,7 +13,7 @@ import yaml
 
 from bbj_assets.documents import Json
 
-_BLOCK = re.compile(r"\s*?---[ \t]*\n(?P<yaml>.*?)(?<=\n)---[ \t]*(?:\n|\Z)", re.DOTALL)
+_BLOCK = re.compile(r"\s*?---[ \t]*\n(?P<yaml>(?:(?!---[ \t]*(?:\n|\Z))[^\n]*+\n)*+)---[ \t]*(?:\n|\Z)")
 _PLAIN_LINE = re.compile(r"^(?P<key>[A-Za-z_][\w-]*):[ \t]+(?P<value>\S.*?)[ \t]*$", re.MULTILINE)
 _CONTROLS = re.compile("[\0-\x08]")  # YAML can spell them; PostgreSQL refuses the first
 _STACKED = re.compile(r"(?:[-?:][ \t]+){40}")
@@ -76,7 +76,7 @@ def _plain(value: object, nodes: Iterator[int], depth: int) -> Json:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, str):
-        return _CONTROLS.sub("", value)
+        return value if value.isprintable() else _CONTROLS.sub("", value)
     if isinstance(value, float):
         return value if abs(value) < float("inf") else str(value)  # JSON knows no infinity and no NaN
     if isinstance(value, date):

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 _NAME = re.compile(r"[A-Za-z_$][\w$-]*(?:[.:][A-Za-z_$][\w$-]*)*")
 _SPACE = re.compile(r"\s*")
-_ATTRIBUTE = re.compile(r"[A-Za-z_$@:][\w$.:@-]*")
+_ATTRIBUTE = re.compile(r"(?P<name>[A-Za-z_$@:][\w$.:@-]*)(?P<equals>\s*=\s*)?")
+_TAG_END = re.compile(r"\s*(?P<mark>/?>)?")
 _UNQUOTED = re.compile(r"[^\s\"'=<>`{}]+")
 _IN_BRACES = re.compile(r"[{}\"'`/]")
 _IN_TEMPLATE = re.compile(r"\\.|`|\$\{", re.DOTALL)
@@ -107,11 +108,13 @@ class Reader:
         attributes: dict[str, str] = {}
         position = name.end()
         while True:
-            after = _end(_SPACE, text, position)
-            if text.startswith(">", after):
-                return Tag(name.group(), after + 1, closes=closes, attributes=attributes)
-            if text.startswith("/>", after):
-                return Tag(name.group(), after + 2, self_closing=True, attributes=attributes)
+            end = _TAG_END.match(text, position)
+            assert end is not None  # noqa: S101 - it matches nothing, if need be
+            after = end.end()
+            if end["mark"] == ">":
+                return Tag(name.group(), after, closes=closes, attributes=attributes)
+            if end["mark"] == "/>":
+                return Tag(name.group(), after, self_closing=True, attributes=attributes)
             position = self._attribute(after, attributes) if after > position or attributes else -1
             if position < 0:
                 self.in_vain(start, after)
@@ -180,29 +183,28 @@ class Reader:
         if text.startswith("{", start):  # a spread; what is known of it is that it is there
             attributes["..."] = "{}"
             return self.braces(start)
-        name = _ATTRIBUTE.match(text, start)
-        if name is None:
+        attribute = _ATTRIBUTE.match(text, start)
+        if attribute is None:
             return -1
-        equals = _end(_SPACE, text, name.end())
-        if not text.startswith("=", equals):
-            attributes[name.group()] = ""
-            return name.end()
-        value = _end(_SPACE, text, equals + 1)
+        name, value = attribute["name"], attribute.end()
+        if not attribute["equals"]:
+            attributes[name] = ""
+            return value
         quote = text[value : value + 1]
         if quote == "{":
             end = self.braces(value)
-            attributes[name.group()] = text[value:end] if end > 0 else ""
+            attributes[name] = text[value:end] if end > 0 else ""
             return end
         if quote and quote in "\"'":
             closing = text.find(quote, value + 1)
-            attributes[name.group()] = text[value + 1 : closing] if closing > 0 else ""
+            attributes[name] = text[value + 1 : closing] if closing > 0 else ""
             return closing + 1 if closing > 0 else -1
         bare = _UNQUOTED.match(text, value)
         if bare is None:
             return -1
         # HTML allows `<a href=x/>`; the slash belongs to the tag.
         end = bare.end() - 1 if bare.group().endswith("/") and text.startswith(">", bare.end()) else bare.end()
-        attributes[name.group()] = text[value:end]
+        attributes[name] = text[value:end]
         return end
 
 

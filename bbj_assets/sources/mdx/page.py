@@ -147,4 +147,4 @@ def decoded(raw: bytes) -> str:
             ) from None
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _NOT_TEXT.sub("", text)
+    return _NOT_TEXT.sub("", text) if any(mark in text for mark in "\0\x01\x02") else text

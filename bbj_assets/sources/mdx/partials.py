@@ -21,11 +21,13 @@ EXPORT = re.compile(
 )
 """How one export of MDX begins. `export the grid as CSV` is a sentence."""
 
+# Both stand at the beginning of a line. `re` finds plain characters fast, and would try `^` at every character.
 _CONSTANT = re.compile(
-    r"^export\s+const\s+(?P<name>[\w$]+)\s*=\s*(?P<value>\"[^\"\n]*\"|'[^'\n]*'|`[^`$]*`|-?[\d.]+)\s*;?\s*$",
+    r"export(?<![^\n]export)\s+const\s+(?P<name>[\w$]+)\s*=\s*"
+    r"(?P<value>\"[^\"\n]*\"|'[^'\n]*'|`[^`$]*`|-?[\d.]+)\s*;?\s*$",
     re.MULTILINE,
 )
-_LINE_IMPORT = re.compile(r"^(?=import\s)", re.MULTILINE)
+_LINE_IMPORT = re.compile(r"import(?<![^\n]import)(?=\s)")
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 
 

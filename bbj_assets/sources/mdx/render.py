@@ -20,7 +20,7 @@ from bbj_assets.sources.mdx.preformatted import read_preformatted
 from bbj_assets.sources.mdx.titles import plain_text
 
 # Every alternative begins with one plain character: only then does `re` look for those characters before
-# it tries anything else, which is four times as fast on prose.
+# it tries anything else, which is four times as fast on prose. No fence begins with a letter, but most lines do.
 _PLACE = re.compile(
     r"`(?<!``)(?!`)[^`\n]+`(?!`)"
     r"|`(?P<ticks>`*)"
@@ -29,7 +29,8 @@ _PLACE = re.compile(
     r"|\{(?P<braces>)"
     r"|!(?P<image>\[)"
     r"|&(?P<entity>(?:\#\d{1,7}|\#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
-    rf"|\n(?:(?P<fence>(?={fences.OPENING}))|(?P<colons>(?=[ \t>]*:::))|(?P<module>(?=(?:import|export)\b)))"
+    rf"|\n(?![\nA-Za-z])(?:(?P<fence>(?={fences.OPENING}))|(?P<colons>(?=[ \t>]*:::)))"
+    r"|\n(?P<module>(?=(?:import|export)\b))"
 )
 
 _ADMONITION = re.compile(r"(?P<prefix>[ \t>]*):{3,}[ \t]*(?P<type>[A-Za-z][\w-]*)?[ \t]*(?P<rest>[^\n]*)")
