@@ -20,6 +20,7 @@ from bbj_assets.store.embedded_server import EmbeddedServer
 from bbj_assets.store.migrate import migrate
 from bbj_assets.store.vector_index import refresh_index
 from benchmarks.corpus import change, generate
+from benchmarks.flare import measure as measure_flare
 from benchmarks.floors import copy_rows, walk_and_hash
 from benchmarks.memory import PeakMemory
 from benchmarks.runner import measure_runner
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=2_000, help="pages of the generated corpus [2000]")
     parser.add_argument("--megabytes", type=float, default=16, help="their size in all [16]")
     parser.add_argument("--corpus", type=Path, default=CORPUS, help="a folder of real Markdown, if there is one")
+    parser.add_argument("--flare", type=Path, help="a real Flare project, beside the generated one")
     options = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -52,6 +54,7 @@ def main() -> None:
         print_tick(console, tree, _TICK_FILES)
     with _server() as (url, _):
         measure_runner(console, url)
+    measure_flare(console, options.flare)
 
 
 def _measure(console: Console, title: str, folder: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from bbj_assets.embedding.batches import BatchOptions, embed_pending
 from bbj_assets.embedding.embedder import Vectors
 from bbj_assets.ingest.chunks import ParseOptions, current_partitions, refresh_chunks
-from bbj_assets.settings import ChunkSettings, Source
+from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.store.connection import connect
 
 DIMENSIONS = 384

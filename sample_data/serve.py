@@ -28,6 +28,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 WEB = Path(__file__).parent / "web"
 PUBLIC = "https://sample.example"
 """The address in the files, replaced by that of the server."""
+PORT = 8900  # what sample_data/web/sources.toml expects
 WORDPRESS = {"advantage-magazine": "wordpress-advantage", "knowledge-base": "wordpress-kb"}
 """The folder of each WordPress site by the path that it has on the server."""
 WEBHELP = "webhelp"
@@ -312,13 +313,14 @@ _STARTED = f"{datetime.now(UTC):%a, %d %b %Y %H:%M:%S GMT}"
 def main() -> None:
     """Serve until interrupted."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--port", type=int, default=8900)
+    parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--without-rest", action="store_true", help="close the REST API of the WordPress sites")
     options = parser.parse_args()
     with SampleServer(options.port, without_rest=options.without_rest) as server:
         addresses = {folder: path for path, folder in WORDPRESS.items()} | {"web-crawl": WEBHELP}
         lines = [f"  {source:21}{server.url}/{path}/" for source, path in addresses.items()]
-        command = "  bbj-ingest-all " + " ".join(f"--source {source}" for source in addresses)
+        port = "" if options.port == PORT else f"DEMO_PORT={options.port} "
+        command = f"  {port}bbj-ingest-all --config sample_data/web/sources.toml"
         sys.stdout.write(
             "\n".join(
                 [
@@ -326,8 +328,7 @@ def main() -> None:
                     "",
                     *lines,
                     "",
-                    "To index them, give these addresses to the sources of these names in sources.toml (`url`), set",
-                    "`enabled = true` there, and run in another terminal:",
+                    "To watch them being indexed, run in another terminal:",
                     "",
                     command,
                     "",

@@ -132,6 +132,8 @@ def lines_of(units: Iterable[Unit]) -> Iterator[Line]:
 def turned(x: float, y: float, turn: int) -> tuple[float, float]:
     """A point in the coordinates of a reader who sees text with that many quarter turns upright."""
     match turn:
+        case 0:
+            return x, y
         case 1:
             return y, -x
         case 2:

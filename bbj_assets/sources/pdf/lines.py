@@ -7,6 +7,8 @@ paragraph and within a cell, so a line is never made of words that the page draw
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import itemgetter
 
 from bbj_assets.sources.pdf.geometry import Line, Span, Word, on_one_baseline
 from bbj_assets.sources.pdf.reading import Page
@@ -22,6 +24,8 @@ _SPACE = 0.12
 
 _SCRIPT = 0.85
 """A superscript is at most this large."""
+
+_TEXT, _MONO = itemgetter(0), itemgetter(1)
 
 
 def page_lines(number: int, page: Page) -> list[Line]:
@@ -41,7 +45,7 @@ def page_lines(number: int, page: Page) -> list[Line]:
 
 def joined(lines: Sequence[Line]) -> Line:
     """Lines beside each other, from left to right, as one."""
-    spans: list[Span] = list(lines[0].spans)
+    spans = list(lines[0].spans)
     for line in lines[1:]:
         spans.append(Span(" ", mono=spans[-1].mono and line.spans[0].mono))
         spans += line.spans
@@ -56,7 +60,7 @@ def joined(lines: Sequence[Line]) -> Line:
     return with_spans(whole, spans)
 
 
-def with_spans(line: Line, spans: Iterable[Span]) -> Line:
+def with_spans(line: Line, spans: Iterable[tuple[str, bool]]) -> Line:
     """The line at its place, saying something else."""
     merged = _merged(spans)
     return replace(line, spans=merged, text="".join(span.text for span in merged))
@@ -128,7 +132,7 @@ def _line(page: int, run: _Run, *, turned: bool) -> Line:
     size = max(sizes, key=lambda size: sizes[size])
     letters = sum(len(word.text) for word in words)
     width = sum(word.x1 - word.x0 for word in words) / max(letters, 1)
-    spans: list[Span] = []
+    spans: list[tuple[str, bool]] = []
     first_end = None
     for at, word in enumerate(words):
         if at:
@@ -140,8 +144,8 @@ def _line(page: int, run: _Run, *, turned: bool) -> Line:
             if spaces and run.mono and width > 0:
                 spaces = max(round(gap / width), 1)
             if spaces:
-                spans.append(Span(" " * spaces, word.style.mono and before.style.mono))
-        spans.append(Span(word.text, word.style.mono))
+                spans.append((" " * spaces, word.style.mono and before.style.mono))
+        spans.append((word.text, word.style.mono))
     merged = _merged(spans)
     return Line(
         page=page,
@@ -158,11 +162,5 @@ def _line(page: int, run: _Run, *, turned: bool) -> Line:
     )
 
 
-def _merged(spans: Iterable[Span]) -> tuple[Span, ...]:
-    merged: list[Span] = []
-    for span in spans:
-        if merged and merged[-1].mono == span.mono:
-            merged[-1] = Span(merged[-1].text + span.text, span.mono)
-        else:
-            merged.append(span)
-    return tuple(merged)
+def _merged(spans: Iterable[tuple[str, bool]]) -> tuple[Span, ...]:
+    return tuple(Span("".join(map(_TEXT, group)), mono) for mono, group in groupby(spans, _MONO))

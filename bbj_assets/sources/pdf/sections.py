@@ -20,6 +20,7 @@ _FIRST_UNITS = 3
 
 _LONGEST_NUMBERING = 20
 _NUMBERING = re.compile(r"(?:chapter|appendix|part|section|kapitel|anhang)?(?:[0-9]*|[a-z]|[ivxlc]+)")
+_NO_LETTER = re.compile(r"[\W_]+")
 _ELSEWHERE = 1000.0
 """Points: a heading that an earlier entry has taken is farther away than any other."""
 
@@ -84,10 +85,13 @@ def titled_lines(
 ) -> frozenset[tuple[int, int]]:
     """The lines that the outline leads to, as (page, index): they are text, however often they are repeated."""
     kept: set[tuple[int, int]] = set()
+    said: dict[int, list[str]] = {}
     for target in found:
         title = _letters(outline[target.entry].title)
         lines = pages[target.page]
-        saying = [at for at, line in enumerate(lines) if title and _says(_letters(line.text), title)]
+        if target.page not in said:
+            said[target.page] = [_letters(line.text) for line in lines]
+        saying = [at for at, letters in enumerate(said[target.page]) if title and _says(letters, title)]
         if saying:
             kept.add((target.page, min(saying, key=lambda at: _distance(lines[at], target))))
     return frozenset(kept)
@@ -228,4 +232,4 @@ def _says(said: str, title: str) -> bool:
 
 
 def _letters(text: str) -> str:
-    return "".join(character for character in text.casefold() if character.isalnum())
+    return _NO_LETTER.sub("", text.casefold())

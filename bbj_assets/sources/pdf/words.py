@@ -83,14 +83,18 @@ class _Reader:
     def words(self) -> Iterator[Word]:
         """The words, in pieces where their style changes."""
         characters = self._characters()
-        end = 0
-        for found in _WORD.finditer(characters):
-            spaced = found.start() > end
-            for start, stop, owner in self._pieces(found.start(), found.end()):
-                for word in self._without_gaps(start, characters[start:stop], owner):
+        found = [match.span() for match in _WORD.finditer(characters)]
+        owners = [self._object_at(start) for start, _ in found]
+        before = 0
+        for (start, end), owner, next_owner in zip(found, owners, [*owners[1:], None], strict=False):
+            spaced = start > before
+            # objects are drawn one after the other: where the next word is in the same one, all of this one is
+            whole = owner is not None and owner == next_owner
+            for first, stop, piece_owner in ((start, end, owner),) if whole else self._pieces(start, end, owner):
+                for word in self._without_gaps(first, characters[first:stop], piece_owner):
                     yield word._replace(spaced=True) if spaced else word
                     spaced = False
-            end = found.end()
+            before = end
 
     def _characters(self) -> str:
         """The text of the page, its indices those of the library."""
@@ -103,19 +107,18 @@ class _Reader:
         codes = [pdfium.FPDFText_GetUnicode(self._text, at) for at in range(count)]  # some have no text, or two halves
         return "".join([chr(code) if code <= sys.maxunicode else " " for code in codes])
 
-    def _pieces(self, start: int, end: int) -> Iterator[tuple[int, int, int | None]]:
-        """A word as (start, end, text object)."""
-        first = self._object_at(start)
-        if end - start == 1 or self._object_at(end - 1) == first:
-            yield start, end, first
+    def _pieces(self, start: int, end: int, owner: int | None) -> Iterator[tuple[int, int, int | None]]:
+        """A word that begins in the text object `owner`, as (start, end, text object)."""
+        if end - start == 1 or self._object_at(end - 1) == owner:
+            yield start, end, owner
             return
         at = start
         for index in range(start + 1, end):
-            owner = self._object_at(index)
-            if owner != first:
-                yield at, index, first
-                at, first = index, owner
-        yield at, end, first
+            other = self._object_at(index)
+            if other != owner:
+                yield at, index, owner
+                at, owner = index, other
+        yield at, end, owner
 
     def _object_at(self, index: int) -> int | None:
         """The address of the text object that a character belongs to; its style is known from now on."""
@@ -131,7 +134,15 @@ class _Reader:
             return
         style, font = self._styles[owner]
         if len(text) > 1 and not font.mono:
-            letters = sum(self._width(font, style, start + at, character) for at, character in enumerate(text))
+            widths = font.widths
+            try:
+                letters = sum(map(widths.__getitem__, text))
+            except KeyError:
+                for at, character in enumerate(text, start):
+                    if character not in widths:
+                        x0, x1 = self._sides(at, style.turn)
+                        widths[character] = (x1 - x0) / (style.size or 1.0)
+                letters = sum(map(widths.__getitem__, text))
             if word.x1 - word.x0 > (letters + _SPACE) * style.size:
                 at = 0
                 for stop in self._gaps(start, len(text), style):
@@ -140,13 +151,6 @@ class _Reader:
                     at = stop
                 return
         yield word
-
-    def _width(self, font: Font, style: Style, index: int, character: str) -> float:
-        width = font.widths.get(character)
-        if width is None:
-            x0, x1 = self._sides(index, style.turn)
-            width = font.widths[character] = (x1 - x0) / style.size if style.size else 0.0
-        return width
 
     def _gaps(self, start: int, count: int, style: Style) -> list[int]:
         """Where the parts of a word end that stand apart, as indices in it; its end is the last of them."""
@@ -159,13 +163,14 @@ class _Reader:
         """Where a character begins, and where the next one is expected."""
         pdfium.FPDFText_GetLooseCharBox(self._text, index, self._at_box)
         box = self._box
-        return (
-            (box.left, box.right),
-            (box.bottom, box.top),
-            (-box.right, -box.left),
-            (-box.top, -box.bottom),
-            (box.left, box.right),
-        )[turn]
+        match turn:
+            case 1:
+                return box.bottom, box.top
+            case 2:
+                return -box.right, -box.left
+            case 3:
+                return -box.top, -box.bottom
+        return box.left, box.right
 
     def _word(self, start: int, text: str, owner: int | None) -> Word | None:
         """The characters from `start` on as a word; None if they lie beyond the page or say nothing."""
@@ -181,7 +186,7 @@ class _Reader:
         style, _ = self._styles[owner]
         x0, baseline = turned(x, y, style.turn)
         _, x1 = self._sides(start + len(text) - 1, style.turn)
-        return Word(visible, x0, max(x0, x1) if math.isfinite(x1) else x0, baseline, style, spaced=False, hyphen=hyphen)
+        return Word(visible, x0, x1 if x0 < x1 < math.inf else x0, baseline, style, spaced=False, hyphen=hyphen)
 
     def _style(self, address: int, index: int) -> tuple[Style, Font]:
         matrix, size = pdfium.FS_MATRIX(), ctypes.c_float()

@@ -7,7 +7,6 @@
 Pages average 137 KB, most of which is navigation. What is content and what is not is in `content` and `chrome`.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -34,7 +33,9 @@ def visit(source: Source, on_progress: Callable[[int, int], None] = lambda _done
         ListingError: the start URL or robots.txt cannot be had, or the site fails again and again.
         ConfigurationError: the source's URL is none.
     """
-    from bbj_assets.sources.web_crawl.crawl import crawl  # here, because who parses needs no HTTP
+    import asyncio  # here, because who parses needs neither this nor HTTP
+
+    from bbj_assets.sources.web_crawl.crawl import crawl
 
     with Mirror(_mirror_folder(source)) as mirror:
         asyncio.run(crawl(source, _site(source), mirror, on_progress))

@@ -5,7 +5,7 @@ the reader asks for it (the body of a drop-down) is made visible.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from lxml import etree
 from lxml.etree import _Element as Element
@@ -47,7 +47,6 @@ _BUTTON_WORDS = frozenset(
     | {"previous", "expand", "collapse", "expand all", "collapse all", "toggle", "share", "edit", "back to top"}
 )
 _ANCHOR_SIGNS = frozenset({"", "#", "¶", "§", "🔗"})
-_MAIN_TAGS = ("h1", "main", "article", "div", "section")
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _OWN_FOOTERS = frozenset({"blockquote", "figure", "q", "td", "li"})
 _SECTIONS = frozenset({"article", "main", "section", "blockquote", "figure", "li", "td"})
@@ -60,13 +59,14 @@ def remove_chrome(region: Element) -> None:
     """
     doomed = []
     menus = []
+    holders = _page_holders(region)
     pending = [region]
     while pending:
         element = pending.pop()
         for child in element.iterchildren(reversed=True):
             if not isinstance(child.tag, str):
                 continue
-            if _is_chrome(child, region):
+            if _is_chrome(child, region, holders):
                 doomed.append(child)
             elif any(map(_MENU.fullmatch, classes(child))):
                 menus.append(child)
@@ -90,11 +90,11 @@ def _letters(element: Element) -> int:
     return sum(map(str.isalnum, words(element)))
 
 
-def _is_chrome(element: Element, region: Element) -> bool:
+def _is_chrome(element: Element, region: Element, holders: Collection[Element]) -> bool:
     tag = str(element.tag)
     if tag in _TAGS or (element.get("role") or "").strip().lower() in _ROLES:
         return True
-    if any(map(_CLASSES.fullmatch, classes(element))) and not _holds_page(element):
+    if any(map(_CLASSES.fullmatch, classes(element))) and element not in holders:
         return True
     if (element.get("data-mc-ignore") or "").lower() == "true" or "data-mc-toc" in element.attrib:
         return True
@@ -102,11 +102,17 @@ def _is_chrome(element: Element, region: Element) -> bool:
     return judge is not None and judge(element, region)
 
 
-def _holds_page(element: Element) -> bool:
-    """Whether all of the page is in it: layouts give such classes to what is around both, menu and content."""
-    return any(
-        inner.tag in ("h1", "main", "article") or inner.get("role") == "main" for inner in element.iter(*_MAIN_TAGS)
-    )
+def _page_holders(region: Element) -> set[Element]:
+    """The elements that all of the page is in: layouts give the classes of a menu to what is around it, too."""
+    holders: set[Element] = set()
+    for element in region.iter("h1", "main", "article", "div", "section"):
+        if element.tag in ("div", "section") and element.get("role") != "main":
+            continue
+        holder: Element | None = element
+        while holder is not None and holder is not region and holder not in holders:
+            holders.add(holder)
+            holder = holder.getparent()
+    return holders
 
 
 def _remove_copyright(region: Element) -> None:

@@ -13,7 +13,7 @@ from bbj_assets.sources.web_crawl.markup import classes, flare_attribute, words
 _SEPARATOR = re.compile(r"\s+(?:[|\u2013\u2014·•»«-]|::)\s+")
 _CERTAIN_SEPARATOR = re.compile(r"\s+(?:[|·•»«]|::)\s+")
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-_UNRESOLVED = re.compile(r"\[%=.*?%\]")
+_UNRESOLVED = re.compile(r"\[%=[^|\]]{0,200}%\]")
 _SITE_NAMES = frozenset({"og:site_name", "application-name", "apple-mobile-web-app-title"})
 
 

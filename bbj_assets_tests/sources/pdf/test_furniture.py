@@ -60,6 +60,24 @@ def test_text_that_begins_pages_alike_stays() -> None:
     assert text.count("Syntax") == 3
 
 
+def test_headings_that_happen_to_begin_pages_stay() -> None:
+    """Most manuals of functions have a few headings over and over; some of them come to stand below the header."""
+    at_the_top = {2, 7, 11, 15}
+    pages = [
+        [
+            Text(72, 800, "Reference"),
+            Text(72, 770, "Arguments" if at in at_the_top else f"verb{at}(a, b)", 11, "Bold"),
+            *prose(page_text(at), top=740),
+        ]
+        for at in range(18)
+    ]
+
+    text = "".join(document.content for document in read_pages(*pages))
+
+    assert text.count("Arguments") == len(at_the_top)
+    assert "Reference" not in text
+
+
 def test_lines_that_repeat_in_the_middle_of_pages_stay() -> None:
     pages = [
         [*prose(f"Text {at}. {FILLER}", top=780), Text(72, 600, "Press Enter."), *prose(FILLER, top=560)]

@@ -1,0 +1,1 @@
+"""What is left when everything is killed at any moment."""

@@ -1,0 +1,220 @@
+"""Ingests are killed with SIGKILL at random moments, PostgreSQL too, and nothing is lost, torn or done twice.
+
+BBJ_ASSETS_CHAOS_SEED repeats a life that went wrong; BBJ_ASSETS_CHAOS_KILLS makes it longer.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import psutil
+import psycopg
+import pytest
+
+from bbj_assets.errors import DatabaseError
+from bbj_assets.search.hybrid import Filters, search
+from bbj_assets.store.connection import Connection, connect
+from bbj_assets.store.embedded_server import EmbeddedServer
+from bbj_assets.store.migrate import migrate
+from bbj_assets.store.models import active_model
+from bbj_assets_tests.chaos.guide import Guide, torn
+from bbj_assets_tests.chaos.ingest_once import BATCH_SIZE, WORKERS
+from bbj_assets_tests.conftest import _of_database
+from bbj_assets_tests.fakes.model_server import vector_for
+from bbj_assets_tests.fakes.ollama_server import FakeOllama
+
+KILLS = int(os.environ.get("BBJ_ASSETS_CHAOS_KILLS", "30"))
+PAGES = 300
+IN_FLIGHT = 5 * WORKERS * BATCH_SIZE
+"""Texts that may be embedded and not yet stored: with each worker, and twice as many batches before and in the storer
+as there are workers."""
+
+
+@pytest.fixture
+def server() -> Iterator[EmbeddedServer]:
+    with TemporaryDirectory(prefix="bbj-assets-chaos-") as home:
+        server = EmbeddedServer(Path(home))
+        server.keep()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def ollama() -> Iterator[FakeOllama]:
+    with FakeOllama(dimensions=16, latency=0.01) as model_server:
+        yield model_server
+
+
+@dataclass
+class Reader:
+    """Somebody who reads and searches all the while."""
+
+    url: str
+    looks: int = 0
+    answers: int = 0
+    complaints: list[str] = field(default_factory=list)
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join(20)
+
+    def _read(self) -> None:
+        while not self._ended.is_set():
+            try:
+                with connect(self.url) as conn:
+                    while not self._ended.wait(0.02):
+                        self._look(conn)
+            except (DatabaseError, psycopg.OperationalError):  # PostgreSQL was stopped: that is part of it
+                time.sleep(0.05)
+            except Exception as error:  # noqa: BLE001 - shown by the test
+                self.complaints.append(repr(error))
+                return
+
+    def _look(self, conn: Connection) -> None:
+        for url, contents in conn.execute(
+            "SELECT source_url, array_agg(content ORDER BY ordinal) FROM documents LEFT JOIN chunks USING (source_url) "
+            "GROUP BY 1"
+        ):
+            wrong = torn([content for content in contents if content])
+            if wrong:
+                self.complaints.append(f"{url}: {wrong}")
+        self.looks += 1
+        model = active_model(conn)
+        if model is not None:
+            question = "a sentence about a window"
+            hits = search(conn, question, vector_for(question, model.dimensions)[np.newaxis], model, Filters())
+            self.answers += bool(hits)
+
+
+@pytest.mark.timeout(600)
+def test_an_ingest_that_is_killed_at_any_moment_loses_nothing_and_does_nothing_twice(
+    server: EmbeddedServer, ollama: FakeOllama, tmp_path: Path
+) -> None:
+    seed = int(os.environ.get("BBJ_ASSETS_CHAOS_SEED", random.SystemRandom().randrange(10**6)))
+    print(f"BBJ_ASSETS_CHAOS_SEED={seed}")
+    chance = random.Random(seed)
+    guide = Guide(tmp_path / "guide", PAGES, seed)
+    with connect(server.url) as conn:
+        migrate(conn)
+    reader = Reader(server.url)
+    killed = 0
+    try:
+        assert start_ingest(server.url, guide.folder, ollama).wait(120) == 0
+        guide.live()
+        started = time.monotonic()
+        assert start_ingest(server.url, guide.folder, ollama).wait(120) == 0
+        unharmed = time.monotonic() - started
+        newly_stored(server.url, ollama)
+        for attempt in range(10 * KILLS):
+            if killed == KILLS:
+                break
+            kills_database = attempt % 4 == 3
+            guide.live()
+            before = sum(ollama.embedded.values())
+            ingest = start_ingest(server.url, guide.folder, ollama)
+            try:
+                ingest.wait(chance.uniform(0.3, 1.0) * unharmed)
+            except subprocess.TimeoutExpired:
+                killed += 1
+            if kills_database:
+                kill_database(server, chance)
+            end(ingest)
+            if kills_database:
+                server.keep()
+            lost = sum(ollama.embedded.values()) - before - newly_stored(server.url, ollama)
+            assert lost <= IN_FLIGHT, f"seed {seed}, attempt {attempt}: {lost} texts embedded and not stored"
+        last = start_ingest(server.url, guide.folder, ollama)
+        assert last.wait(60) == 0, f"seed {seed}"
+    finally:
+        reader.end()
+    print(f"{unharmed:.1f} s a run, {attempt} attempts, {reader.looks} looks, {asked_again(ollama)} texts asked again")
+    assert killed == KILLS, f"seed {seed}: most runs ended before they were killed"
+    assert not reader.complaints, f"seed {seed}: {reader.complaints[:5]}"
+    assert reader.looks > KILLS
+    assert reader.answers > 0
+    assert asked_again(ollama) <= KILLS * IN_FLIGHT, f"seed {seed}"
+    assert rows(server.url) == clean_rows(server, guide.folder, ollama), f"seed {seed}"
+
+
+def start_ingest(url: str, folder: Path, ollama: FakeOllama) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "bbj_assets_tests.chaos.ingest_once", url, str(folder), ollama.url]
+    return subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+def end(ingest: subprocess.Popen[bytes]) -> None:
+    """Kill it alone, and see that its parsers end by themselves."""
+    children = psutil.Process(ingest.pid).children(recursive=True) if ingest.poll() is None else []
+    ingest.kill()
+    ingest.wait(10)
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive, "a parser outlived its parent"
+
+
+def kill_database(server: EmbeddedServer, chance: random.Random) -> None:
+    """Stop PostgreSQL as a crash does: the whole of it at once, or its postmaster alone."""
+    pid = int((server._data / "postmaster.pid").read_text().split("\n", 1)[0])
+    postmaster = psutil.Process(pid)
+    children = postmaster.children(recursive=True)
+    os.kill(pid, chance.choice([signal.SIGKILL, signal.SIGQUIT]))
+    psutil.wait_procs([postmaster, *children], timeout=20)
+
+
+def asked_again(ollama: FakeOllama) -> int:
+    """How often a text was embedded that had been embedded before."""
+    return sum(count - 1 for text, count in ollama.embedded.items() if "page-" in text)
+
+
+def newly_stored(url: str, ollama: FakeOllama) -> int:
+    """How many texts have a vector that had none at the last call."""
+    with connect(url) as conn:
+        row = conn.execute("SELECT count(*) FROM embeddings").fetchone()
+    assert row is not None
+    stored = int(row[0])
+    new, ollama.stored_before = stored - getattr(ollama, "stored_before", 0), stored  # type: ignore[attr-defined]
+    return new
+
+
+def rows(url: str) -> dict[str, list[tuple[object, ...]]]:
+    """All that an ingest decides; vectors of texts that are gone are kept on purpose and left out."""
+    with connect(url) as conn:
+        return {
+            "documents": conn.execute(
+                "SELECT source_url, item, source, partition_key, title, doc_type, generations, deprecated, "
+                "display_url, section_path, content_sha256, recipe, dependencies, metadata FROM documents ORDER BY 1"
+            ).fetchall(),
+            "chunks": conn.execute(
+                "SELECT source_url, ordinal, content, context_header, content_hash, token_count, search_vector "
+                "FROM chunks ORDER BY 1, 2"
+            ).fetchall(),
+            "embeddings": conn.execute(
+                "SELECT model, content_hash, embedding FROM embeddings e "
+                "WHERE EXISTS (SELECT FROM chunks c WHERE c.content_hash = e.content_hash) ORDER BY 1, 2"
+            ).fetchall(),
+            "failures": conn.execute("SELECT stage, item FROM failures ORDER BY 1, 2").fetchall(),
+        }
+
+
+def clean_rows(server: EmbeddedServer, folder: Path, ollama: FakeOllama) -> dict[str, list[tuple[object, ...]]]:
+    with connect(server.url) as conn:
+        conn.execute("CREATE DATABASE clean")
+    url = _of_database(server.url, "clean")
+    with connect(url) as conn:
+        migrate(conn)
+    assert start_ingest(url, folder, ollama).wait(60) == 0
+    return rows(url)
