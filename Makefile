@@ -18,7 +18,7 @@ ingest: $(VENV)/.runtime ## Bring the index up to date, and show how to ask it (
 	@$(BIN)/bbj-ingest-all $(ARGS)
 
 test: $(VENV)/.development ## Run the whole suite
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: $(VENV)/.development ## Lint, formatting and types
 	@$(BIN)/ruff check .

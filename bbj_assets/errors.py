@@ -11,6 +11,7 @@ to try again is a matter of the class, never of the words of a message.
      ├── ParseError                    one item: it becomes a row of `failures`, the run goes on
      ├── Stopped                       somebody asked for the work to end
      ├── DatabaseError                 PostgreSQL cannot be reached or is not fit for use
+     ├── AlertError                    an alert was not delivered
      └── EmbeddingError
           ├── TransientEmbeddingError  worth trying again
           │    ├── EmbedderUnavailable   nobody answers, or the answer is a 5xx or cut off
@@ -57,6 +58,10 @@ class Stopped(BBjAssetsError):  # noqa: N818 - reads as what it says
 
 class DatabaseError(BBjAssetsError):
     """PostgreSQL cannot be reached, or cannot hold the index."""
+
+
+class AlertError(BBjAssetsError):
+    """Nobody could be told that a run failed."""
 
 
 class EmbeddingError(BBjAssetsError):

@@ -2,17 +2,17 @@
 
 from typing import Literal, Protocol
 
-from bbj_assets.embedding.batches import EmbeddingsReport
+from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
 from bbj_assets.ingest.chunks import ChunksReport
 
-Stage = Literal["chunks", "embeddings"]
+Stage = Literal["visit", "chunks", "embeddings"]
 
 
 class Progress(Protocol):
     """Listens to the runs of all sources, from several threads."""
 
     def advanced(self, source: str, stage: Stage, done: int, total: int) -> None:
-        """A stage has done so many of its items (chunks: files, embeddings: texts).
+        """A stage has done so many of its items (visit: pages, chunks: files, embeddings: texts).
 
         Whatever is raised here ends the run between two batches, with all that was done stored.
         """
@@ -26,8 +26,12 @@ class Progress(Protocol):
         """A source's chunks are up to date."""
         ...
 
-    def embedded(self, source: str, report: EmbeddingsReport) -> None:
-        """A source's embeddings are up to date."""
+    def embedding(self, source: str, report: EmbeddingsReport) -> None:
+        """A source's embeddings begin; the report is filled until they end, well or not, and then begin again."""
+        ...
+
+    def batch(self, source: str, news: BatchNews) -> None:
+        """A batch of texts was stored, or met an error. Whatever is raised here ends the run, as in `advanced`."""
         ...
 
 
@@ -43,5 +47,8 @@ class Silent:
     def chunked(self, source: str, report: ChunksReport) -> None:
         """Ignored."""
 
-    def embedded(self, source: str, report: EmbeddingsReport) -> None:
+    def embedding(self, source: str, report: EmbeddingsReport) -> None:
+        """Ignored."""
+
+    def batch(self, source: str, news: BatchNews) -> None:
         """Ignored."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import resource
 import sys
 from contextlib import aclosing
 
@@ -18,7 +17,7 @@ async def embed(url: str, model_server: str, source: str, options: BatchOptions)
 
 
 def main(url: str, model_server: str, source: str) -> dict[str, float]:
-    """Its figures; memory is the most that the process ever had, in bytes."""
+    """Its figures."""
     report = asyncio.run(embed(url, model_server, source, BatchOptions()))
     return {
         "seconds": report.seconds,
@@ -27,7 +26,6 @@ def main(url: str, model_server: str, source: str) -> dict[str, float]:
         "batches": report.batches["completed"],
         "retried": report.batches["retried"],
         "halved": report.batches["halved"],
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
 
 

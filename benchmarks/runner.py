@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import islice
 
 from rich import box
 from rich.console import Console
@@ -18,6 +19,7 @@ from bbj_assets.embedding.batches import BatchOptions
 from bbj_assets.outcomes import ItemContent
 from bbj_assets.store.connection import connect
 from bbj_assets.store.documents import replace_items
+from benchmarks.memory import PeakMemory
 from benchmarks.model_server import busy_ollama
 
 _LATENCY = 0.05
@@ -56,27 +58,29 @@ def measure_runner(console: Console, url: str, chunks: int = _CHUNKS) -> None:
 
 
 def embed_once(url: str, model_server: str, source: str) -> dict[str, float]:
-    """One run of the batch runner in a process of its own; gives its figures.
+    """One run of the batch runner in a process of its own; gives its figures, and its peak memory in bytes.
 
     Raises:
         SystemExit: it failed, or not all was embedded.
     """
     command = [sys.executable, "-m", "benchmarks.embed_once", url, model_server, source]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"the run ended with {done.returncode}")
-    figures: dict[str, float] = json.loads(done.stdout)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with PeakMemory(process.pid) as memory:
+        output, _ = process.communicate()
+    if process.returncode:
+        raise SystemExit(f"the run ended with {process.returncode}")
+    figures: dict[str, float] = json.loads(output)
     if figures["failed"]:
         raise SystemExit(f"the run is not sound: {figures}")
-    return figures
+    return figures | {"peak": memory.peak}
 
 
 def fill(url: str, source: str, chunks: int) -> None:
     """Store so many chunks of about 250 tokens, no two alike, in one partition."""
-    pages = list(_pages(source, chunks))
+    pages = _pages(source, chunks)
     with connect(url) as conn:
-        for start in range(0, len(pages), _PAGES_A_TRANSACTION):
-            replace_items(conn, pages[start : start + _PAGES_A_TRANSACTION], None)
+        while some := list(islice(pages, _PAGES_A_TRANSACTION)):
+            replace_items(conn, some, None)
         conn.execute("ANALYZE")
 
 

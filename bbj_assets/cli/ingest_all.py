@@ -16,10 +16,13 @@ from bbj_assets.cli.live import LiveProgress
 from bbj_assets.cli.session import run_all
 from bbj_assets.cli.summary import print_summary, summary_json
 from bbj_assets.cli.validation import validated
+from bbj_assets.embedding.in_use import settings_in_use
 from bbj_assets.errors import ConfigurationError
 from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.settings import Settings, load_settings
 from bbj_assets.source import Source
+from bbj_assets.store.connection import connect
+from bbj_assets.store.models import active_model
 
 INTERRUPTED = 130
 
@@ -87,6 +90,7 @@ def _ingest_all(
         settings = load_settings(config=config, data_dir=data_dir, embedding_workers=workers)
         with validated(settings, names) as (sources, url):
             _say(console, f"Validation OK: {len(sources)} sources, database connected, embedder ready")
+            _say_other_model(console, settings, url)
             invocation = _invocation(settings, sources, console, resume=resume)
             live = LiveProgress(console, [source.name for source in sources], verbose=verbose)
             outcomes = run_all(
@@ -129,6 +133,17 @@ def _invocation(settings: Settings, sources: Sequence[Source], console: Console,
 
 def _say(console: Console, line: str) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _say_other_model(console: Console, settings: Settings, url: str) -> None:
+    with connect(url) as conn:
+        used = settings_in_use(settings, active_model(conn))
+    if used is not settings:
+        _say(
+            console,
+            f"Embedding with {used.embedding_model!r} ({used.embedder}), because search uses it; what is configured "
+            "counts for an index without a model and for `bbj-assets models add`.",
+        )
 
 
 def _sibling(program: str) -> str:

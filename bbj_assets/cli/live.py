@@ -3,27 +3,31 @@
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from bbj_assets.embedding.batches import EmbeddingsReport
+from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
 from bbj_assets.errors import Stopped
 from bbj_assets.ingest.chunks import ChunksReport
 from bbj_assets.progress import Stage
 
-_UNITS: dict[Stage, str] = {"chunks": "files", "embeddings": "texts"}
+_UNITS: dict[Stage, str] = {"visit": "pages", "chunks": "files", "embeddings": "texts"}
 _PLAIN_SECONDS = 5.0
 
 
 @dataclass(slots=True)
 class SourceState:
-    """What is known of a source's run so far."""
+    """What is known of a source's run so far.
+
+    Attributes:
+        embeddings: one report for each time that they were begun: after an outage the run tries again.
+    """
 
     chunks: ChunksReport | None = None
-    embeddings: EmbeddingsReport | None = None
+    embeddings: list[EmbeddingsReport] = field(default_factory=list)
     started: float = 0.0
     finished: float = 0.0
 
@@ -31,6 +35,11 @@ class SourceState:
     def seconds(self) -> float:
         """How long it took, or has taken until now."""
         return (self.finished or time.monotonic()) - self.started if self.started else 0.0
+
+    @property
+    def embedded(self) -> int:
+        """Chunks that got their vector."""
+        return sum(report.total_embedded for report in self.embeddings)
 
 
 class LiveProgress:
@@ -80,8 +89,7 @@ class LiveProgress:
 
     def advanced(self, source: str, stage: Stage, done: int, total: int) -> None:
         """Show how far a stage is; stops it if that was asked for."""
-        if self.stopping.is_set():
-            raise Stopped("Stopped on request; what was done is stored.")
+        self._stop_if_asked()
         unit = _UNITS[stage]
         self._display.update(
             self._tasks[source], description=stage, completed=done, total=total, unit=unit, source=source
@@ -102,9 +110,19 @@ class LiveProgress:
         """Keep the report for the summary."""
         self.states[source].chunks = report
 
-    def embedded(self, source: str, report: EmbeddingsReport) -> None:
+    def embedding(self, source: str, report: EmbeddingsReport) -> None:
         """Keep the report for the summary."""
-        self.states[source].embeddings = report
+        self.states[source].embeddings.append(report)
+
+    def batch(self, source: str, news: BatchNews) -> None:
+        """Show what became of a batch to whoever wants to know all, and an outage to everybody."""
+        if self._verbose or news.kind == "outage":
+            self._say(f"{source}: {news}")
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
+        if self.stopping.is_set():
+            raise Stopped("Stopped on request; what was done is stored.")
 
     def _say(self, line: str) -> None:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -114,6 +132,5 @@ def _done(state: SourceState) -> str:
     if state.chunks is None:
         return "nothing to read"
     total = state.chunks.total
-    embedded = state.embeddings.total_embedded if state.embeddings else 0
     changed = f"{total.changed} changed, {total.deleted} deleted" if total.changed or total.deleted else "unchanged"
-    return f"{total.seen} files ({changed}), {total.chunks_total} chunks, {embedded} embedded"
+    return f"{total.seen} files ({changed}), {total.chunks_total} chunks, {state.embedded} embedded"

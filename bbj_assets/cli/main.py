@@ -10,6 +10,7 @@ from typing import ParamSpec
 import click
 
 from bbj_assets.errors import BBjAssetsError, ConfigurationError
+from bbj_assets.outcomes import Stage
 from bbj_assets.settings import load_settings
 
 P = ParamSpec("P")
@@ -80,6 +81,128 @@ def report(*, as_json: bool) -> None:
         click.echo(json.dumps(found.as_json(), indent=2))
     else:
         print_report(found)
+
+
+def _selection(command: Callable[P, None]) -> Callable[P, None]:
+    for option in (
+        click.option("--stage", type=click.Choice(["parse", "embed"]), help="Only what failed in this stage."),
+        click.option("--source", metavar="NAME", help="Only this source."),
+    ):
+        command = option(command)
+    return command
+
+
+@main.group(invoke_without_command=True)
+@_selection
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+@click.pass_context
+@_clear_errors
+def failures(context: click.Context, source: str | None, stage: Stage | None, *, as_json: bool) -> None:
+    r"""List the files and texts that could not be done, and what to do about them.
+
+    \b
+    bbj-assets failures --source mdx-dwc
+    bbj-assets failures export failures.jsonl
+    """
+    from bbj_assets.cli.failures import failure_json, print_failures, stored_failures
+
+    if context.invoked_subcommand is not None:
+        return
+    found = stored_failures(load_settings(), source, stage)
+    if as_json:
+        click.echo(json.dumps([failure_json(failure) for failure in found], indent=2, ensure_ascii=False))
+    else:
+        print_failures(found)
+
+
+@failures.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@_selection
+@click.pass_context
+@_clear_errors
+def export(context: click.Context, file: Path, source: str | None, stage: Stage | None) -> None:
+    """Append the failures to FILE as JSON lines, one a failure; what is in it stays."""
+    from bbj_assets.cli.failures import append_failures, stored_failures
+
+    given = context.parent.params if context.parent else {}
+    found = stored_failures(load_settings(), source or given.get("source"), stage or given.get("stage"))
+    if not found:
+        click.echo(f"Nothing has failed; {file} is as it was.")
+        return
+    append_failures(file, found)
+    click.echo(f"Appended {len(found):,} failures to {file}.")
+
+
+@main.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+@click.pass_context
+@_clear_errors
+def models(context: click.Context, *, as_json: bool) -> None:
+    r"""List the embedding models of the index, or change the one that search uses, with no downtime.
+
+    \b
+    bbj-assets models add nomic-embed-text --embedder ollama
+    bbj-assets models activate nomic-embed-text
+    bbj-assets models remove all-MiniLM-L6-v2
+    """
+    from bbj_assets.cli.models import covered_models, print_models
+
+    if context.invoked_subcommand is not None:
+        return
+    found = covered_models(load_settings())
+    if as_json:
+        click.echo(json.dumps([covered.as_json() for covered in found], indent=2))
+    else:
+        print_models(found)
+
+
+@models.command("add")
+@click.argument("name")
+@click.option(
+    "--embedder",
+    type=click.Choice(["embedded", "ollama", "openai"]),
+    help="What gives its vectors [the one that is configured].",
+)
+@_clear_errors
+def add_model(name: str, embedder: str | None) -> None:
+    """Embed every chunk with the model NAME, beside the active one. Interrupt it if you must: it resumes."""
+    from bbj_assets.cli.models import add_model as fill
+    from bbj_assets.cli.models import showing_progress
+
+    settings = load_settings(embedder=embedder, embedding_model=name)
+    with showing_progress() as on_progress:
+        covered = fill(settings, on_progress)
+    coverage = covered.coverage
+    click.echo(f"{name}: {coverage.embedded:,} of {coverage.chunks:,} chunks embedded.")
+    if not coverage.complete:
+        click.echo("What failed is listed by `bbj-assets failures`; adding the model again tries it again.", err=True)
+        sys.exit(1)
+    if not covered.model.active:
+        click.echo(f"Make search use it: bbj-assets models activate {name}")
+
+
+@models.command("activate")
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Even if chunks have no vector of it yet.")
+@_clear_errors
+def activate_model(name: str, *, force: bool) -> None:
+    """Make search, and every ingest from now on, use the model NAME."""
+    from bbj_assets.cli.models import activate
+
+    before = activate(load_settings(), name, force=force)
+    click.echo(f"Search uses {name} now.")
+    if before is not None and before.name != name:
+        click.echo(f"Back again: bbj-assets models activate {before.name}")
+
+
+@models.command("remove")
+@click.argument("name")
+@_clear_errors
+def remove_model(name: str) -> None:
+    """Delete the model NAME and its vectors; not the one that search uses."""
+    from bbj_assets.cli.models import remove
+
+    click.echo(f"Removed {name} and its {remove(load_settings(), name):,} vectors.")
 
 
 @main.group()

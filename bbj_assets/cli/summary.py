@@ -1,6 +1,8 @@
 """The table at the end of an ingest: what was done, for each source and in all, and what failed."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -8,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bbj_assets.cli.live import SourceState
+from bbj_assets.embedding.report import EmbeddingsReport
 from bbj_assets.ingest.chunks import PartitionReport
 from bbj_assets.outcomes import Failure
 
-_SHOWN_FAILURES = 20
+_SHOWN_FAILURES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +32,12 @@ class Outcome:
 
 def failures_of(state: SourceState) -> list[Failure]:
     """What failed in a source's run."""
-    return [
-        *(state.chunks.failures if state.chunks else ()),
-        *(state.embeddings.failures if state.embeddings else ()),
-    ]
+    failed: dict[str, Failure] = {}
+    for report in _begun(state):
+        if not report.left:  # it came to all of them, so what failed before and does no more was mended
+            failed.clear()
+        failed |= {failure.item: failure for failure in report.failures}
+    return [*(state.chunks.failures if state.chunks else ()), *failed.values()]
 
 
 def print_summary(
@@ -52,6 +57,9 @@ def print_summary(
         duration = f"{state.seconds:.1f} s" if state.started else "-"
         table.add_row(name, *numbers, duration, _coloured(outcome.status))
     console.print(table)
+    totals = _embedding_totals(states[name] for name in outcomes)
+    if totals["texts_total"]:
+        _print_embedding(console, totals)
     for name, outcome in outcomes.items():
         if outcome.error:
             console.print(f"{name}: {outcome.error}", markup=False, highlight=False, soft_wrap=True)
@@ -71,6 +79,7 @@ def summary_json(
                 "status": outcome.status,
                 "error": outcome.error,
                 **_numbers(states[name]),
+                "embedding": _embedding_totals([states[name]]),
                 "seconds": round(states[name].seconds, 3),
                 "failures": [
                     {"stage": f.stage, "item": f.item, "error_type": f.error_type, "error": f.error}
@@ -79,8 +88,64 @@ def summary_json(
             }
             for name, outcome in outcomes.items()
         ],
+        "embedding": _embedding_totals(states[name] for name in outcomes),
         "seconds": round(seconds, 3),
     }
+
+
+def _begun(state: SourceState) -> list[EmbeddingsReport]:
+    return [report for report in state.embeddings if report.has_begun]
+
+
+def _embedding_totals(states: Iterable[SourceState]) -> dict[str, float]:
+    """What became of the texts without a vector, and of their batches; `success_rate` is a share of those texts.
+
+    The same text in several chunks is one text. Of a source that was tried again after an outage, the first try says
+    how many there were, and the last one how many are left.
+    """
+    tries = [reports for state in states if (reports := _begun(state))]
+    texts = sum((reports[0].texts for reports in tries), Counter[str]())
+    every = [report for reports in tries for report in reports]
+    batches = sum((report.batches for report in every), Counter[str]())
+    total, left = texts["total"], sum(reports[-1].left for reports in tries)
+    failed = sum(reports[-1].texts["failed"] for reports in tries)
+    return {
+        "texts_total": total,
+        "texts_embedded": sum(report.texts["embedded"] for report in every),
+        "texts_stored": sum(report.texts["stored"] for report in every),
+        "texts_failed": failed,
+        "texts_left": left,
+        "success_rate": (total - failed - left) / total if total else 1.0,
+        "batches_total": sum(reports[0].batches["total"] for reports in tries),
+        **{f"batches_{kind}": batches[kind] for kind in ("completed", "failed", "retried", "halved")},
+        "seconds": round(sum(report.seconds for report in every), 3),
+    }
+
+
+def _print_embedding(console: Console, totals: Mapping[str, float]) -> None:
+    done = totals["texts_total"] - totals["texts_failed"] - totals["texts_left"]
+    troubles = [
+        f"{totals[f'batches_{kind}']:,} {kind}" for kind in ("failed", "retried", "halved") if totals[f"batches_{kind}"]
+    ]
+    console.print(
+        f"Embedded {done:,} of {totals['texts_total']:,} texts ({_percent(totals['success_rate'])}); "
+        f"batches: {totals['batches_total']:,} in all, "
+        + ", ".join([f"{totals['batches_completed']:,} completed", *troubles])
+        + ".",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if totals["texts_left"]:
+        console.print(
+            f"{totals['texts_left']:,} texts are not embedded yet: the next `bbj-ingest-all` takes up just those.",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _percent(share: float) -> str:
+    """With one decimal, and 100 % only for all."""
+    return f"{math.floor(share * 1000) / 10:g}%"
 
 
 def _print_failures(console: Console, failures: Sequence[Failure]) -> None:
@@ -92,7 +157,8 @@ def _print_failures(console: Console, failures: Sequence[Failure]) -> None:
             f"  {failure.item}: {failure.error} [{failure.error_type}]", markup=False, highlight=False, soft_wrap=True
         )
     if len(failures) > _SHOWN_FAILURES:
-        console.print(f"  ... and {len(failures) - _SHOWN_FAILURES} more, in the table `failures`.", highlight=False)
+        more = len(failures) - _SHOWN_FAILURES
+        console.print(f"  ... and {more:,} more; `bbj-assets failures` lists all.", highlight=False)
     console.print("Every run tries them again; `bbj-ingest-all --retry-failed` tries only them.", highlight=False)
 
 
@@ -103,7 +169,7 @@ def _numbers(state: SourceState) -> dict[str, int]:
         "changed": total.changed,
         "deleted": total.deleted,
         "chunks": total.chunks_total,
-        "embedded": state.embeddings.total_embedded if state.embeddings else 0,
+        "embedded": state.embedded,
         "failed": len(failures_of(state)),
     }
 

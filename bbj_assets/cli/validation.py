@@ -6,12 +6,13 @@ from contextlib import aclosing, contextmanager
 
 from bbj_assets.embedding import create_embedder
 from bbj_assets.embedding.batches import probe
+from bbj_assets.embedding.in_use import settings_in_use
 from bbj_assets.errors import ConfigurationError, DatabaseError, EmbeddingError
 from bbj_assets.settings import Settings, load_sources
 from bbj_assets.source import Source
-from bbj_assets.store.connection import connect
+from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.database import database
-from bbj_assets.store.models import ensure_model
+from bbj_assets.store.models import active_model, ensure_model, note_embedder
 
 
 @contextmanager
@@ -29,24 +30,35 @@ def validated(settings: Settings, names: tuple[str, ...]) -> Iterator[tuple[tupl
         sources = load_sources(settings).select(names)
     except ConfigurationError as error:
         problems += error.problems
-    dimensions: int | None = None
-    try:
-        dimensions = asyncio.run(_test_embedding(settings))
-    except EmbeddingError as error:
-        problems.append(str(error))
     try:
         with database(settings) as url:
-            if dimensions is not None:
-                try:
-                    with connect(url) as conn:
-                        ensure_model(conn, create_embedder(settings).model, dimensions)
-                except EmbeddingError as error:
-                    problems.append(str(error))
+            try:
+                with connect(url) as conn:
+                    _register_model(conn, settings)
+            except EmbeddingError as error:
+                problems.append(str(error))
             if problems:
                 raise ConfigurationError(problems)
             yield sources, url
     except DatabaseError as error:
+        problems += _problems_of_embedder(settings)
         raise ConfigurationError([*problems, str(error)]) from error
+
+
+def _register_model(conn: Connection, settings: Settings) -> None:
+    used = settings_in_use(settings, active_model(conn))
+    dimensions = asyncio.run(_test_embedding(used))
+    name = create_embedder(used).model
+    ensure_model(conn, name, dimensions)
+    note_embedder(conn, name, used.embedder)
+
+
+def _problems_of_embedder(settings: Settings) -> list[str]:
+    try:
+        asyncio.run(_test_embedding(settings))
+    except EmbeddingError as error:
+        return [str(error)]
+    return []
 
 
 async def _test_embedding(settings: Settings) -> int:

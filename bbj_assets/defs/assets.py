@@ -7,7 +7,6 @@ Dagster's context in, a plain function called, its report out as metadata.
 import os
 import time
 from collections.abc import Sequence
-from contextlib import aclosing
 from datetime import timedelta
 
 import psycopg
@@ -19,39 +18,65 @@ from dagster import (
     BackfillPolicy,
     Backoff,
     Config,
+    DataVersion,
     Failure,
+    FreshnessPolicy,
     Jitter,
     MaterializeResult,
+    MetadataValue,
     ResourceParam,
     RetryPolicy,
     asset,
+    multi_asset,
 )
 from pydantic import Field
 
 from bbj_assets.defs.metadata import (
     CHUNKS_COLUMNS,
     EMBEDDINGS_COLUMNS,
+    FAILURES_COLUMNS,
     chunks_metadata,
     embeddings_metadata,
+    inventory_metadata,
+    raw_metadata,
     search_index_metadata,
 )
-from bbj_assets.defs.partitions import sections
+from bbj_assets.defs.partitions import register_sections, sections
 from bbj_assets.defs.runtime import Runtime
-from bbj_assets.embedding import create_embedder
+from bbj_assets.defs.sensors.automation import FOLLOWS_ITS_INPUTS
+from bbj_assets.defs.tags import PERMANENT_TAG
 from bbj_assets.embedding.batches import embed_pending
+from bbj_assets.embedding.in_use import embedder_in_use
+from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
 from bbj_assets.errors import SourceError, Stopped, TransientEmbeddingError
-from bbj_assets.ingest.chunks import ParseOptions, refresh_chunks
+from bbj_assets.ingest.chunks import ParseOptions, list_items, refresh_chunks
+from bbj_assets.ingest.fingerprints import data_version, fingerprints
 from bbj_assets.ingest.recipe import recipe
+from bbj_assets.ingest.visits import is_visited, visit
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
 from bbj_assets.store.corpus import corpus_counts
 from bbj_assets.store.database import database
+from bbj_assets.store.failures import list_failures
 from bbj_assets.store.models import active_model
+from bbj_assets.store.samples import sample_chunks
 from bbj_assets.store.vector_index import refresh_index
 
 SEARCH_INDEX = AssetKey("search_index")
+FAILURES = AssetKey("failures")
+EMBEDDER_POOL = "embedder"
+"""How many runs may use the embedder at once is the limit of this pool (dagster.yaml, or Concurrency in the UI)."""
+
 _OWNERS = ["team:documentation"]
+_RAW_KINDS = {
+    "flare": "html",
+    "javadoc": "java",
+    "mdx": "markdown",
+    "pdf": "pdf",
+    "web-crawl": "html",
+    "wordpress": "wordpress",
+}
 
 _OUTAGE_FACTOR = 10
 """An embedder that is down takes longer to come back than one that stumbled over a batch."""
@@ -82,6 +107,9 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
         kinds={_raw_kind(source)},
         owners=_OWNERS,
         tags={"parser": source.parser},
+        metadata=_places(source),
+        partitions_def=None if is_visited(source) else sections(source),
+        freshness_policy=_freshness(settings) if is_visited(source) else None,
     )
     backfill = (
         BackfillPolicy.multi_run(settings.backfill_partitions_per_run)
@@ -124,12 +152,14 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
                     on_wait=lambda: runtime.progress.waiting(source.name),
                 )
             except (SourceError, Stopped) as error:
-                raise Failure(str(error), allow_retries=False) from error
+                raise _permanent(context, error) from error
+            samples = sample_chunks(conn, source.name, report.partitions)
         runtime.progress.chunked(source.name, report)
         for failure in report.failures:
             context.log.warning("%s: %s", failure.item, failure.error)
         for key in report.partitions:
-            context.add_asset_metadata(chunks_metadata(report, key), asset_key=context.asset_key, partition_key=key)
+            metadata = chunks_metadata(report, key, samples.get(key, []))
+            context.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=key)
         return MaterializeResult()
 
     @asset(
@@ -139,6 +169,7 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
         partitions_def=sections(source),
         backfill_policy=backfill,
         retry_policy=_embedder_retry(settings),
+        pool=EMBEDDER_POOL,
         kinds={settings.embedder if settings.embedder != "embedded" else "onnx", "pgvector"},
         owners=_OWNERS,
         metadata={"dagster/column_schema": EMBEDDINGS_COLUMNS, "dagster/table_name": "embeddings"},
@@ -148,11 +179,17 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
     async def embeddings(
         context: AssetExecutionContext, config: EmbeddingsConfig, runtime: ResourceParam[Runtime]
     ) -> MaterializeResult[None]:
+        def tell(news: BatchNews) -> None:
+            if news.kind == "outage":
+                context.log.warning(str(news))
+            runtime.progress.batch(source.name, news)
+
         with database(settings) as url:
-            embedder = create_embedder(settings)
-            async with aclosing(embedder):
+            async with embedder_in_use(settings, url) as embedder:
+                report = EmbeddingsReport(embedder.model)
+                runtime.progress.embedding(source.name, report)
                 try:
-                    report = await embed_pending(
+                    await embed_pending(
                         url,
                         embedder,
                         source.name,
@@ -163,19 +200,45 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
                         on_progress=lambda done, total: runtime.progress.advanced(
                             source.name, "embeddings", done, total
                         ),
+                        on_batch=tell,
+                        report=report,
                     )
                 except (TransientEmbeddingError, psycopg.OperationalError):
                     raise  # the RetryPolicy is for these
                 except Exception as error:
-                    raise Failure(str(error), allow_retries=False) from error
-        runtime.progress.embedded(source.name, report)
+                    raise _permanent(context, error) from error
         for failure in report.failures:
             context.log.warning("%s: %s", failure.item, failure.error)
         for key in context.partition_keys:
             context.add_asset_metadata(embeddings_metadata(report, key), asset_key=context.asset_key, partition_key=key)
         return MaterializeResult()
 
-    return [raw, chunks, embeddings]
+    return [_visited(raw, source, settings) if is_visited(source) else raw, chunks, embeddings]
+
+
+def _visited(raw: AssetSpec, source: Source, settings: Settings) -> AssetsDefinition:
+    """The raw pages of a web source: materialized by a visit of its site, which also registers new sections."""
+
+    @multi_asset(name=f"{source.group}__raw", specs=[raw])
+    def visited(context: AssetExecutionContext, runtime: ResourceParam[Runtime]) -> MaterializeResult[None]:
+        with database(settings) as url, connect(url) as conn:
+            try:
+                visit(
+                    conn,
+                    source,
+                    on_progress=lambda done, total: runtime.progress.advanced(source.name, "visit", done, total),
+                    on_wait=lambda: runtime.progress.waiting(source.name),
+                )
+                register_sections(context.instance, conn, source)
+            except (SourceError, Stopped) as error:
+                raise _permanent(context, error) from error
+        return MaterializeResult(
+            asset_key=raw.key,
+            metadata=raw_metadata(list(list_items(source))),
+            data_version=DataVersion(data_version(fingerprints(source))),  # a visit that found nothing new is no news
+        )
+
+    return visited
 
 
 def search_index_asset(*, sources: Sequence[Source], settings: Settings) -> AssetsDefinition:
@@ -185,6 +248,7 @@ def search_index_asset(*, sources: Sequence[Source], settings: Settings) -> Asse
         key=SEARCH_INDEX,
         deps=[AssetKey([source.group, "embeddings"]) for source in sources],
         group_name="search",
+        automation_condition=FOLLOWS_ITS_INPUTS,
         kinds={"pgvector", "postgres"},
         owners=_OWNERS,
         description="The vector index over all sources. Built after a bulk load rather than fed row by row; orphaned "
@@ -200,6 +264,49 @@ def search_index_asset(*, sources: Sequence[Source], settings: Settings) -> Asse
     return search_index
 
 
+def failures_asset(*, sources: Sequence[Source], settings: Settings) -> AssetsDefinition:
+    """Everything that could not be done, in one place."""
+
+    @asset(
+        key=FAILURES,
+        deps=[AssetKey([source.group, "embeddings"]) for source in sources],
+        group_name="search",
+        automation_condition=FOLLOWS_ITS_INPUTS,
+        kinds={"postgres"},
+        owners=_OWNERS,
+        metadata={"dagster/column_schema": FAILURES_COLUMNS, "dagster/table_name": "failures"},
+        description="Every file, page and text that could not be done, with its real error, until it is done or gone. "
+        "Correct it and run the job `retry_failed`; `bbj-assets failures` lists the same on the command line.",
+    )
+    def failures() -> MaterializeResult[None]:
+        with database(settings) as url, connect(url) as conn:
+            return MaterializeResult(metadata=inventory_metadata(list_failures(conn)))
+
+    return failures
+
+
+def _permanent(context: AssetExecutionContext, error: Exception) -> Failure:
+    """A failure that nobody need try again before something has changed; the run says so too."""
+    context.instance.add_run_tags(context.run.run_id, {PERMANENT_TAG: "true"})
+    return Failure(str(error), allow_retries=False)
+
+
+def _freshness(settings: Settings) -> FreshnessPolicy:
+    fail = timedelta(hours=settings.visit_fresh_hours)
+    return FreshnessPolicy.time_window(warn_window=fail * 0.75, fail_window=fail)
+
+
+def _places(source: Source) -> dict[str, MetadataValue]:
+    """Where the source lies, for a person to go there."""
+    places: dict[str, MetadataValue] = {}
+    if source.roots:
+        places["paths"] = MetadataValue.text("\n".join(str(root) for root in source.roots))
+    for name, url in (("site", source.url), ("published", source.display_url)):
+        if url:
+            places[name] = MetadataValue.url(url)
+    return places
+
+
 def _embedder_retry(settings: Settings) -> RetryPolicy:
     """For an embedder that is down: what was embedded stays stored, and a retry takes up what is missing."""
     delay = _OUTAGE_FACTOR * settings.embedding_retry_seconds
@@ -207,6 +314,4 @@ def _embedder_retry(settings: Settings) -> RetryPolicy:
 
 
 def _raw_kind(source: Source) -> str:
-    return {"mdx": "markdown", "javadoc": "java", "pdf": "pdf", "wordpress": "wordpress", "web-crawl": "html"}.get(
-        source.parser, "file"
-    )
+    return _RAW_KINDS.get(source.parser, "file")

@@ -2,22 +2,43 @@
 
 import warnings
 
-from dagster import BetaWarning, Definitions
+from dagster import BetaWarning, Definitions, in_process_executor
 
-from bbj_assets.defs.assets import search_index_asset, source_assets
-from bbj_assets.defs.jobs import ingest_job, search_index_job
+from bbj_assets.defs.asset_checks import source_checks
+from bbj_assets.defs.assets import failures_asset, search_index_asset, source_assets
+from bbj_assets.defs.jobs import ingest_job, retry_failed_job, search_index_job, visit_job
 from bbj_assets.defs.runtime import Runtime
+from bbj_assets.defs.schedules import visit_schedule
+from bbj_assets.defs.sensors.alert import alert_sensor
+from bbj_assets.defs.sensors.automation import automation_sensor
+from bbj_assets.defs.sensors.follow import follow_sensor
+from bbj_assets.defs.sensors.retry import retry_sensor
+from bbj_assets.ingest.visits import is_visited
 from bbj_assets.progress import Progress, Silent
 from bbj_assets.settings import Settings, SourcesConfig
 
 
 def build_defs(settings: Settings, config: SourcesConfig, progress: Progress | None = None) -> Definitions:
     """Fresh definitions for the enabled sources of a table."""
+    sources = config.sources
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BetaWarning)  # of `backfill_policy`: nothing that our reader can act on
-        assets = [asset for source in config.sources for asset in source_assets(source=source, settings=settings)]
+        assets = [asset for source in sources for asset in source_assets(source=source, settings=settings)]
+        of_all = [asset(sources=sources, settings=settings) for asset in (search_index_asset, failures_asset)]
+    ingests = {source: ingest_job(source) for source in sources}
+    visits = {source: visit_job(source) for source in sources if is_visited(source)}
+    retry_failed = retry_failed_job(settings=settings)
     return Definitions(
-        assets=[*assets, search_index_asset(sources=config.sources, settings=settings)],
-        jobs=[*(ingest_job(source) for source in config.sources), search_index_job()],
+        assets=[*assets, *of_all],
+        asset_checks=[check for source in sources for check in source_checks(source=source, settings=settings)],
+        jobs=[*ingests.values(), *visits.values(), search_index_job(), retry_failed],
+        sensors=[
+            *(follow_sensor(source=source, job=job, settings=settings) for source, job in ingests.items()),
+            retry_sensor(asks=retry_failed, jobs=ingests, settings=settings),
+            automation_sensor(settings=settings),
+            *([alert_sensor(webhook=settings.alert_webhook)] if settings.alert_webhook else []),
+        ],
+        schedules=[visit_schedule(source=source, job=job, settings=settings) for source, job in visits.items()],
         resources={"runtime": Runtime(settings, progress or Silent())},
+        executor=in_process_executor,  # a run is one source: a process a step would cost 3-5 s each
     )

@@ -1,13 +1,17 @@
 """Reports as materialization metadata: what a reader of Dagster's catalogue sees of a run."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from dagster import MetadataValue, TableColumn, TableMetadataValue, TableRecord, TableSchema
 
-from bbj_assets.embedding.batches import EmbeddingsReport
+from bbj_assets.documents import Item
+from bbj_assets.embedding.report import EmbeddingsReport
 from bbj_assets.ingest.chunks import ChunksReport
 from bbj_assets.outcomes import Failure
 from bbj_assets.store.corpus import CorpusCounts
+from bbj_assets.store.failures import StoredFailure
+from bbj_assets.store.samples import SampleChunk
 from bbj_assets.store.vector_index import IndexReport
 
 Metadata = Mapping[str, MetadataValue]
@@ -32,12 +36,38 @@ EMBEDDINGS_COLUMNS = TableSchema(
         TableColumn("embedding", "vector", "The vector; a function of (model, text)."),
     ]
 )
+FAILURES_COLUMNS = TableSchema(
+    columns=[
+        TableColumn("stage", "text", "`parse` of an item, or `embed` of a text."),
+        TableColumn("item", "text", "The item's key; of a text the SHA-256 in hex."),
+        TableColumn("source", "text", "The source that it belongs to."),
+        TableColumn("partition_key", "text", "Its section."),
+        TableColumn("error_type", "text", "The exception's class."),
+        TableColumn("error", "text", "What is wrong and what to do."),
+        TableColumn("attempts", "integer", "How often it was tried."),
+        TableColumn("first_failed_at", "timestamptz", "When it failed first."),
+        TableColumn("last_failed_at", "timestamptz", "When it failed last."),
+        TableColumn("run_id", "text", "The run in which it failed last."),
+    ]
+)
 _FAILURE_COLUMNS = TableSchema(
     columns=[TableColumn("item", "text"), TableColumn("error_type", "text"), TableColumn("error", "text")]
 )
 
 
-def chunks_metadata(report: ChunksReport, partition: str) -> Metadata:
+def raw_metadata(pages: Sequence[Item]) -> Metadata:
+    """What a visit of a web source's site records."""
+    problems = [page for page in pages if page.problem]
+    return {
+        "pages": MetadataValue.int(len(pages)),
+        "pages_failed": MetadataValue.int(len(problems)),
+        "failures": rows_table(
+            [{"page": page.key, "problem": page.problem or ""} for page in problems[:_SHOWN_FAILURES]]
+        ),
+    }
+
+
+def chunks_metadata(report: ChunksReport, partition: str, sample: Sequence[SampleChunk] = ()) -> Metadata:
     """What `chunks` records for a partition; the duration is that of the whole run."""
     counts = report.partitions[partition]
     return {
@@ -51,6 +81,7 @@ def chunks_metadata(report: ChunksReport, partition: str) -> Metadata:
         "dagster/partition_row_count": MetadataValue.int(counts.chunks_total),
         "duration_seconds": MetadataValue.float(round(report.seconds, 3)),
         "failures": failures_table([f for f in report.failures if f.partition_key == partition]),
+        **({"sample": MetadataValue.md(_shown(sample))} if sample else {}),
     }
 
 
@@ -64,7 +95,9 @@ def embeddings_metadata(report: EmbeddingsReport, partition: str) -> Metadata:
         "failed": MetadataValue.int(len(failures)),
         "dagster/partition_row_count": MetadataValue.int(report.reused(partition) + report.embedded(partition)),
         "batches": MetadataValue.int(report.batches["completed"]),
+        "batches_failed": MetadataValue.int(report.batches["failed"]),
         "retries": MetadataValue.int(report.batches["retried"]),
+        "halvings": MetadataValue.int(report.batches["halved"]),
         "chunks_per_second": MetadataValue.float(round(report.total_embedded / max(report.seconds, 1e-3), 1)),
         "model": MetadataValue.text(report.model),
         "duration_seconds": MetadataValue.float(round(report.seconds, 3)),
@@ -81,7 +114,7 @@ def search_index_metadata(report: IndexReport, counts: CorpusCounts, seconds: fl
         "indexes_built": MetadataValue.json(list(report.built)),
         "orphans_marked": MetadataValue.int(report.orphans_marked),
         "orphans_deleted": MetadataValue.int(report.orphans_deleted),
-        "by_source": _table(
+        "by_source": rows_table(
             [
                 {
                     "source": source.source,
@@ -93,9 +126,33 @@ def search_index_metadata(report: IndexReport, counts: CorpusCounts, seconds: fl
                 for source in counts.sources
             ]
         ),
-        "by_generation": _table([{"generation": name, "documents": n} for name, n in counts.generations.items()]),
-        "by_document_type": _table([{"type": name, "documents": n} for name, n in counts.doc_types.items()]),
+        "by_generation": rows_table([{"generation": name, "documents": n} for name, n in counts.generations.items()]),
+        "by_document_type": rows_table([{"type": name, "documents": n} for name, n in counts.doc_types.items()]),
         "duration_seconds": MetadataValue.float(round(seconds, 3)),
+    }
+
+
+def inventory_metadata(failures: Sequence[StoredFailure]) -> Metadata:
+    """What `failures` records: counts, and the first failures of all with what there is to know of them."""
+    counts = Counter((failure.source, failure.stage) for failure in failures)
+    return {
+        "dagster/row_count": MetadataValue.int(len(failures)),
+        "by_source": rows_table(
+            [{"source": source, "stage": stage, "failures": count} for (source, stage), count in sorted(counts.items())]
+        ),
+        "failures": rows_table(
+            [
+                {
+                    "source": failure.source,
+                    "section": failure.partition_key,
+                    "item": failure.item,
+                    "error": failure.error,
+                    "attempts": failure.attempts,
+                    "since": f"{failure.first_failed_at:%Y-%m-%d %H:%M}" if failure.first_failed_at else "",
+                }
+                for failure in failures[:_SHOWN_FAILURES]
+            ]
+        ),
     }
 
 
@@ -108,7 +165,17 @@ def failures_table(failures: Sequence[Failure]) -> TableMetadataValue:
     return MetadataValue.table(records, schema=_FAILURE_COLUMNS)
 
 
-def _table(rows: Sequence[Mapping[str, str | int]]) -> TableMetadataValue:
+def _shown(sample: Sequence[SampleChunk]) -> str:
+    """Chunks as a page to read."""
+    return "\n\n---\n\n".join(
+        f"**{chunk.title}** · `{chunk.source_url}` · {chunk.token_count} tokens\n\n"
+        f"> {chunk.context_header}\n\n{chunk.content}"
+        for chunk in sample
+    )
+
+
+def rows_table(rows: Sequence[Mapping[str, str | int]]) -> TableMetadataValue:
+    """Rows that all have the same columns, as a table."""
     columns = [
         TableColumn(name, "integer" if isinstance(value, int) else "text")
         for name, value in (rows[0] if rows else {"none": ""}).items()

@@ -13,7 +13,12 @@ from bbj_assets.store.connection import Connection
 
 def sections(source: Source) -> DynamicPartitionsDefinition:
     """The partitions definition of a source."""
-    return DynamicPartitionsDefinition(name=f"{source.group}_sections")
+    return DynamicPartitionsDefinition(name=sections_name(source))
+
+
+def sections_name(source: Source) -> str:
+    """The name under which Dagster keeps the sections of a source."""
+    return f"{source.group}_sections"
 
 
 def register_sections(instance: DagsterInstance, conn: Connection, source: Source) -> list[str]:
@@ -23,7 +28,7 @@ def register_sections(instance: DagsterInstance, conn: Connection, source: Sourc
         ListingError: the source cannot be listed; nothing was registered.
     """
     listed, stored = current_partitions(conn, source)
-    name = sections(source).name or ""
+    name = sections_name(source)
     known = instance.get_dynamic_partitions(name)
     new = sorted((listed | stored) - set(known))
     if new:

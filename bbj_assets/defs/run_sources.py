@@ -12,16 +12,17 @@ from dagster import DagsterInstance, Definitions, ExecuteInProcessResult
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 
-from bbj_assets.defs.jobs import SEARCH_INDEX_JOB, ingest_job_name
+from bbj_assets.defs.jobs import SEARCH_INDEX_JOB, ingest_config, ingest_job_name, visit_job_name
 from bbj_assets.defs.partitions import register_sections
+from bbj_assets.defs.run_errors import error_of
+from bbj_assets.defs.tags import INVOCATION_TAG, RANGE_END_TAG, RANGE_START_TAG
 from bbj_assets.ingest.source_run import SourceRun
+from bbj_assets.ingest.visits import is_visited
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
 from bbj_assets.store.documents import delete_source
 from bbj_assets.store.locks import source_lock
-
-_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 def open_instance(settings: Settings) -> DagsterInstance:
@@ -61,9 +62,19 @@ def dagster_home(settings: Settings) -> Path:
 def run_source(defs: Definitions, instance: DagsterInstance, url: str, source: Source, run: SourceRun) -> str | None:
     """Bring a source up to date in one run over all its sections; gives the error of a run that failed.
 
+    The site of a web source is visited first, in a run of its own, because the sections are not known before.
+
     Raises:
         ListingError: the source cannot be listed, so there is nothing to run over.
     """
+    if is_visited(source):
+        error = _error(
+            defs.resolve_job_def(visit_job_name(source)).execute_in_process(
+                instance=instance, tags=_tags(run), run_config=_quiet(run), raise_on_error=False
+            )
+        )
+        if error is not None:
+            return error
     with connect(url) as conn:
         keys = register_sections(instance, conn, source)
         if run.clean:
@@ -73,17 +84,8 @@ def run_source(defs: Definitions, instance: DagsterInstance, url: str, source: S
         return None
     result = defs.resolve_job_def(ingest_job_name(source)).execute_in_process(
         instance=instance,
-        tags={_RANGE_START: keys[0], _RANGE_END: keys[-1], **_tags(run)},
-        run_config={
-            # Not `retry_failed` for the embeddings: a file that failed before and is parsed now has texts that never
-            # had the chance to fail, and a text that failed is one of those without a vector.
-            "ops": {
-                f"{source.group}__chunks": {
-                    "config": {"retry_failed": run.retry_failed, "allow_shrink": run.allow_shrink}
-                },
-            },
-            **_quiet(run),
-        },
+        tags={RANGE_START_TAG: keys[0], RANGE_END_TAG: keys[-1], **_tags(run)},
+        run_config={**ingest_config(source, run), **_quiet(run)},
         raise_on_error=False,
     )
     with connect(url) as conn:
@@ -100,7 +102,7 @@ def run_search_index(defs: Definitions, instance: DagsterInstance, run: SourceRu
 
 
 def _tags(run: SourceRun) -> dict[str, str]:
-    return {"bbj_assets/invocation": run.invocation} if run.invocation else {}
+    return {INVOCATION_TAG: run.invocation} if run.invocation else {}
 
 
 def _quiet(run: SourceRun) -> Mapping[str, object]:
@@ -108,17 +110,6 @@ def _quiet(run: SourceRun) -> Mapping[str, object]:
 
 
 def _error(result: ExecuteInProcessResult) -> str | None:
-    """What made the run fail, in its own words rather than Dagster's."""
     if result.success:
         return None
-    for event in result.all_events:
-        if event.is_step_failure:
-            data = event.step_failure_data
-            if data.user_failure_data and data.user_failure_data.description:
-                return data.user_failure_data.description
-            error = data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            if error is not None:
-                return error.message.strip()
-    return "The run failed; Dagster's UI has its log."
+    return error_of(result.all_events) or "The run failed; Dagster's UI has its log."

@@ -1,4 +1,4 @@
-"""How long to wait before a model server is asked again: the one place where transient errors are retried."""
+"""How long to wait before a model server is asked again."""
 
 import random
 from collections.abc import Awaitable, Callable
@@ -14,24 +14,26 @@ _T = TypeVar("_T")
 
 
 async def patiently(
-    call: Callable[[], Awaitable[_T]], *, retries: int, first_wait: float, on_retry: Callable[[], None]
+    call: Callable[[], Awaitable[_T]],
+    *,
+    retries: int,
+    first_wait: float,
+    on_retry: Callable[[int, TransientEmbeddingError], None] = lambda _try, _error: None,
 ) -> _T:
-    """What `call` gives, tried again after transient errors; `on_retry` is called before each further try.
+    """What `call` gives, tried again after transient errors; `on_retry` hears of each further try, from 1.
 
     Raises:
         EmbeddingError: the last transient error, or the first one of another kind.
     """
 
     def wait(state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, TransientEmbeddingError) else None
-        return seconds_before_retry(state.attempt_number, first_wait, asked)
+        return seconds_before_retry(state.attempt_number, first_wait, _error_of(state).retry_after)
 
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(TransientEmbeddingError),
         stop=stop_after_attempt(1 + retries),
         wait=wait,
-        before_sleep=lambda _state: on_retry(),
+        before_sleep=lambda state: on_retry(state.attempt_number, _error_of(state)),
         reraise=True,
     )
     return await attempts(call)
@@ -48,3 +50,8 @@ def seconds_before_retry(attempt: int, first_wait: float, asked: float | None) -
     """
     jitter = random.uniform(1, 1 + _JITTER)  # noqa: S311 - workers that failed together should not return together
     return min(max(first_wait * 2.0 ** (attempt - 1) * jitter, asked or 0.0), LONGEST_WAIT)
+
+
+def _error_of(state: RetryCallState) -> TransientEmbeddingError:
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, TransientEmbeddingError) else TransientEmbeddingError("")

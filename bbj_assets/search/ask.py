@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 from bbj_assets.embedding import create_embedder
 from bbj_assets.embedding.embedder import Vectors, checked
+from bbj_assets.embedding.in_use import settings_in_use
 from bbj_assets.errors import ConfigurationError
 from bbj_assets.search.hybrid import Filters, Hit, search
 from bbj_assets.settings import Settings
@@ -18,7 +19,7 @@ def ask(settings: Settings, question: str, filters: Filters, limit: int) -> list
     """Answer a question with the active model.
 
     Raises:
-        ConfigurationError: nothing is indexed, or the configured model is not the active one.
+        ConfigurationError: nothing is indexed, or what gives the active model's vectors is not known.
         DatabaseError: the database cannot be reached.
         EmbeddingError: the question cannot be embedded.
     """
@@ -28,7 +29,8 @@ def ask(settings: Settings, question: str, filters: Filters, limit: int) -> list
             model = active_model(conn)
             if model is None or not conn.execute("SELECT FROM chunks LIMIT 1").fetchall():
                 raise ConfigurationError(["Nothing is indexed yet. Run `make ingest` or `bbj-ingest-all`."])
-            name, vector = embedded.result()
+            used = settings_in_use(settings, model)
+            name, vector = embedded.result() if used is settings else _embed(used, question)
             if name != model.name:
                 problem = (
                     f"The index is searched with the model {model.name!r}, and {name!r} is configured. Set "

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import warnings
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,15 @@ from dagster import (
     AssetKey,
     BackfillPolicy,
     Backoff,
+    DefaultScheduleStatus,
+    DefaultSensorStatus,
     Definitions,
     DynamicPartitionsDefinition,
+    ScheduleDefinition,
     TableSchema,
 )
 from dagster._core.definitions.assets.graph.asset_graph import AssetNode
+from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from bbj_assets.defs.build import build_defs
 from bbj_assets.ingest.recipe import recipe
@@ -60,7 +65,10 @@ def test_all_embeddings_lead_to_the_search_index(defs: Definitions, table: Sourc
 def test_there_is_nothing_else_in_the_graph(defs: Definitions, table: SourcesConfig) -> None:
     expected = {AssetKey([s.group, name]) for s in table.sources for name in ("raw", "chunks", "embeddings")}
 
-    assert set(defs.resolve_asset_graph().get_all_asset_keys()) == expected | {AssetKey("search_index")}
+    assert set(defs.resolve_asset_graph().get_all_asset_keys()) == expected | {
+        AssetKey("search_index"),
+        AssetKey("failures"),
+    }
     assert not any(key.path[0].replace("_", "-") in table.disabled for key in expected)
 
 
@@ -184,7 +192,7 @@ def test_a_table_of_one_source_is_a_graph_of_one_source(plain: Settings, tmp_pat
     defs = build_defs(plain, SourcesConfig(tmp_path / "sources.toml", tmp_path, (source,), ()))
 
     assert {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()} == {
-        "my_notes/raw", "my_notes/chunks", "my_notes/embeddings", "search_index",
+        "my_notes/raw", "my_notes/chunks", "my_notes/embeddings", "search_index", "failures",
     }  # fmt: skip
     assert str(tmp_path) in (node(defs, "my_notes", "raw").description or "")
 
@@ -204,3 +212,32 @@ def test_dagster_loads_the_workspace(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Validation successful for code location bbj_assets.definitions" in done.stdout + done.stderr
     assert not (tmp_path / "home").exists(), "loading definitions is not to start or make anything"
+
+
+def test_a_web_source_is_visited_by_a_schedule_and_is_overdue_when_it_was_not(plain: Settings, tmp_path: Path) -> None:
+    source = Source("news", "wordpress", url="https://example.org/news/", mirror=tmp_path / "mirror")
+    defs = build_defs(plain, SourcesConfig(tmp_path / "sources.toml", tmp_path, (source,), ()))
+
+    [schedule] = defs.schedules or ()
+    assert isinstance(schedule, ScheduleDefinition)
+    assert (schedule.job_name, schedule.cron_schedule) == ("visit_news", plain.visit_schedule)
+    assert schedule.default_status is DefaultScheduleStatus.RUNNING
+    raw = node(defs, "news", "raw")
+    assert raw.is_materializable
+    assert raw.partitions_def is None
+    assert isinstance(raw.freshness_policy, TimeWindowFreshnessPolicy)
+    assert raw.freshness_policy.fail_window.to_timedelta() == timedelta(hours=plain.visit_fresh_hours)
+
+
+def test_what_runs_by_itself_is_switched_on_from_the_start(defs: Definitions, table: SourcesConfig) -> None:
+    sensors = {sensor.name: sensor for sensor in defs.sensors or ()}
+
+    assert set(sensors) == {*(f"follow_{s.group}" for s in table.sources), "follow_all_sources", "retry_requests"}
+    assert all(sensor.default_status is DefaultSensorStatus.RUNNING for sensor in sensors.values())
+    assert all(sensor.description for sensor in sensors.values())
+
+
+def test_the_embedder_is_a_pool(defs: Definitions, table: SourcesConfig) -> None:
+    for source in table.sources:
+        assert node(defs, source.group, "embeddings").pools == {"embedder"}
+        assert node(defs, source.group, "chunks").pools == set()

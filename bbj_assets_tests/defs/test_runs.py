@@ -8,10 +8,10 @@ import pytest
 from dagster import DagsterEventType, DagsterRunStatus, MetadataValue, RunsFilter, TableMetadataValue
 
 from bbj_assets.defs.run_sources import run_search_index, run_source
-from bbj_assets.embedding.batches import EmbeddingsReport
+from bbj_assets.embedding.report import EmbeddingsReport
 from bbj_assets.errors import ListingError
 from bbj_assets.ingest.source_run import SourceRun
-from bbj_assets.progress import Silent, Stage
+from bbj_assets.progress import Silent
 from bbj_assets.store.connection import Connection
 from bbj_assets_tests.defs.conftest import Installation
 from bbj_assets_tests.fakes.model_server import refuse
@@ -200,21 +200,16 @@ def test_an_embedder_that_lacks_the_model_is_asked_once_and_never_again(installa
     assert installation.materializations("guide", "chunks", section="grids") == 1, "the chunks are there all the same"
 
 
-class _Outage(Silent):
-    """The model server stumbles for good when so many texts are embedded, until the run is tried again."""
+class _Mended(Silent):
+    """The model server is down until the run is tried again."""
 
-    def __init__(self, installation: Installation, after: int) -> None:
+    def __init__(self, installation: Installation) -> None:
         self._installation = installation
-        self._after = after
         self.reports: list[EmbeddingsReport] = []
 
-    def advanced(self, source: str, stage: Stage, done: int, total: int) -> None:  # noqa: ARG002
-        if stage == "embeddings" and done == self._after:
-            batch_and_its_three_retries_and_the_probe = 5
-            self._installation.models.inject(*[refuse(500)] * batch_and_its_three_retries_and_the_probe)
-            self._after = -1
-
-    def embedded(self, source: str, report: EmbeddingsReport) -> None:  # noqa: ARG002
+    def embedding(self, source: str, report: EmbeddingsReport) -> None:  # noqa: ARG002
+        if self.reports:
+            self._installation.models.outage = None
         self.reports.append(report)
 
 
@@ -223,12 +218,15 @@ def test_an_embedder_that_was_down_is_tried_again_with_what_is_missing(
 ) -> None:
     installation.settings = installation.settings.model_copy(update={"embedding_batch_size": 2})
     installation.write("guide/grids/page.md", f"# Grids\n\n{_LONG}")
-    outage = _Outage(installation, after=4)
+    installation.models.inject(None, None, None)  # the question for the dimensions, and two batches
+    installation.models.outage = refuse(500)
+    listener = _Mended(installation)
 
-    assert installation.run(progress=outage) is None
+    assert installation.run(progress=listener) is None
 
     assert events(installation, DagsterEventType.STEP_UP_FOR_RETRY) == 1
-    [report] = outage.reports
+    first, report = listener.reports
+    assert (first.embedded("grids"), first.left) == (4, first.texts["total"] - 4)
     assert report.reused("grids") == 4, "what was stored before the outage"
     assert report.embedded("grids") == report.before["grids"].chunks - 4 > 0
     once = {text: count for text, count in installation.models.embedded.items() if "Sentence" in text}
@@ -338,3 +336,20 @@ def test_the_search_index_records_what_it_holds(installation: Installation) -> N
 def test_the_search_index_of_nothing_is_no_error(installation: Installation) -> None:
     assert run_search_index(installation.defs(), installation.instance, SourceRun()) is None
     assert numbers(installation.metadata("search_index"), "documents", "chunks") == (0, 0)
+
+
+def test_a_section_shows_what_its_chunks_are_like_and_the_failures_are_an_asset(installation: Installation) -> None:
+    for name in ("sizing", "sorting", "styling"):
+        installation.write(f"guide/grids/{name}.md", f"# Page on {name}\n\nText on {name}.")
+    (installation.folder / "guide/grids/bytes.md").write_bytes(b"\x00\xff\xfe\x81")
+    installation.run()
+    run_search_index(installation.defs(), installation.instance, SourceRun())
+
+    sample = str(installation.metadata("guide", "chunks", section="grids")["sample"].value)
+    assert "**Page on sizing** · `guide://grids/sizing.md`" in sample
+    assert "Text on sorting." in sample
+    assert "styling" not in sample, "two pages are enough"
+    inventory = installation.metadata("failures")
+    assert numbers(inventory, "dagster/row_count") == (1,)
+    [failure] = failures(inventory)
+    assert (failure["source"], failure["section"], failure["item"]) == ("guide", "grids", "guide://grids/bytes.md")

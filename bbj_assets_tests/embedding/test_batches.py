@@ -126,7 +126,8 @@ def test_batches_are_full_and_of_like_lengths_the_longest_first(
     assert [len(batch) for batch in server.batches] == [6] * 11 + [4]
     asked = [len(text) for batch in server.batches for text in batch]
     assert asked == sorted(asked, reverse=True)
-    assert report.batches == {"completed": 12}
+    assert report.batches == {"total": 12, "completed": 12}
+    assert report.texts == {"total": 70, "embedded": 70, "stored": 70}
 
 
 def test_as_many_requests_are_under_way_as_there_are_workers(

@@ -9,7 +9,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from bbj_assets.embedding import batches
+from bbj_assets.embedding import _runner
 from bbj_assets.embedding.batches import EmbeddingsReport
 from bbj_assets.errors import EmbedderMisconfigured, Stopped
 from bbj_assets.store.connection import SESSION_OPTIONS, Connection, configure, connect
@@ -311,7 +311,7 @@ def test_whoever_cancels_a_run_does_not_wait_for_a_lock_for_long(
 ) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
     put(conn, lengths(60))
-    monkeypatch.setattr(batches, "_LAST_WAIT", 0.1)
+    monkeypatch.setattr(_runner, "_LAST_WAIT", 0.1)
 
     async def scenario() -> None:
         with storing_held_up(conn):

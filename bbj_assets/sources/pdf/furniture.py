@@ -5,13 +5,13 @@ never touched. Position alone does not tell: the first line of the text stands i
 Words alone do not tell either: reference pages that all begin with "Name" do so in the same place.
 """
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bbj_assets.sources.pdf.geometry import Line
+from bbj_assets.sources.pdf.geometry import Line, letters_of
+from bbj_assets.sources.pdf.page_numbers import page_numbers, without_numbers
 
 _DEPTH = 6
 """Rows from the edge that are looked at; addresses in footers have five lines."""
@@ -25,6 +25,7 @@ _APART = 1.7
 _APART_ON_MOST_PAGES = 1.4
 """The same for what is on most pages; it still must not be a line of a paragraph."""
 
+_MUCH, _MOST = 0.3, 0.6
 _REPEATS = 3
 """Pages on which a text must be for a repetition."""
 
@@ -33,10 +34,6 @@ _SHORT = 12
 
 _LARGEST = 1.3
 """Times the size of the text; "Chapter 2" over the second page is larger."""
-
-_NUMBER = re.compile(r"\d+")
-_ROMAN = re.compile(r"(?<![a-z])(?=[ivxlc])(?:c{0,3})(?:x[cl]|l?x{0,3})(?:i[xv]|v?i{0,3})(?![a-z])", re.IGNORECASE)
-_ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 
 
 @dataclass(slots=True)
@@ -48,6 +45,7 @@ class _Row:
         gap: to the next row on the inner side, in font sizes; of a row that repeats, beyond all others that do.
         slot: the same for rows of the same height.
         repeats: it says the same as rows of its height on other pages, but for numbers.
+        is_sure: it is furniture even if nothing else says what it says.
     """
 
     page: int
@@ -61,6 +59,7 @@ class _Row:
     slot: int = 0
     repeats: bool = False
     is_furniture: bool = False
+    is_sure: bool = False
 
 
 def furniture(
@@ -76,6 +75,7 @@ def furniture(
     found = _repeated_when_turned(pages)
     if len(pages) < 2:
         return found
+    judged: list[_Row] = []
     for edge in ("top", "bottom"):
         rows = [row for page, lines in enumerate(pages) for row in _edge_rows(page, lines, edge)]
         rows = [row for row in rows if not any((row.page, at) in kept for at in row.lines)]
@@ -88,8 +88,31 @@ def furniture(
             for row in at_depth:
                 if row.is_furniture:
                     open_pages[row.page] = depth + 1
-        found |= {(row.page, at) for row in rows if row.is_furniture for at in row.lines}
-    return found
+        judged += rows
+    unsure = [row for row in judged if row.is_furniture and not row.is_sure]
+    found |= {(row.page, at) for row in judged if row.is_furniture for at in row.lines}
+    return found - set(_said_nowhere_else(pages, found, unsure))
+
+
+def _said_nowhere_else(
+    pages: Sequence[Sequence[Line]], found: Collection[tuple[int, int]], unsure: Iterable[_Row]
+) -> Iterator[tuple[int, int]]:
+    """The first of lines that repeat, if the text does not say it: the caption and the head of a table, mostly.
+
+    A title that runs over the pages of a chapter is said by its heading.
+    """
+    said = {
+        letters_of(line.text)
+        for page, lines in enumerate(pages)
+        for at, line in enumerate(lines)
+        if (page, at) not in found
+    }
+    for row in sorted(unsure, key=lambda row: row.page):
+        for at in row.lines:
+            letters = letters_of(pages[row.page][at].text)
+            if letters not in said:
+                said.add(letters)
+                yield row.page, at
 
 
 def _edge_rows(page: int, lines: Sequence[Line], edge: str) -> list[_Row]:
@@ -128,9 +151,9 @@ def _measure_beyond_repetition(rows: Sequence[_Row]) -> None:
     """Of rows that repeat together, such as the lines of an address, give each the gap between them and the text."""
     pages: dict[tuple[int, str], set[int]] = defaultdict(set)
     for row in rows:
-        pages[row.slot, _without_numbers(row.text)].add(row.page)
+        pages[row.slot, without_numbers(row.text)].add(row.page)
     for row in rows:
-        row.repeats = len(pages[row.slot, _without_numbers(row.text)]) >= _REPEATS
+        row.repeats = len(pages[row.slot, without_numbers(row.text)]) >= _REPEATS
     beyond = 0.0
     for inner, row in pairwise(reversed(rows)):  # from the inside to the outside of each page
         if inner.page != row.page or not row.repeats:
@@ -155,20 +178,26 @@ def _judge(rows: Sequence[_Row], page_count: int, body_size: float) -> None:
 
 
 def _judge_numbers(rows: Sequence[_Row], page_count: int, body_size: float) -> None:
-    """Rows that hold a number which goes up with the pages."""
-    offsets: Counter[tuple[str, int]] = Counter()
-    numbers = [_page_numbers(row.text) for row in rows]
-    for row, candidates in zip(rows, numbers, strict=True):
-        offsets.update({(kind, number - row.page) for kind, number in candidates})
-    enough = 2 if page_count < 6 else 3
-    for row, candidates in zip(rows, numbers, strict=True):
-        alone = row.gap >= _APART or len(row.text) <= _SHORT
-        if (
-            alone
-            and row.size <= _LARGEST * body_size
-            and any(offsets[kind, number - row.page] >= enough for kind, number in candidates)
-        ):
-            row.is_furniture = True
+    """Mark rows that hold a number which goes up with the pages.
+
+    In a long manual the number of a footnote or of a version does so too, on three pages or four, by chance. So it must
+    be so in much of the slot; or the row be hardly more than the number, and its pages follow each other.
+    """
+    numbered: dict[tuple[str, int], list[_Row]] = defaultdict(list)
+    for row in rows:
+        for kind, number in page_numbers(row.text):
+            numbered[kind, number - row.page].append(row)
+    for same in numbered.values():
+        pages = {row.page for row in same}
+        if len(pages) < (2 if page_count < 2 * _REPEATS else _REPEATS):
+            continue
+        is_usual = len(pages) >= _MUCH * len(rows)
+        for row in same:
+            short = len(row.text) <= _SHORT
+            if row.size <= _LARGEST * body_size and (
+                (is_usual and (short or row.gap >= _APART)) or (short and _follow_each_other(pages))
+            ):
+                row.is_furniture = row.is_sure = True
 
 
 def _judge_repetition(rows: Sequence[_Row], page_count: int, body_size: float) -> None:
@@ -178,44 +207,23 @@ def _judge_repetition(rows: Sequence[_Row], page_count: int, body_size: float) -
     """
     by_text: dict[str, list[_Row]] = defaultdict(list)
     for row in rows:
-        by_text[_without_numbers(row.text)].append(row)
+        by_text[without_numbers(row.text)].append(row)
     for same in by_text.values():
         on_pages = {row.page for row in same}
-        neighbours = sum(not on_pages.isdisjoint((page - 2, page - 1, page + 1, page + 2)) for page in on_pages)
-        if len(on_pages) < _REPEATS or neighbours < 0.7 * len(on_pages):
+        if len(on_pages) < _REPEATS or not _follow_each_other(on_pages):
             continue
-        on_most_pages = len(on_pages) >= 0.6 * page_count
+        on_most_pages = len(on_pages) >= _MOST * page_count
         apart, largest = (_APART_ON_MOST_PAGES, _LARGEST) if on_most_pages else (_APART, 1.05)
         for row in same:
-            row.is_furniture |= row.gap >= apart and row.size <= largest * body_size
+            if row.gap >= apart and row.size <= largest * body_size:
+                row.is_furniture = True
+                row.is_sure |= on_most_pages
 
 
-def _page_numbers(text: str) -> set[tuple[str, int]]:
-    """What may be the number of the page: the first and the last number of a row, arabic or roman."""
-    found: set[tuple[str, int]] = set()
-    arabic = _NUMBER.findall(text)
-    for digits in {*arabic[:1], *arabic[-1:]}:
-        if len(digits) <= 5:
-            found.add(("arabic", int(digits)))
-    words = text.split()
-    for word in {*words[:1], *words[-1:]}:
-        numeral = word.strip("-\u2013\u2014.|[]() ").lower()
-        if numeral and _ROMAN.fullmatch(numeral):
-            found.add(("roman", _roman(numeral)))
-    return found
-
-
-def _roman(numeral: str) -> int:
-    values = [_ROMAN_VALUES[letter] for letter in numeral]
-    return sum(
-        -value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True)
-    )
-
-
-def _without_numbers(text: str) -> str:
-    words = _NUMBER.sub("#", text).split()
-    ends = {0, len(words) - 1}
-    return " ".join("#" if at in ends and _ROMAN.fullmatch(word) else word for at, word in enumerate(words)).lower()
+def _follow_each_other(pages: Collection[int]) -> bool:
+    """Whether most of the pages have another one beside them, or one further: left and right pages differ."""
+    neighbours = sum(any(page + step in pages for step in (-2, -1, 1, 2)) for page in pages)
+    return neighbours >= 0.7 * len(pages)
 
 
 def _repeated_when_turned(pages: Iterable[Sequence[Line]]) -> set[tuple[int, int]]:
@@ -224,5 +232,5 @@ def _repeated_when_turned(pages: Iterable[Sequence[Line]]) -> set[tuple[int, int
     for page, lines in enumerate(pages):
         for at, line in enumerate(lines):
             if line.turned:
-                places[_without_numbers(line.text), round(line.x0 / 4), round(line.y / 4)].add((page, at))
+                places[without_numbers(line.text), round(line.x0 / 4), round(line.y / 4)].add((page, at))
     return {place for found in places.values() if len({page for page, _ in found}) >= 3 for place in found}

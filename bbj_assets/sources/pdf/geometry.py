@@ -4,6 +4,7 @@ All lengths are points, a 72nd of an inch. Coordinates are those of a reader who
 reads from left to right: x grows to the right, y grows upwards.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -25,6 +26,8 @@ class Style(NamedTuple):
 
 
 OBLIQUE = 4
+
+_NO_LETTER = re.compile(r"[\W_]+")
 
 _LIGATURES = str.maketrans(
     {chr(0xFB00 + at): text for at, text in enumerate(["ff", "fi", "fl", "ffi", "ffl", "st", "st"])}
@@ -149,3 +152,8 @@ def clean(text: str) -> str:
         return text
     text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
     return "".join(c for c in text.translate(_LIGATURES).translate(_SYMBOLS) if c.isprintable() and c != "\ufffd")
+
+
+def letters_of(text: str) -> str:
+    """The letters and digits of a text, for comparing what two texts say."""
+    return _NO_LETTER.sub("", text.casefold())

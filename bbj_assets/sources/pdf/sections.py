@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bbj_assets.sources.pdf.geometry import Line, Unit, first_line, lines_of, turned
+from bbj_assets.sources.pdf.geometry import Line, Unit, first_line, letters_of, lines_of, turned
 from bbj_assets.sources.pdf.layout import Layout
 from bbj_assets.sources.pdf.reading import OutlineEntry
 from bbj_assets.sources.pdf.reflow import plain
@@ -20,7 +20,6 @@ _FIRST_UNITS = 3
 
 _LONGEST_NUMBERING = 20
 _NUMBERING = re.compile(r"(?:chapter|appendix|part|section|kapitel|anhang)?(?:[0-9]*|[a-z]|[ivxlc]+)")
-_NO_LETTER = re.compile(r"[\W_]+")
 _ELSEWHERE = 1000.0
 """Points: a heading that an earlier entry has taken is farther away than any other."""
 
@@ -87,10 +86,10 @@ def titled_lines(
     kept: set[tuple[int, int]] = set()
     said: dict[int, list[str]] = {}
     for target in found:
-        title = _letters(outline[target.entry].title)
+        title = letters_of(outline[target.entry].title)
         lines = pages[target.page]
         if target.page not in said:
-            said[target.page] = [_letters(line.text) for line in lines]
+            said[target.page] = [letters_of(line.text) for line in lines]
         saying = [at for at, letters in enumerate(said[target.page]) if title and _says(letters, title)]
         if saying:
             kept.add((target.page, min(saying, key=lambda at: _distance(lines[at], target))))
@@ -143,7 +142,7 @@ class _Finder:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._said = [_letters(unit.text) if isinstance(unit, Line) else None for unit in layout.units]
+        self._said = [letters_of(unit.text) if isinstance(unit, Line) else None for unit in layout.units]
         self._pages = _pages(layout.units)
         self._taken: set[int] = set()
 
@@ -160,7 +159,7 @@ class _Finder:
         return found
 
     def _heading(self, title: str, units: range, target: Target) -> _Place | None:
-        letters = _letters(title)
+        letters = letters_of(title)
         found: list[tuple[float, int, int]] = []
         for at in units if letters else ():
             count = self._units_that_say(letters, at, units.stop)
@@ -229,7 +228,3 @@ def _says(said: str, title: str) -> bool:
     if len(shorter) < 3 or not longer.endswith(shorter):
         return False
     return _NUMBERING.fullmatch(longer.removesuffix(shorter)) is not None
-
-
-def _letters(text: str) -> str:
-    return _NO_LETTER.sub("", text.casefold())

@@ -1,0 +1,20 @@
+"""What made a run fail, in its own words rather than Dagster's."""
+
+from collections.abc import Iterable
+
+from dagster import DagsterEvent
+
+
+def error_of(events: Iterable[DagsterEvent]) -> str | None:
+    """The innermost error of the first step that failed; None if no step did."""
+    for event in events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data and data.user_failure_data.description:
+                return data.user_failure_data.description
+            error = data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            if error is not None:
+                return error.message.strip()
+    return None

@@ -1,0 +1,256 @@
+"""One run of the batch runner: a reader, the workers and a storer, and what comes of each answer of the model."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from bbj_assets.embedding._agenda import Agenda, Batch, Part
+from bbj_assets.embedding._patience import patiently, seconds_before_retry
+from bbj_assets.embedding._server_health import ServerHealth, probe
+from bbj_assets.embedding._storer import Embedded, Storer
+from bbj_assets.embedding.embedder import Embedder, checked
+from bbj_assets.embedding.report import BatchNews, EmbeddingsReport, NewsKind
+from bbj_assets.errors import EmbeddingError, RateLimited, TextRejected, TransientEmbeddingError
+from bbj_assets.outcomes import Failure
+from bbj_assets.store.connection import AsyncConnection
+from bbj_assets.store.embeddings import pending_page
+from bbj_assets.store.failures import record_embedding_failure
+
+_PAGE_BATCHES = 8
+_LAST_WAIT = 10.0
+"""Seconds for storing what a run that was stopped had embedded: whoever stops it does not wait for a lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """How the runner works.
+
+    Attributes:
+        workers: batches in flight at once; an embedder may lower it.
+        batch_size: texts a batch.
+        retries: how often a batch is tried again after a transient error.
+        first_wait: seconds before the first of them; doubled each time, with jitter, and never sooner than
+            Retry-After says.
+    """
+
+    workers: int = 4
+    batch_size: int = 64
+    retries: int = 3
+    first_wait: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told how the run goes on; what either raises ends it."""
+
+    on_progress: Callable[[int, int], None]
+    on_batch: Callable[[BatchNews], None]
+
+
+class Runner:
+    """Embeds the texts that are noted as pending, and fills the report.
+
+    Args:
+        dimensions: of the vectors that are stored already or will be.
+        total: how many texts are pending.
+    """
+
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[AsyncConnection],
+        embedder: Embedder,
+        dimensions: int,
+        options: BatchOptions,
+        report: EmbeddingsReport,
+        source: str,
+        run_id: str | None,
+        total: int,
+        listener: Listener,
+    ) -> None:
+        self._pool = pool
+        self._embedder = embedder
+        self._dimensions = dimensions
+        self._options = options
+        self._report = report
+        self._source = source
+        self._run_id = run_id
+        self._total = total
+        self._listener = listener
+        self._done = 0
+        self._workers = min(options.workers, embedder.max_concurrency or options.workers)
+        self._agenda = Agenda(self._workers)
+        self._health = ServerHealth(embedder, self._workers, retries=options.retries, first_wait=options.first_wait)
+        self._storer = Storer(pool, embedder.model, 2 * self._workers, self._tell_of_stored)
+        report.batches["total"] = -(-total // options.batch_size)
+
+    async def run(self, reader: AsyncConnection) -> None:
+        """Embed what is noted in the reader's session.
+
+        Raises:
+            EmbeddingError: the embedder is down or misconfigured.
+        """
+        self._listener.on_progress(0, self._total)
+        try:
+            await self._embed_and_store(reader)
+        except (BaseExceptionGroup, asyncio.CancelledError) as raised:  # an interrupt of Dagster is no Exception
+            error = _first(raised)
+            if not isinstance(error, psycopg.Error):
+                with suppress(psycopg.Error, TimeoutError):
+                    async with asyncio.timeout(_LAST_WAIT):
+                        self._count(await self._storer.store_waiting())
+            raise error from error.__cause__
+
+    async def _embed_and_store(self, reader: AsyncConnection) -> None:
+        failed = None
+        async with asyncio.TaskGroup() as storing:
+            storing.create_task(self._storer.run())
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._read(reader))
+                    for worker in range(1, self._workers + 1):
+                        tasks.create_task(self._work(worker))
+            except BaseExceptionGroup as group:  # what was embedded until then is stored before it is raised
+                failed = group
+            self._storer.close()
+        if failed:
+            raise failed
+
+    async def _read(self, reader: AsyncConnection) -> None:
+        size = self._options.batch_size
+        page = size * _PAGE_BATCHES
+        for position in range(0, self._total, page):
+            texts = await pending_page(reader, self._embedder.model, position, page)
+            found = min(page, self._total - position) - len(texts)
+            if found:
+                self._report.texts["found"] += found
+                self._advance(found)
+            for start in range(0, len(texts), size):
+                part = texts[start : start + size]
+                batch = Batch((position + start) // size + 1, len(part))
+                await self._agenda.add(Part(batch, part, self._options.retries))
+        self._agenda.complete()
+
+    async def _work(self, worker: int) -> None:
+        while part := await self._agenda.take():
+            await self._health.no_doubt()
+            await self._embed(worker, part)
+            self._agenda.done()
+
+    async def _embed(self, worker: int, part: Part) -> None:
+        """Embed a part and hand it on; if that fails it is put back, whole or in halves, or is a failure."""
+        texts = [text.text for text in part.texts]
+        try:
+            vectors = checked(await self._embedder.embed(texts), texts, self._dimensions)
+        except TransientEmbeddingError as error:
+            await self._try_again(worker, part, error)
+        except TextRejected as error:
+            await self._single_out(worker, part, error)
+        else:
+            self._health.answered()
+            self._report.texts["embedded"] += len(texts)
+            await self._storer.hand_on(Embedded(worker, part, vectors))
+
+    async def _try_again(self, worker: int, part: Part, error: TransientEmbeddingError) -> None:
+        """Put a part back until it is due, or wait with it; when it was tried often enough the error is no accident."""
+        part.tries += 1
+        if isinstance(error, RateLimited) and self._health.served > part.served:
+            part.tries = min(part.tries, part.retries)  # others are served, so that it will be this one's turn
+        part.served = self._health.served
+        is_doubtful = self._health.makes_doubtful(error)
+        if part.tries > part.retries:
+            await self._prove_health(worker, part, error)
+            if len(part.texts) > 1:
+                self._halve(worker, part, error, retries=part.retries if isinstance(error, RateLimited) else 0)
+            else:
+                await self._record_failure(worker, part, error)
+            return
+        self._report.batches["retried"] += 1
+        self._tell(worker, part.batch, "retrying", f"failed, retrying ({part.tries}/{part.retries}): {error}")
+        seconds = seconds_before_retry(part.tries, self._options.first_wait, error.retry_after)
+        if is_doubtful:
+            await self._prove_health(worker, part, error)
+        elif not (self._agenda.has_room_to_wait and self._health.may_go_on()):
+            await asyncio.sleep(seconds)
+            self._agenda.put_back(part)
+            return
+        self._agenda.put_back_in(seconds, part)
+
+    async def _single_out(self, worker: int, part: Part, error: TextRejected) -> None:
+        """Find the text that was refused, and make sure that it is to blame."""
+        if len(part.texts) > 1:
+            self._halve(worker, part, error, retries=part.retries)
+        elif part.was_rejected:
+            await self._record_failure(worker, part, error)
+        else:
+            part.was_rejected = True
+            retries, first_wait = self._options.retries, self._options.first_wait
+            await patiently(partial(probe, self._embedder), retries=retries, first_wait=first_wait)
+            self._agenda.put_back(part)
+
+    def _halve(self, worker: int, part: Part, error: EmbeddingError, *, retries: int) -> None:
+        self._report.batches["halved"] += 1
+        self._tell(worker, part.batch, "halving", f"failed, halving {len(part.texts)} chunks: {error}")
+        middle = len(part.texts) // 2
+        halves = (part.texts[:middle], part.texts[middle:])
+        self._agenda.put_back(
+            *(Part(part.batch, texts, retries if len(texts) > 1 else self._options.retries) for texts in halves)
+        )
+
+    async def _record_failure(self, worker: int, part: Part, error: EmbeddingError) -> None:
+        [text] = part.texts
+        failure = Failure.of("embed", text.content_hash.hex(), self._source, text.partition_key, error)
+        async with self._pool.connection() as conn:
+            await record_embedding_failure(conn, failure, self._run_id)
+        self._report.failures.append(failure)
+        self._report.texts["failed"] += 1
+        part.batch.failed += 1
+        self._tell(worker, part.batch, "failing", f"has a chunk that cannot be embedded: {error}")
+        self._settle(worker, part)
+        self._advance(1)
+
+    async def _prove_health(self, worker: int, part: Part, error: TransientEmbeddingError) -> None:
+        def tell(tries: int, error: TransientEmbeddingError) -> None:
+            said = f"and all others wait for the model server, which is asked again ({tries}/{self._options.retries})"
+            self._tell(worker, part.batch, "outage", f"{said}: {error}")
+
+        await self._health.prove(error, tell)
+
+    def _tell_of_stored(self, stored: Sequence[Embedded]) -> None:
+        self._count(stored)
+        for embedded in stored:
+            self._settle(embedded.worker, embedded.part)
+        self._advance(sum(len(embedded.part.texts) for embedded in stored))
+
+    def _count(self, stored: Sequence[Embedded]) -> None:
+        self._report.texts["stored"] += sum(len(embedded.part.texts) for embedded in stored)
+
+    def _settle(self, worker: int, part: Part) -> None:
+        """Take the texts of a part, which are stored or have failed, off what is left of their batch."""
+        batch = part.batch
+        batch.left -= len(part.texts)
+        if batch.left:
+            return
+        self._report.batches["failed" if batch.failed else "completed"] += 1
+        failed = f", {batch.failed} failed" if batch.failed else ""
+        self._tell(worker, batch, "complete", f"complete ({batch.size - batch.failed} chunks{failed})")
+
+    def _tell(self, worker: int, batch: Batch, kind: NewsKind, said: str) -> None:
+        total = self._report.batches["total"]
+        self._listener.on_batch(BatchNews(worker, batch.number, total, kind, said))
+
+    def _advance(self, texts: int) -> None:
+        if texts:
+            self._done += texts
+            self._listener.on_progress(self._done, self._total)
+
+
+def _first(error: BaseException) -> BaseException:
+    """The one error to show: several workers meet the same server."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,44 @@
+"""Which embedder is in use: the one of the active model.
+
+The environment decides for an index that has no model yet. From then on the index does, or search would be down from
+the moment another model is activated until every program has been configured anew.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+from bbj_assets.embedding import create_embedder
+from bbj_assets.embedding.embedder import Embedder
+from bbj_assets.errors import EmbedderMisconfigured
+from bbj_assets.settings import Settings
+from bbj_assets.store.connection import connect
+from bbj_assets.store.models import Model, active_model, note_embedder
+
+
+@asynccontextmanager
+async def embedder_in_use(settings: Settings, url: str) -> AsyncIterator[Embedder]:
+    """The embedder that fills the index at `url`.
+
+    Raises:
+        EmbedderMisconfigured: it cannot work as configured.
+    """
+    with connect(url) as conn:
+        used = settings_in_use(settings, active_model(conn))
+    async with aclosing(create_embedder(used)) as embedder:
+        yield embedder
+    with connect(url) as conn:
+        note_embedder(conn, embedder.model, used.embedder)
+
+
+def settings_in_use(settings: Settings, active: Model | None) -> Settings:
+    """The settings with the embedder of the active model; those given if it is that already, or is not known."""
+    if active is None or active.embedder is None or _gives(settings, active):
+        return settings
+    return settings.model_copy(update={"embedder": active.embedder, "embedding_model": active.name})
+
+
+def _gives(settings: Settings, model: Model) -> bool:
+    try:
+        return settings.embedder == model.embedder and create_embedder(settings).model == model.name
+    except EmbedderMisconfigured:
+        return False

@@ -1,0 +1,206 @@
+"""`bbj-assets failures` tells a person, a program and a file what the table `failures` holds, until it is healed."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from bbj_assets.errors import ParseError, TextRejected
+from bbj_assets.outcomes import Failure
+from bbj_assets.store.connection import connect
+from bbj_assets.store.documents import replace_items
+from bbj_assets.store.failures import record_failures
+from bbj_assets_tests.cli.conftest import Desk
+from bbj_assets_tests.store.samples import chunks, item
+
+ASSETS, INGEST = "bbj-assets", "bbj-ingest-all"
+BAD = b"\x00\xff\xfe\x81"
+
+
+@pytest.fixture
+def failed(desk: Desk) -> Desk:
+    """After an ingest with a file that is no text, and a text that the model refuses, in a source each."""
+    (desk.folder / "guide/grids/bad.md").write_bytes(BAD)
+    desk.ollama.poison = "zither"
+    assert desk.call(INGEST).exit_code == 1
+    return desk
+
+
+@pytest.fixture
+def failing(desk: Desk) -> Desk:
+    """With the rows that such an ingest leaves, and without its seconds."""
+    page = item("notes://today.md", "A zither was bought.", source="notes")
+    [chunk] = chunks("A zither was bought.")
+    with connect(desk.url) as conn:
+        replace_items(conn, [page], None)
+        record_failures(
+            conn,
+            [
+                Failure.of("parse", "guide://grids/bad.md", "guide", "grids", ParseError("Save the file as UTF-8.")),
+                Failure.of("embed", chunk.content_hash.hex(), "notes", "_root", TextRejected("It is too long.")),
+            ],
+            "run-1",
+        )
+    return desk
+
+
+def listed(desk: Desk, *arguments: str) -> list[dict[str, object]]:
+    done = desk.call(ASSETS, "failures", "--json", *arguments)
+    assert done.exit_code == 0, done.output
+    found: list[dict[str, object]] = json.loads(done.stdout)
+    return found
+
+
+def lines(file: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+
+
+def test_each_failure_says_where_what_how_often_and_in_which_run(failed: Desk) -> None:
+    assert failed.call(INGEST, "--retry-failed").exit_code == 1  # counts the attempt
+
+    file, text = listed(failed)
+
+    [(content_hash,)] = failed.query("SELECT encode(content_hash, 'hex') FROM chunks WHERE content LIKE '%%zither%%'")
+    assert (file["stage"], file["source"], file["section"]) == ("parse", "guide", "grids")
+    assert file["source_url"] == file["item"] == "guide://grids/bad.md"
+    assert file["content_hash"] is None
+    assert (text["stage"], text["source"], text["section"]) == ("embed", "notes", "_root")
+    assert (text["source_url"], text["content_hash"]) == ("notes://today.md", content_hash)
+    assert text["item"] is None
+    assert [file["error_type"], text["error_type"]] == ["ParseError", "TextRejected"]
+    assert "Save the file as UTF-8" in str(file["error"])
+    runs = {str(run) for (run,) in failed.query("SELECT run_id FROM failures")}
+    for failure in (file, text):
+        assert failure["attempts"] == 2
+        assert failure["run_id"] in runs
+        first, last = (datetime.fromisoformat(str(failure[key])) for key in ("first_failed_at", "last_failed_at"))
+        assert first <= last
+        assert first.tzinfo is not None
+    assert "Correct the file" in str(file["remedy"])
+    assert "The model refuses this text" in str(text["remedy"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stages"),
+    [
+        ([], ["parse", "embed"]),
+        (["--source", "guide"], ["parse"]),
+        (["--source", "notes"], ["embed"]),
+        (["--stage", "parse"], ["parse"]),
+        (["--stage", "embed"], ["embed"]),
+        (["--source", "guide", "--stage", "embed"], []),
+    ],
+)
+def test_they_are_selected_by_source_and_stage_listed_and_exported_alike(
+    failing: Desk, tmp_path: Path, arguments: list[str], stages: list[str]
+) -> None:
+    assert [failure["stage"] for failure in listed(failing, *arguments)] == stages
+    for order in (["failures", "export", "F", *arguments], ["failures", *arguments, "export", "F"]):
+        file = tmp_path / "f.jsonl"
+        file.write_bytes(b"")
+        done = failing.call(ASSETS, *[str(file) if word == "F" else word for word in order])
+        assert done.exit_code == 0, done.output
+        assert [failure["stage"] for failure in lines(file)] == stages
+
+
+def test_a_person_reads_where_what_and_the_remedy_of_each_kind_once(failing: Desk) -> None:
+    worse = Failure.of("parse", "guide://worse.md", "guide", "_root", ParseError("It cannot be read."))
+    with connect(failing.url) as conn:
+        record_failures(conn, [worse], "run-1")
+
+    output = failing.call(ASSETS, "failures").output
+
+    for said in ("guide://grids/bad.md", "guide://worse.md", "notes://today.md", "[ParseError]", "[TextRejected]"):
+        assert said in output.replace("\n", "")
+    assert "2 x  Correct the file as its error says" in output
+    assert "1 x  The model refuses this text." in output
+    assert "not foreseen" not in output.lower()
+    assert "`bbj-ingest-all --retry-failed`" in output
+
+
+def test_a_fault_of_a_parser_is_told_from_a_fault_of_the_file(failing: Desk) -> None:
+    failing.query("UPDATE failures SET error_type = 'ZeroDivisionError' WHERE stage = 'parse' RETURNING 1")
+
+    [found] = listed(failing, "--stage", "parse")
+
+    assert "Report it with the error and the file" in str(found["remedy"])
+
+
+def test_an_error_with_markup_or_escapes_is_shown_as_it_is(failing: Desk) -> None:
+    failing.query("UPDATE failures SET error = '[bold]x[/nonsense] é' RETURNING 1")
+
+    assert "[bold]x[/nonsense] é" in failing.call(ASSETS, "failures").output
+
+
+def test_an_export_appends_and_can_be_read_back(failing: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "failures.jsonl"
+    file.write_text('{"mine": true}\n{"cut off": "in the mid')
+
+    done = failing.call(ASSETS, "failures", "export", str(file))
+    failing.call(ASSETS, "failures", "export", str(file))
+
+    assert done.stdout == f"Appended 2 failures to {file}.\n"
+    mine, cut_off, *exported = file.read_text(encoding="utf-8").splitlines()
+    assert (mine, cut_off) == ('{"mine": true}', '{"cut off": "in the mid')
+    records = [json.loads(line) for line in exported]
+    assert all(datetime.fromisoformat(record.pop("exported_at")) for record in records)
+    assert records == [*listed(failing), *listed(failing)]
+
+
+def test_where_nothing_failed_it_says_so_and_writes_no_file(desk: Desk, tmp_path: Path) -> None:
+    assert desk.call(ASSETS, "failures").output == "Nothing has failed.\n"
+    assert listed(desk) == []
+    done = desk.call(ASSETS, "failures", "export", str(tmp_path / "f.jsonl"))
+    assert (done.exit_code, done.output) == (0, f"Nothing has failed; {tmp_path}/f.jsonl is as it was.\n")
+    assert not (tmp_path / "f.jsonl").exists()
+
+
+def test_a_retry_of_the_failed_does_only_them_and_empties_the_list(failed: Desk) -> None:
+    failed.write("guide/new.md", "# New\n\nNever seen before.")
+    failed.write("guide/start.md", "# Start\n\nHow it begins, corrected.")
+    failed.ollama.poison = None
+    (failed.folder / "guide/grids/bad.md").write_text("# Good\n\nNow it is text.")
+
+    done = failed.call(INGEST, "--retry-failed")
+
+    assert done.exit_code == 0, done.output
+    assert listed(failed) == []
+    assert failed.query(
+        "SELECT source_url, content LIKE '%%corrected%%', embedding IS NOT NULL "
+        "FROM chunks LEFT JOIN embeddings USING (content_hash) ORDER BY 1"
+    ) == [
+        ("guide://grids/bad.md", False, True),
+        ("guide://grids/sorting.md", False, True),
+        ("guide://start.md", False, True),
+        ("notes://today.md", False, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--source", "guid"], "There is no source 'guid'"),
+        (["--stage", "chunk"], "'chunk' is not one of"),
+        (["export"], "Missing argument 'FILE'"),
+        (["export", "/"], "is a directory"),
+    ],
+)
+def test_wrong_usage_ends_with_two_and_says_why(desk: Desk, arguments: list[str], said: str) -> None:
+    done = desk.call(ASSETS, "failures", *arguments)
+
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+def test_a_file_that_cannot_be_written_is_an_error_with_its_name(failing: Desk, tmp_path: Path) -> None:
+    done = failing.call(ASSETS, "failures", "export", str(tmp_path / "nowhere" / "f.jsonl"))
+
+    assert done.exit_code == 1
+    assert f"Cannot write to {tmp_path}/nowhere/f.jsonl: No such file or directory." in done.stderr
+
+
+def test_failures_of_a_source_that_left_the_table_are_still_found(failing: Desk) -> None:
+    failing.sources("notes")
+
+    assert [failure["source"] for failure in listed(failing, "--source", "guide")] == ["guide"]

@@ -1,0 +1,110 @@
+"""`bbj-assets models`: another model, with no moment at which search does not work."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from bbj_assets_tests.cli.conftest import Desk
+from bbj_assets_tests.fakes.model_server import refuse
+
+ASSETS, INGEST = "bbj-assets", "bbj-ingest-all"
+FIRST, SECOND = "nomic-embed-text", "another"
+
+
+@pytest.fixture
+def filled(desk: Desk) -> Desk:
+    desk.ollama.models = {FIRST, SECOND}
+    assert desk.call(INGEST).exit_code == 0
+    return desk
+
+
+def models(desk: Desk) -> Mapping[str, Mapping[str, object]]:
+    return {model["name"]: model for model in json.loads(desk.call(ASSETS, "models", "--json").stdout)}
+
+
+def found(desk: Desk) -> list[str]:
+    done = desk.call(ASSETS, "search", "zither", "--json")
+    assert done.exit_code == 0, done.output
+    return [hit["source_url"] for hit in json.loads(done.stdout)]
+
+
+def test_the_first_ingest_registers_the_model_with_its_embedder(filled: Desk) -> None:
+    assert models(filled)[FIRST] == {
+        "name": FIRST, "embedder": "ollama", "dimensions": 16, "active": True, "chunks": 3, "embedded": 3,
+    }  # fmt: skip
+    assert "3 of 3" in filled.call(ASSETS, "models").stdout
+
+
+def test_search_goes_from_one_model_to_the_next_and_back_whatever_is_configured(filled: Desk) -> None:
+    added = filled.call(ASSETS, "models", "add", SECOND)
+    assert (added.exit_code, models(filled)[SECOND]["embedded"]) == (0, 3), added.output
+    assert f"models activate {SECOND}" in added.stdout
+    for name, other in ((SECOND, FIRST), (FIRST, SECOND)):
+        activated = filled.call(ASSETS, "models", "activate", name)
+        assert activated.exit_code == 0, activated.output
+        assert f"models activate {other}" in activated.stdout, "the way back"
+        asked = len(filled.ollama.requests)
+        assert "notes://today.md" in found(filled)
+        # The configured model is asked at once, while the database opens; the active one decides.
+        assert {request.model for request in filled.ollama.requests[asked:]} == {FIRST, name}
+
+
+def test_an_ingest_fills_the_active_model(filled: Desk) -> None:
+    filled.call(ASSETS, "models", "add", SECOND)
+    filled.call(ASSETS, "models", "activate", SECOND)
+    filled.write("notes/tomorrow.md", "# Tomorrow\n\nA bassoon will be sold.")
+    done = filled.call(INGEST)
+    assert done.exit_code == 0, done.output
+    assert {name: model["embedded"] for name, model in models(filled).items()} == {FIRST: 3, SECOND: 4}
+    assert f"with {SECOND!r}" in done.output, "what is configured is not what is used, so it is said"
+
+
+def test_adding_a_model_again_does_the_rest(filled: Desk) -> None:
+    filled.ollama.inject(None, refuse(404, "gone"))  # the probe, then the first texts
+    assert filled.call(ASSETS, "models", "add", SECOND).exit_code == 1
+    assert filled.call(ASSETS, "models", "add", SECOND).exit_code == 0
+    filled.write("notes/tomorrow.md", "# Tomorrow\n\nA bassoon will be sold.")
+    filled.call(INGEST)
+    asked = len(filled.ollama.requests)
+    assert filled.call(ASSETS, "models", "add", SECOND).exit_code == 0
+    embedded = [text for request in filled.ollama.requests[asked:] for text in request.texts if "bassoon" in text]
+    assert len(embedded) == 1
+    assert sum(len(request.texts) for request in filled.ollama.requests[asked:]) == 2, "and the probe"
+
+
+def test_a_model_with_gaps_is_not_activated_unawares(filled: Desk) -> None:
+    filled.call(ASSETS, "models", "add", SECOND)
+    filled.write("notes/tomorrow.md", "# Tomorrow\n\nA bassoon will be sold.")
+    filled.call(INGEST)
+    refused = filled.call(ASSETS, "models", "activate", SECOND)
+    assert refused.exit_code == 2
+    assert "3 of 4 chunks" in refused.output
+    assert f"models add {SECOND} --embedder ollama" in refused.output
+    assert models(filled)[FIRST]["active"]
+    assert filled.call(ASSETS, "models", "activate", SECOND, "--force").exit_code == 0
+    assert models(filled)[SECOND]["active"]
+
+
+def test_a_model_is_removed_with_its_vectors_but_not_the_active_one(filled: Desk) -> None:
+    filled.call(ASSETS, "models", "add", SECOND)
+    refused = filled.call(ASSETS, "models", "remove", FIRST)
+    assert (refused.exit_code, "the one that search uses" in refused.output) == (2, True)
+    removed = filled.call(ASSETS, "models", "remove", SECOND)
+    assert (removed.exit_code, "3 vectors" in removed.stdout) == (0, True)
+    assert models(filled).keys() == {FIRST}
+    assert filled.query("SELECT DISTINCT model FROM embeddings") == [(FIRST,)]
+
+
+@pytest.mark.parametrize("command", ["activate", "remove"])
+def test_an_unknown_model_is_named_with_those_that_there_are(filled: Desk, command: str) -> None:
+    done = filled.call(ASSETS, "models", command, "nobody")
+    assert done.exit_code == 2
+    assert f"'nobody'. Its models: {FIRST}" in done.output
+
+
+def test_a_model_that_is_not_pulled_says_how(filled: Desk) -> None:
+    done = filled.call(ASSETS, "models", "add", "unheard-of")
+    assert done.exit_code == 1
+    assert "ollama pull unheard-of" in done.output
+    assert models(filled).keys() == {FIRST}

@@ -1,0 +1,300 @@
+"""The sensor of a source on a real instance: what it asks for, and that doing so makes it content."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+from dagster import (
+    AssetKey,
+    DagsterRun,
+    DagsterRunStatus,
+    DeleteDynamicPartitionsRequest,
+    RunRequest,
+    SensorResult,
+    SkipReason,
+    build_sensor_context,
+)
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
+
+from bbj_assets.defs.sensors import follow
+from bbj_assets.defs.tags import PERMANENT_TAG, RANGE_END_TAG, RANGE_START_TAG, SOURCE_TAG
+from bbj_assets.ingest.fingerprints import SHARED, fingerprints
+from bbj_assets.ingest.following import MAX_ATTEMPTS, Watch
+from bbj_assets.ingest.source_run import SourceRun
+from bbj_assets.store.connection import Connection
+from bbj_assets_tests.defs.conftest import Installation
+
+
+@dataclass
+class Follower:
+    """A sensor and its daemon: ticks are applied as the daemon does, with a clock that the test moves."""
+
+    installation: Installation
+    cursor: str | None = None
+    ahead: float = 0.0
+
+    def tick(self, *, later: float = 0.0) -> SensorResult:
+        """Look at the source, `later` by so many seconds, and apply what comes of it but for the runs."""
+        self.ahead += later
+        source = self.installation.source()
+        result = follow.tick(
+            self.installation.instance,
+            source,
+            self.installation.settings,
+            fingerprints(source),
+            self.cursor,
+            time.time() + self.ahead,
+        )
+        self.cursor = result.cursor
+        for request in result.dynamic_partitions_requests or ():
+            if isinstance(request, DeleteDynamicPartitionsRequest):
+                for key in request.partition_keys:
+                    self.installation.instance.delete_dynamic_partition(request.partitions_def_name, key)
+            else:
+                self.installation.instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
+        for event in result.asset_events or ():
+            self.installation.instance.report_runless_asset_event(event)
+        return result
+
+    def runs(self, requests: Sequence[RunRequest]) -> bool:
+        """Do what was asked for; gives whether all of it succeeded."""
+        job = self.installation.defs().resolve_job_def("ingest_guide")
+        return all(
+            job.execute_in_process(instance=self.installation.instance, tags=request.tags, raise_on_error=False).success
+            for request in requests
+        )
+
+    def settle(self) -> list[tuple[str, str]]:
+        """Tick and run until nothing is left to do; gives the ranges that were asked for."""
+        asked = []
+        for _ in range(8):
+            requests = self.tick().run_requests or ()
+            asked += [ranges_of(request) for request in requests]
+            assert self.runs(requests)
+            if not requests and self.cursor and not Watch.loads(self.cursor).pending:
+                return asked
+        raise AssertionError(f"not content: {self.cursor}")
+
+
+def ranges_of(request: RunRequest) -> tuple[str, str]:
+    return request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]
+
+
+@pytest.fixture
+def follower(installation: Installation) -> Follower:
+    installation.settings = installation.settings.model_copy(update={"quiet_seconds": 0.0})
+    installation.write("guide/index.md", "# Welcome\n\nStart here.")
+    for number in range(14):
+        installation.write(f"guide/s{number:02}/page.md", f"# Page {number}\n\nText {number}.")
+    return Follower(installation)
+
+
+def contents(conn: Connection) -> dict[str, str]:
+    return dict(conn.execute("SELECT source_url, content FROM chunks").fetchall())
+
+
+def test_sections_are_partitions_from_the_first_tick_on(follower: Follower) -> None:
+    result = follower.tick()
+
+    assert follower.installation.sections() == {"_root", *(f"s{number:02}" for number in range(14))}
+    assert not result.run_requests, "it is not known yet whether somebody is still writing"
+    assert {event.partition for event in result.asset_events} == follower.installation.sections()
+
+
+def test_what_is_new_is_asked_for_once_and_then_it_is_in_the_index(follower: Follower, conn: Connection) -> None:
+    follower.tick()
+    requests = follower.tick().run_requests or ()
+    assert [ranges_of(request) for request in requests] == [("_root", "s13")]
+    assert requests[0].tags[SOURCE_TAG] == "guide"
+
+    assert follower.runs(requests)
+
+    assert len(contents(conn)) == 15
+    assert follower.settle() == []
+
+
+def test_a_tree_is_left_alone_until_it_is_quiet(follower: Follower) -> None:
+    follower.installation.settings = follower.installation.settings.model_copy(update={"quiet_seconds": 100.0})
+    follower.tick()
+    assert not follower.tick(later=90).run_requests
+    follower.installation.write("guide/s03/page.md", "# Page 3\n\nNew text.")
+    assert not follower.tick().run_requests
+    assert not follower.tick(later=90).run_requests
+    assert follower.tick(later=11).run_requests
+
+
+def test_exactly_the_section_that_changed_is_asked_for(follower: Follower, conn: Connection) -> None:
+    follower.settle()
+    follower.installation.write("guide/s03/page.md", "# Page 3\n\nNew text.")
+    follower.installation.write("guide/s13/more.md", "# More\n\nOne more.")
+
+    assert follower.settle() == [("s03", "s03"), ("s13", "s13")]
+
+    assert contents(conn)["guide://s03/page.md"] == "New text."
+    assert "guide://s13/more.md" in contents(conn)
+    assert follower.installation.materializations("guide", "chunks", section="s00") == 1
+
+
+def test_a_section_that_is_gone_leaves_the_index_and_the_partitions_and_may_come_back(
+    follower: Follower, conn: Connection
+) -> None:
+    follower.settle()
+    folder = follower.installation.folder / "guide/s05"
+    for _ in range(2):
+        shutil.rmtree(folder)
+        assert follower.settle() == [("s05", "s05")]
+        assert "s05" not in follower.installation.sections()
+        assert "guide://s05/page.md" not in contents(conn)
+
+        follower.installation.write("guide/s05/page.md", "# Page 5\n\nText 5.")
+        assert follower.settle() == [("s05", "s05")]
+        assert "s05" in follower.installation.sections()
+        assert "guide://s05/page.md" in contents(conn)
+
+
+def test_a_file_that_pages_share_rebuilds_the_sections_with_those_pages_and_no_others(
+    follower: Follower, conn: Connection
+) -> None:
+    page = "# Page\n\nimport Note from '../_note.mdx'\n\n<Note />\n"
+    follower.installation.write("guide/_note.mdx", "The first note.")
+    follower.installation.write("guide/s07/page.mdx", page)
+    follower.settle()
+    follower.installation.write("guide/_note.mdx", "The second note.")
+
+    assert follower.settle() == [("s07", "s07")]
+
+    assert "second" in contents(conn)["guide://s07/page.mdx"]
+
+
+def test_a_shared_file_that_no_page_has_asks_for_nothing(follower: Follower) -> None:
+    follower.installation.write("guide/_unused.mdx", "A note.")
+    follower.settle()
+    follower.installation.write("guide/_unused.mdx", "Another note.")
+
+    assert follower.settle() == []
+
+
+def test_what_somebody_else_has_ingested_is_not_asked_for(follower: Follower) -> None:
+    follower.tick()
+    assert follower.installation.run() is None
+
+    assert not follower.tick(later=60).run_requests
+    assert follower.cursor is not None
+    assert set(Watch.loads(follower.cursor).pending) <= {SHARED}
+
+
+def test_a_run_that_took_up_only_failures_does_not_count(follower: Follower) -> None:
+    follower.settle()
+    follower.installation.write("guide/s03/page.md", "# Page 3\n\nNew text.")
+    follower.tick()
+    follower.installation.run(run=SourceRun(retry_failed=True))
+
+    assert [ranges_of(request) for request in follower.tick(later=60).run_requests or ()] == [("s03", "s03")]
+
+
+def test_a_failed_run_is_asked_for_again_and_not_for_ever(follower: Follower) -> None:
+    follower.tick()
+    names = []
+    for _ in range(MAX_ATTEMPTS + 2):
+        names += [request.run_key for request in follower.tick(later=3600).run_requests or ()]
+    assert len(names) == MAX_ATTEMPTS
+    assert len(set(names)) == MAX_ATTEMPTS
+
+
+@pytest.mark.parametrize("reason", ["canceled", "permanent"])
+def test_what_a_person_canceled_or_what_would_fail_again_waits_for_a_change(follower: Follower, reason: str) -> None:
+    follower.tick()
+    [request] = follower.tick(later=60).run_requests or ()
+    instance = follower.installation.instance
+    tags = dict(request.tags) | ({PERMANENT_TAG: "true"} if reason == "permanent" else {})
+    status = DagsterRunStatus.CANCELED if reason == "canceled" else DagsterRunStatus.FAILURE
+    instance.add_run(_run(tags, status))
+
+    assert not follower.tick(later=100_000).run_requests
+    follower.installation.write("guide/s03/page.md", "# Page 3\n\nChanged.")
+    follower.tick()
+    assert follower.tick(later=60).run_requests
+
+
+def test_nothing_is_asked_for_while_a_run_over_the_source_is_under_way(follower: Follower) -> None:
+    follower.tick()
+    assert follower.cursor is not None
+    follower.installation.instance.add_run(_run({SOURCE_TAG: "guide"}, DagsterRunStatus.STARTED))
+
+    assert not follower.tick(later=60).run_requests
+
+
+def test_a_listing_that_fails_changes_nothing(follower: Follower, conn: Connection) -> None:
+    follower.settle()
+    shutil.rmtree(follower.installation.folder / "guide")
+    [sensor] = [s for s in follower.installation.defs().sensors or () if s.name == "follow_guide"]
+
+    with build_sensor_context(follower.installation.instance, cursor=follower.cursor) as context:
+        result = sensor(context)
+
+    assert isinstance(result, SkipReason)
+    assert "Cannot list" in (result.skip_message or "")
+    assert len(contents(conn)) == 15
+    assert len(follower.installation.sections()) == 15
+
+
+def test_what_the_store_has_of_a_source_that_dagster_never_saw_is_looked_after(
+    follower: Follower, conn: Connection
+) -> None:
+    follower.settle()
+    shutil.rmtree(follower.installation.folder / "guide/s05")
+    for key in follower.installation.sections():
+        follower.installation.instance.delete_dynamic_partition("guide_sections", key)
+    follower.cursor = None
+
+    follower.settle()
+
+    assert "guide://s05/page.md" not in contents(conn)
+    assert "s05" not in follower.installation.sections()
+
+
+def test_the_raw_section_that_changed_is_seen_and_what_is_built_of_it_is_stale_until_it_is_built_anew(
+    follower: Follower,
+) -> None:
+    follower.settle()
+    assert stale(follower) == set()
+    follower.installation.write("guide/s03/page.md", "# Page 3\n\nNew text.")
+
+    result = follower.tick()
+
+    assert {(event.asset_key, event.partition) for event in result.asset_events} == {
+        (AssetKey(["guide", "raw"]), "s03")
+    }
+    assert all(event.tags["dagster/data_version"] for event in result.asset_events)
+    assert stale(follower) == {"s03"}
+    assert follower.settle() == [("s03", "s03")]
+    assert stale(follower) == set()
+    assert not follower.tick().asset_events
+
+
+def test_other_chunk_settings_make_every_section_stale(follower: Follower) -> None:
+    follower.settle()
+
+    follower.installation.settings = follower.installation.settings.model_copy(update={"chunk_tokens": 200})
+
+    assert stale(follower) == follower.installation.sections()
+
+
+def stale(follower: Follower) -> set[str]:
+    """The sections whose chunks Dagster shows as out of date."""
+    instance = follower.installation.instance
+    graph = follower.installation.defs().resolve_asset_graph()
+    resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+    key = AssetKey(["guide", "chunks"])
+    return {
+        section
+        for section in follower.installation.sections()
+        if resolver.get_status(key, section) is not StaleStatus.FRESH
+    }
+
+
+def _run(tags: dict[str, str], status: DagsterRunStatus) -> DagsterRun:
+    return DagsterRun(job_name="ingest_guide", tags=tags, status=status)
