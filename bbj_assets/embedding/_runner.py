@@ -159,7 +159,7 @@ class Runner:
         """Put a part back until it is due, or wait with it; when it was tried often enough the error is no accident."""
         part.tries += 1
         if isinstance(error, RateLimited) and self._health.served > part.served:
-            part.tries = min(part.tries, part.retries)  # others are served, so that it will be this one's turn
+            part.tries = 1  # others were served meanwhile, so that its turn will come
         part.served = self._health.served
         is_doubtful = self._health.makes_doubtful(error)
         if part.tries > part.retries:

@@ -5,6 +5,7 @@ never touched. Position alone does not tell: the first line of the text stands i
 Words alone do not tell either: reference pages that all begin with "Name" do so in the same place.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ _APART_ON_MOST_PAGES = 1.4
 _MUCH, _MOST = 0.3, 0.6
 _REPEATS = 3
 """Pages on which a text must be for a repetition."""
+
+_HEADING_NUMBER = re.compile(r"^(?:chapter|appendix|section|part)?\d*")
 
 _SHORT = 12
 """Characters of a page number with its ornaments: "- 12 -", "Page 12"."""
@@ -102,14 +105,14 @@ def _said_nowhere_else(
     A title that runs over the pages of a chapter is said by its heading.
     """
     said = {
-        letters_of(line.text)
+        _HEADING_NUMBER.sub("", letters_of(line.text))
         for page, lines in enumerate(pages)
         for at, line in enumerate(lines)
         if (page, at) not in found
     }
     for row in sorted(unsure, key=lambda row: row.page):
         for at in row.lines:
-            letters = letters_of(pages[row.page][at].text)
+            letters = _HEADING_NUMBER.sub("", letters_of(pages[row.page][at].text))
             if letters not in said:
                 said.add(letters)
                 yield row.page, at
@@ -212,7 +215,8 @@ def _judge_repetition(rows: Sequence[_Row], page_count: int, body_size: float) -
         on_pages = {row.page for row in same}
         if len(on_pages) < _REPEATS or not _follow_each_other(on_pages):
             continue
-        on_most_pages = len(on_pages) >= _MOST * page_count
+        one_side = len({page % 2 for page in on_pages}) == 1
+        on_most_pages = len(on_pages) >= _MOST * page_count / (1 + one_side)
         apart, largest = (_APART_ON_MOST_PAGES, _LARGEST) if on_most_pages else (_APART, 1.05)
         for row in same:
             if row.gap >= apart and row.size <= largest * body_size:

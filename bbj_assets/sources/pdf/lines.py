@@ -47,7 +47,7 @@ def joined(lines: Sequence[Line]) -> Line:
     """Lines beside each other, from left to right, as one."""
     spans = list(lines[0].spans)
     for line in lines[1:]:
-        spans.append(Span(" ", mono=spans[-1].mono and line.spans[0].mono))
+        spans.append(Span(" ", mono=False))
         spans += line.spans
     whole = replace(
         lines[0],
@@ -117,11 +117,23 @@ def _runs(words: Sequence[Word]) -> Iterator[_Run]:
     run = _Run()
     for word in words:
         if run.words and not run.takes(word):
-            yield run
+            beside = abs(word.y - run.y) <= 0.15 * run.size and word.x0 >= run.x1
+            yield from _parted(run, is_code=run.mono and not (beside and not word.style.mono))
             run = _Run()
         run.add(word)
     if run.words:
-        yield run
+        yield from _parted(run, is_code=run.mono)
+
+
+def _parted(run: _Run, *, is_code: bool) -> Iterator[_Run]:
+    """A line of code as it is; what only begins like one, as a term does, without the wide gaps of code."""
+    piece = _Run()
+    for word in run.words:
+        if piece.words and not is_code and word.x0 - piece.x1 >= _GAP * run.size:
+            yield piece
+            piece = _Run()
+        piece.add(word)
+    yield piece
 
 
 def _line(page: int, run: _Run, *, turned: bool) -> Line:

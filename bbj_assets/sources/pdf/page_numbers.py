@@ -2,8 +2,7 @@
 
 import re
 
-_NUMBER = re.compile(r"\d+")
-_WHOLE_NUMBER = re.compile(r"(?<!\w)\d+(?!\w)")
+_NUMBER = re.compile(r"(?<!\w)\d+(?!\w)")
 """Not the digits of `STRING2(`, which are a part of a name."""
 
 _ROMAN = re.compile(r"(?<![a-z])(?=[ivxlc])(?:c{0,3})(?:x[cl]|l?x{0,3})(?:i[xv]|v?i{0,3})(?![a-z])", re.IGNORECASE)
@@ -34,6 +33,6 @@ def _roman(numeral: str) -> int:
 
 def without_numbers(text: str) -> str:
     """The same text for all pages, whatever their numbers."""
-    words = _WHOLE_NUMBER.sub("#", text).split()
+    words = _NUMBER.sub("#", text).split()
     ends = {0, len(words) - 1}
     return " ".join("#" if at in ends and _ROMAN.fullmatch(word) else word for at, word in enumerate(words)).lower()

@@ -261,7 +261,7 @@ def _agree(places: Sequence[float]) -> bool:
 def _is_tabular(rows: Sequence[_Row], columns: list[tuple[float, float]]) -> bool:
     """Whether the first column is more than markers of a list or numbers of headings, and the cells more than code."""
     first = [row.cells[0][0].text for row in rows]
-    if 2 * sum(is_entry_of_contents(row.cells[-1][-1].text) for row in rows) >= len(rows):
+    if 2 * sum(is_entry_of_contents(" ".join(line.text for line in row.lines)) for row in rows) >= len(rows):
         return False
     if len(columns) == 2 and all(is_marker(text) or is_numbering(text) for text in first):
         return False

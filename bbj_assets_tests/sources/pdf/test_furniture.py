@@ -45,9 +45,14 @@ def test_furniture_is_dropped_and_nothing_else(furniture: Callable[[int], list[T
 
 def test_running_titles_of_a_single_page_go_with_the_others_in_their_place() -> None:
     titles = ("Files", "Files", "Files", "Files", "Files", "Locks", "Keys", "Keys", "Keys", "Keys")
-    text = manual(lambda at: [Text(72, 800, titles[at], 9)], pages=10)
+    headings = {0: "1 Files", 5: "2 Locks", 6: "3 Keys"}
 
-    assert "Locks" not in text
+    text = manual(
+        lambda at: [Text(72, 800, titles[at], 9), *[Text(72, 770, h, 11, "Bold") for h in (headings.get(at),) if h]],
+        pages=10,
+    )
+
+    assert (text.count("Files"), text.count("Locks"), text.count("Keys")) == (1, 1, 1)
 
 
 def test_text_that_begins_pages_alike_stays() -> None:

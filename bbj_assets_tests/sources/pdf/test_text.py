@@ -143,6 +143,23 @@ def test_code_in_a_line_is_marked() -> None:
     assert content([*line, *prose(FILLER, top=700)]) == f"Call `BBJ_HOME_*` with \\*care\\*.\n\n{FILLER}"
 
 
+def test_a_term_in_code_is_not_run_together_with_code_that_describes_it() -> None:
+    rows = [("quiet", "logical,", "no messages"), ("format", "string,", "of a date"), ("origin", "number,", "of a day")]
+    page = [
+        text
+        for at, (term, kind, rest) in enumerate(rows)
+        for text in (
+            Text(72, 760 - 16 * at, term, font="Mono"),
+            Text(160, 760 - 16 * at, kind, font="Mono"),
+            Text(230, 760 - 16 * at, rest),
+        )
+    ]
+
+    assert content([*page, *prose(FILLER, top=680)]).startswith(
+        "| | | |\n| --- | --- | --- |\n| `quiet` | `logical,` | no messages |"
+    )
+
+
 def test_what_is_all_in_one_pitch_is_no_code() -> None:
     page = column("This manual was written\nwith a typewriter.\n\nAll of it.", font="Mono")
 
