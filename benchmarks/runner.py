@@ -23,7 +23,7 @@ from benchmarks.memory import PeakMemory
 from benchmarks.model_server import busy_ollama
 
 _LATENCY = 0.05
-_CHUNKS = 40_000
+_CHUNKS = 80_000
 _CHUNKS_A_PAGE = 100
 _PAGES_A_TRANSACTION = 20
 

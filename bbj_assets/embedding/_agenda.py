@@ -1,8 +1,9 @@
 """What the workers of a run have before them: fresh batches, and parts of batches that are to be tried again.
 
 A batch that has to wait for its next try does not keep a worker waiting: it lies here until it is due, and the worker
-takes another one. Measured with 50 ms a batch, four workers and a tenth of the requests answered by 429: 93 % of the
-throughput without, where workers that wait with their batch reach a third.
+takes another one. Measured with 50 ms a batch, four workers and a tenth of the requests answered by 429: the pace is
+that without, up to the last two seconds, in which nothing else is left to do. A run of 13 seconds reaches 81 to 90 %
+of the throughput that way, and 38 % when workers wait with their batch.
 """
 
 import asyncio
@@ -44,7 +45,7 @@ class Part:
 
     Attributes:
         retries: how often it may be tried again after a transient error.
-        tries: how often it failed with one.
+        tries: how often it failed with one; being turned away counts anew when others were served meanwhile.
         served: how many requests the server had served when it failed last.
         was_rejected: whether it is a single text that the server refused before.
     """

@@ -100,17 +100,6 @@ def test_search_in_an_index_that_lost_everything_says_how_to_fill_it(desk: Desk)
     assert "Nothing is indexed yet" in done.stderr
 
 
-def test_search_with_another_model_than_the_index_has_names_both(indexed: Machine) -> None:
-    other = Machine(indexed.environment | {"BBJ_ASSETS_EMBEDDING_MODEL": "another"})
-
-    done = other.call(ASSETS, "search", "window")
-
-    assert done.exit_code == 2
-    assert "'nomic-embed-text'" in done.stderr
-    assert "'another' is configured" in done.stderr
-    assert "BBJ_ASSETS_EMBEDDING_MODEL" in done.stderr
-
-
 @pytest.mark.parametrize(
     ("change", "code", "said"),
     [

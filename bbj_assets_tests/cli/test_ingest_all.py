@@ -285,7 +285,6 @@ def test_everything_that_is_wrong_is_said_at_once(desk: Desk) -> None:
     [
         ("BBJ_ASSETS_EMBEDDING_WORKERS", "many", "BBJ_ASSETS_EMBEDDING_WORKERS"),
         ("BBJ_ASSETS_EMBEDDER", "chatgpt", "BBJ_ASSETS_EMBEDDER"),
-        ("BBJ_ASSETS_EMBEDDING_MODEL", "missing-model", "ollama pull missing-model"),
         ("BBJ_ASSETS_CONFIG", "/nowhere/sources.toml", "/nowhere/sources.toml: not found"),
         ("DATA_DIR", "/nowhere", "The data folder /nowhere does not exist"),
     ],
@@ -295,6 +294,14 @@ def test_a_wrong_setting_is_named_with_its_remedy(sample: Machine, variable: str
 
     assert done.exit_code == 2
     assert said in done.stderr
+    assert "Traceback" not in done.output
+
+
+def test_a_first_model_that_is_not_pulled_says_how(desk: Desk) -> None:
+    done = Machine(desk.environment | {"BBJ_ASSETS_EMBEDDING_MODEL": "missing-model"}).call(INGEST)
+
+    assert done.exit_code == 2
+    assert "ollama pull missing-model" in done.stderr
     assert "Traceback" not in done.output
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from bbj_assets_tests.cli.conftest import Desk
+from bbj_assets_tests.cli.conftest import Desk, Machine
 from bbj_assets_tests.fakes.model_server import refuse
 
 ASSETS, INGEST = "bbj-assets", "bbj-ingest-all"
@@ -108,3 +108,12 @@ def test_a_model_that_is_not_pulled_says_how(filled: Desk) -> None:
     assert done.exit_code == 1
     assert "ollama pull unheard-of" in done.output
     assert models(filled).keys() == {FIRST}
+
+
+def test_a_model_whose_embedder_is_not_known_needs_to_be_the_one_that_is_configured(filled: Desk) -> None:
+    filled.query("UPDATE models SET embedder = NULL RETURNING name")  # as an index of an older version has it
+    assert "notes://today.md" in found(filled)
+    done = Machine(filled.environment | {"BBJ_ASSETS_EMBEDDING_MODEL": SECOND}).call(ASSETS, "search", "zither")
+    assert done.exit_code == 2
+    assert f"{FIRST!r}" in done.stderr
+    assert f"{SECOND!r} is configured" in done.stderr
