@@ -4,10 +4,13 @@ python -m benchmarks.model_server --latency 0.05 --turned-away 0.1
 """
 
 import argparse
+import asyncio
+import json
 import random
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,12 +32,24 @@ class BusyOllama(FakeOllama):
         self._turned_away = turned_away
         self._headers = {"Retry-After": retry_after} if retry_after else {}
         self._chance = random.Random(1)
+        self._worked = 0.0
+        self._began = self._ended = 0.0
 
     def route(self, method: str, path: str, body: Mapping[str, object]) -> Reply | Embedding:
-        """As of the fake."""
+        """As of the fake; `/busy` says how long it worked, added up over all requests, and within how many seconds."""
+        if path == "/busy":
+            return Reply(json.dumps({"worked": self._worked, "within": self._ended - self._began}).encode())
         if self._chance.random() < self._turned_away:
             return self.error(429, "server busy, please try again", self._headers)
         return super().route(method, path, body)
+
+    async def _answer(self, writer: asyncio.StreamWriter, method: str, path: str, body: bytes) -> None:
+        started = time.monotonic()
+        await super()._answer(writer, method, path, body)
+        if path != "/busy":
+            self._began = self._began or started
+            self._ended = time.monotonic()
+            self._worked += self._ended - started
 
 
 class _Forgetful(list[Embedding]):
