@@ -2,7 +2,7 @@
 
 A batch that has to wait for its next try does not keep a worker waiting: it lies here until it is due, and the worker
 takes another one. Measured with 50 ms a batch, four workers and a tenth of the requests answered by 429: the pace is
-that without, up to the last two seconds, in which nothing else is left to do. A run of 13 seconds reaches 81 to 90 %
+that without, up to the last two seconds, in which nothing else is left to do. A run of 13 seconds reaches 74 to 90 %
 of the throughput that way, and 38 % when workers wait with their batch.
 """
 
