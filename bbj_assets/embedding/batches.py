@@ -81,7 +81,9 @@ async def embed_pending(
         pool.connection() as reader,
     ):
         report.before = await coverage(reader, embedder.model, source, partitions)
-        total = await note_pending(reader, embedder.model, source, partitions, only_failed=only_failed)
+        total = 0
+        if any(partition.embedded < partition.chunks for partition in report.before.values()):
+            total = await note_pending(reader, embedder.model, source, partitions, only_failed=only_failed)
         report.texts["total"] = total
         try:
             if total:

@@ -15,6 +15,8 @@ from bbj_assets.sources.files import MISSING, Deriving, SourceFiles
 from bbj_assets.sources.registry import PARSERS
 from bbj_assets.store.documents import StoredDependency, StoredItem
 
+_BLOCK = 1 << 16
+
 
 @dataclass(slots=True)
 class Changes:
@@ -69,11 +71,14 @@ def _is_unchanged(item: Item, known: StoredItem, recipe: str, trees: dict[Path, 
 
 def _digest(file: Path) -> str:
     """SHA-256 in hex, `MISSING` for what cannot be read."""
+    sha256 = hashlib.sha256()
     try:
         with file.open("rb", buffering=0) as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            while block := stream.read(_BLOCK):
+                sha256.update(block)
     except (OSError, ValueError):
         return MISSING
+    return sha256.hexdigest()
 
 
 def _dependency(files: SourceFiles, path: str) -> str:
