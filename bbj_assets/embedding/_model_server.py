@@ -2,8 +2,6 @@
 
 import ipaddress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from bbj_assets.errors import (
@@ -13,6 +11,7 @@ from bbj_assets.errors import (
     RateLimited,
     TextRejected,
 )
+from bbj_assets.patience import seconds_to_wait
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 120.0
@@ -101,20 +100,3 @@ class ModelServer:
         return EmbedderMisconfigured(
             f"{where} does not speak the protocol of embeddings ({said}). Correct its address."
         )
-
-
-def seconds_to_wait(retry_after: str | None) -> float | None:
-    """Retry-After in seconds; it is either a number of them or a date (RFC 9110, section 10.2.3)."""
-    if retry_after is None:
-        return None
-    text = retry_after.strip()
-    # The RFC has whole seconds only; OpenAI and its like also send fractions.
-    if text.replace(".", "", 1).isdecimal():
-        return float(text)
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - datetime.now(UTC)).total_seconds())

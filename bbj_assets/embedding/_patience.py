@@ -1,15 +1,13 @@
-"""How long to wait before a model server is asked again."""
+"""Asking a model server again after what may heal."""
 
-import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 
 from bbj_assets.errors import TransientEmbeddingError
+from bbj_assets.patience import seconds_before_retry
 
-LONGEST_WAIT = 60.0
-_JITTER = 0.25
 _T = TypeVar("_T")
 
 
@@ -37,19 +35,6 @@ async def patiently(
         reraise=True,
     )
     return await attempts(call)
-
-
-def seconds_before_retry(attempt: int, first_wait: float, asked: float | None) -> float:
-    """The first wait, then twice that, and so on, with jitter; never sooner than the server asked (Retry-After).
-
-    The longer of the two, because `Retry-After: 0` would use up all retries at once. Neither is longer than
-    `LONGEST_WAIT`: whoever asks for more is left to the retry policy of the whole run.
-
-    Args:
-        attempt: how often it was tried, from 1.
-    """
-    jitter = random.uniform(1, 1 + _JITTER)  # noqa: S311 - workers that failed together should not return together
-    return min(max(first_wait * 2.0 ** (attempt - 1) * jitter, asked or 0.0), LONGEST_WAIT)
 
 
 def _error_of(state: RetryCallState) -> TransientEmbeddingError:

@@ -10,13 +10,14 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from bbj_assets.embedding._agenda import Agenda, Batch, Part
-from bbj_assets.embedding._patience import patiently, seconds_before_retry
+from bbj_assets.embedding._patience import patiently
 from bbj_assets.embedding._server_health import ServerHealth, probe
 from bbj_assets.embedding._storer import Embedded, Storer
 from bbj_assets.embedding.embedder import Embedder, checked
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport, NewsKind
 from bbj_assets.errors import EmbeddingError, RateLimited, TextRejected, TransientEmbeddingError
 from bbj_assets.outcomes import Failure
+from bbj_assets.patience import seconds_before_retry
 from bbj_assets.store.connection import AsyncConnection
 from bbj_assets.store.embeddings import pending_page
 from bbj_assets.store.failures import record_embedding_failure

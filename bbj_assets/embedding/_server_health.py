@@ -15,9 +15,10 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from bbj_assets.embedding._patience import patiently, seconds_before_retry
+from bbj_assets.embedding._patience import patiently
 from bbj_assets.embedding.embedder import Embedder, checked
 from bbj_assets.errors import EmbedderUnavailable, RateLimited, TextRejected, TransientEmbeddingError
+from bbj_assets.patience import seconds_before_retry
 
 PROBE_TEXT = "BBj is a Business BASIC."
 """A text that every model can embed: it tells a server that is down from a text that is bad."""

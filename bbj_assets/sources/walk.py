@@ -43,7 +43,7 @@ def walk(
                 yield root.parent, root.name
             continue
         for path in _walk_folder(root, below, suffixes, skip_folder):
-            if not _is_excluded(path, source.exclude):
+            if not is_excluded(path, source.exclude):
                 yield root, path
 
 
@@ -62,7 +62,8 @@ def partition_key(name: str) -> str:
     return _NOT_IN_KEYS.sub("_", name) or ROOT_PARTITION
 
 
-def _is_excluded(path: str, patterns: Sequence[str]) -> bool:
+def is_excluded(path: str, patterns: Sequence[str]) -> bool:
+    """Whether a path matches one of `exclude`; `**/` also matches no folder at all."""
     return any(
         fnmatchcase(path, pattern) or (pattern.startswith("**/") and fnmatchcase(path, pattern[3:]))
         for pattern in patterns

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from bbj_assets.embedding._patience import LONGEST_WAIT, seconds_before_retry
 from bbj_assets.embedding.embedder import Vectors
 from bbj_assets.embedding.ollama import OllamaEmbedder
 from bbj_assets.errors import EmbedderMisconfigured, EmbedderUnavailable
+from bbj_assets.patience import LONGEST_WAIT, seconds_before_retry
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.models import active_model, ensure_model
 from bbj_assets_tests.embedding.batch_runs import (

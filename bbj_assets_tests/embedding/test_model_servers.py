@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from bbj_assets.embedding import Embedder
-from bbj_assets.embedding._model_server import seconds_to_wait
 from bbj_assets.embedding.embedder import Vectors
 from bbj_assets.embedding.ollama import OllamaEmbedder, server_url
 from bbj_assets.embedding.openai import OpenAIEmbedder
@@ -25,6 +24,7 @@ from bbj_assets.errors import (
     RateLimited,
     TextRejected,
 )
+from bbj_assets.patience import seconds_to_wait
 from bbj_assets_tests.fakes.model_server import FakeModelServer, Fault, refuse, vectors_for
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 from bbj_assets_tests.fakes.openai_server import FakeOpenAI

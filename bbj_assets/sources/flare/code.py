@@ -13,8 +13,13 @@ from lxml.etree import _Element as Element
 from bbj_assets.sources.flare.markup import blank, tag_of
 
 _CODE_CLASS = re.compile(
-    r"code(?:[_-]?(?:\d+|block|sample|example|line|listing))?|program(?:_?text|listing)", re.IGNORECASE
+    r"(?:(?:example|sample)[_-]?)?code"
+    r"(?:[_-]?(?:\d+|block|sample|example|line|listing|indent(?:ed)?[_-]?(?P<depth>\d*)))?"
+    r"|program(?:_?text|listing)",
+    re.IGNORECASE,
 )
+_INDENT = " " * 4
+_DEEPEST = 20
 _LANGUAGES = frozenset(
     {"bash", "batch", "c", "cpp", "csharp", "css", "html", "ini", "java", "javascript", "js", "json", "php", "plsql"}
     | {"powershell", "properties", "python", "sh", "shell", "sql", "text", "txt", "xml", "yaml"}
@@ -25,7 +30,7 @@ _NOT_LINES = frozenset({"table", "ul", "ol", "dl", "pre"})
 
 def is_code(element: Element) -> bool:
     """Whether the class of a paragraph or a span says that it is code."""
-    return any(_CODE_CLASS.fullmatch(name) for name in (element.get("class") or "").split())
+    return _code_class(element) is not None
 
 
 def name_span(element: Element) -> None:
@@ -53,7 +58,7 @@ def join_paragraphs(paragraphs: Sequence[Element]) -> None:
         else:
             runs.append([paragraph])
     for first, *others in runs:
-        lines = [line for paragraph in (first, *others) for line in _lines(paragraph)]
+        lines = [f"{_indent(paragraph)}{line}".rstrip() for paragraph in (first, *others) for line in _lines(paragraph)]
         for paragraph in others:
             blank(paragraph)
         classes = first.get("class") or ""
@@ -61,6 +66,18 @@ def join_paragraphs(paragraphs: Sequence[Element]) -> None:
         first.set("class", classes)
         first.text = "\n".join(lines)
         name_language(first)
+
+
+def _code_class(element: Element) -> re.Match[str] | None:
+    return next(filter(None, map(_CODE_CLASS.fullmatch, (element.get("class") or "").split())), None)
+
+
+def _indent(paragraph: Element) -> str:
+    """What the style of a paragraph indents (`CodeIndent2`), in spaces."""
+    style = _code_class(paragraph)
+    if style is None or style["depth"] is None:
+        return ""
+    return _INDENT * min(int(style["depth"] or 1), _DEEPEST)
 
 
 def _lines(paragraph: Element) -> list[str]:

@@ -18,9 +18,8 @@ import httpx
 from protego import Protego
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 
-from bbj_assets.embedding._model_server import seconds_to_wait
-from bbj_assets.embedding._patience import seconds_before_retry
 from bbj_assets.errors import ConfigurationError, ListingError
+from bbj_assets.patience import seconds_before_retry, seconds_to_wait
 from bbj_assets.sources.web.answers import (
     Answer,
     Disallowed,

@@ -7,15 +7,14 @@
 Pages average 137 KB, most of which is navigation. What is content and what is not is in `content` and `chrome`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from bbj_assets.documents import Document, Item
-from bbj_assets.errors import ConfigurationError, ListingError
 from bbj_assets.source import Source
 from bbj_assets.sources.files import SourceFiles
 from bbj_assets.sources.web.mirror import Mirror
-from bbj_assets.sources.web.urls import Site, shown
+from bbj_assets.sources.web.source import mirror_of, site_of
+from bbj_assets.sources.web.source import mirrored_items as discover
 from bbj_assets.sources.web_crawl.page import page_document
 
 __all__ = ["VERSION", "discover", "parse", "visit"]
@@ -37,23 +36,8 @@ def visit(source: Source, on_progress: Callable[[int, int], None] = lambda _done
 
     from bbj_assets.sources.web_crawl.crawl import crawl
 
-    with Mirror(_mirror_folder(source)) as mirror:
-        asyncio.run(crawl(source, _site(source), mirror, on_progress))
-
-
-def discover(source: Source) -> Iterator[Item]:
-    """List the pages of the mirror, in the order of their URLs.
-
-    Raises:
-        ListingError: the site was never visited, so that an empty mirror says nothing.
-    """
-    with Mirror(_mirror_folder(source)) as mirror:
-        if not mirror.was_visited:
-            raise ListingError(
-                f"Source {source.name!r}: {_site(source).start} was never visited to the end, so its pages are not "
-                f"known yet. Run bbj-ingest-all --source {source.name}."
-            )
-        yield from mirror.items()
+    with Mirror(mirror_of(source)) as mirror:
+        asyncio.run(crawl(source, site_of(source), mirror, on_progress))
 
 
 def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequence[Document]:  # noqa: ARG001 - the contract
@@ -62,20 +46,5 @@ def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequenc
     Raises:
         ParseError: the bytes are no HTML.
     """
-    document = page_document(item.key, _site(source), raw)
+    document = page_document(item.key, site_of(source), raw)
     return () if document is None else (document,)
-
-
-def _site(source: Source) -> Site:
-    site = Site.of(source.url or "")
-    if site is None:
-        raise ConfigurationError(
-            [f"Source {source.name!r}: {shown(source.url or '')!r} is no address of a website. Correct its `url`."]
-        )
-    return site
-
-
-def _mirror_folder(source: Source) -> Path:
-    if source.mirror is None:
-        raise ConfigurationError([f"Source {source.name!r} has no folder for what it fetches."])
-    return source.mirror

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from bbj_assets.errors import ListingError, ParseError
 from bbj_assets.source import Source
-from bbj_assets.sources.walk import _is_excluded, partition_of
+from bbj_assets.sources.walk import is_excluded, partition_of
 from bbj_assets.sources.web.answers import (
     Answer,
     Disallowed,
@@ -23,10 +23,11 @@ from bbj_assets.sources.web.answers import (
 from bbj_assets.sources.web.bodies import BodyError
 from bbj_assets.sources.web.fetcher import HTML, SCRIPT, XML, Fetcher
 from bbj_assets.sources.web.mirror import Mirror
+from bbj_assets.sources.web.reading import read_html, with_charset
+from bbj_assets.sources.web.sitemap import Kind, Listed, help_system, read_sitemap, read_toc
 from bbj_assets.sources.web.urls import Site, same_page
 from bbj_assets.sources.web_crawl.links import canonical, links, may_be_page
-from bbj_assets.sources.web_crawl.page import fingerprint, read_html, with_charset
-from bbj_assets.sources.web_crawl.sitemap import Kind, Listed, help_system, read_sitemap, read_toc
+from bbj_assets.sources.web_crawl.page import fingerprint
 
 MOST_URLS = 100_000
 """A site with more addresses is a calendar, a shop or a trap, not a documentation."""
@@ -136,7 +137,7 @@ class _Visit:
 
     def _is_ours(self, url: str) -> bool:
         below = self.site.below(url)
-        return below is not None and may_be_page(url) and not _is_excluded(below, self.source.exclude)
+        return below is not None and may_be_page(url) and not is_excluded(below, self.source.exclude)
 
     def _take(self, url: str, answer: Answer, kind: Kind) -> None:
         if answer.moved:

@@ -9,11 +9,9 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from bbj_assets.sources.flare.code import is_code, join_paragraphs, name_language, name_span
-from bbj_assets.sources.web_crawl.markup import classes, words
+from bbj_assets.sources.web.markup import words
 
 _AUTO_NUMBER = re.compile(r"AutoNumber_")
-_CODE_STYLE = re.compile(r"(?:example|sample)?[_-]?code(?:[_-]?indent(?:ed)?[_-]?(?P<depth>\d*))?", re.IGNORECASE)
-_INDENT = "\xa0" * 4
 _NUMBER = re.compile(r"(\d{1,6})[.):]?")
 
 
@@ -26,17 +24,7 @@ def normalise(region: Element) -> None:
         name_span(span)
     for pre in region.iter("pre"):
         name_language(pre)
-    join_paragraphs([paragraph for paragraph in region.iter("p") if _is_line_of_code(paragraph)])
-
-
-def _is_line_of_code(paragraph: Element) -> bool:
-    """Whether the paragraph's style is one of code; what the style indents (`CodeIndent2`) is indented here."""
-    for name in classes(paragraph):
-        if found := _CODE_STYLE.fullmatch(name):
-            if found["depth"] is not None:
-                paragraph.text = _INDENT * min(int(found["depth"] or 1), 20) + (paragraph.text or "").lstrip(" \t\r\n")
-            return True
-    return is_code(paragraph)
+    join_paragraphs([paragraph for paragraph in region.iter("p") if is_code(paragraph)])
 
 
 def _list_of(table: Element) -> None:

@@ -7,8 +7,8 @@ from urllib.parse import unquote, urlsplit
 from lxml.etree import _Element as Element
 
 from bbj_assets.sources.html.text import visible
+from bbj_assets.sources.web.markup import classes, flare_attribute, words
 from bbj_assets.sources.web.urls import Site
-from bbj_assets.sources.web_crawl.markup import classes, flare_attribute, words
 
 _SEPARATOR = re.compile(r"\s+(?:[|\u2013\u2014·•»«-]|::)\s+")
 _CERTAIN_SEPARATOR = re.compile(r"\s+(?:[|·•»«]|::)\s+")

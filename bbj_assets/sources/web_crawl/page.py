@@ -1,17 +1,16 @@
 """From the bytes of a page to its document."""
 
-import codecs
 import hashlib
 import itertools
-import re
 from collections.abc import Callable, Iterator
 
 from lxml.etree import _Element as Element
 
 from bbj_assets.documents import Document, Json
-from bbj_assets.errors import ParseError
-from bbj_assets.sources.html import parse_html, to_markdown
+from bbj_assets.sources.html import to_markdown
 from bbj_assets.sources.html.text import visible
+from bbj_assets.sources.web.markup import classes, flare_attribute, remove, words
+from bbj_assets.sources.web.reading import read_html
 from bbj_assets.sources.web.urls import Site
 from bbj_assets.sources.web_crawl.chrome import remove_chrome
 from bbj_assets.sources.web_crawl.flare_output import normalise
@@ -22,24 +21,10 @@ from bbj_assets.sources.web_crawl.headings import (
     page_title,
 )
 from bbj_assets.sources.web_crawl.links import base_of, is_frameset, redirect
-from bbj_assets.sources.web_crawl.markup import classes, flare_attribute, remove, words
 
 LONGEST_TITLE = 300
 
 _CODE = "bbj"
-_BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-_CHARSET = re.compile(
-    rb"""<meta[^>]{1,300}?charset\s*=\s*["']?\s*([\w.:-]{1,40})|<\?xml[^>]{1,200}?encoding=["']([\w.:-]{1,40})""",
-    re.IGNORECASE,
-)
-_HEAD = 4096
-_NOT_HTML = {
-    b"%PDF-": "a PDF",
-    b"\x89PNG": "a PNG image",
-    b"GIF8": "a GIF image",
-    b"\xff\xd8\xff": "a JPEG image",
-    b"PK\x03\x04": "a ZIP archive",
-}
 
 
 def page_document(url: str, site: Site, raw: bytes) -> Document | None:
@@ -66,25 +51,6 @@ def page_document(url: str, site: Site, raw: bytes) -> Document | None:
     while section_path and section_path[-1].casefold() == title.casefold():
         section_path = section_path[:-1]
     return Document(source_url=url, title=title, content=content, section_path=section_path, metadata=_metadata(root))
-
-
-def read_html(url: str, raw: bytes) -> Element:
-    """The tree of a page.
-
-    Raises:
-        ParseError: the bytes are no text.
-    """
-    return parse_html(_decoded(url, raw))
-
-
-def with_charset(raw: bytes, charset: str | None) -> bytes:
-    """A body that says its own encoding: what the server said of it, which counts first, is not kept with it."""
-    if charset is None or any(raw.startswith(bom) for bom in _BOMS):
-        return raw
-    try:
-        return codecs.BOM_UTF8 + raw.decode(charset, "replace").encode("utf-8", "replace")
-    except (LookupError, ValueError):  # a name that is none
-        return raw
 
 
 def content_region(root: Element) -> Element:
@@ -140,22 +106,3 @@ def _metadata(root: Element) -> dict[str, Json]:
         if text and (meta.get("name") or "").lower() == "description":
             metadata.setdefault("description", text)
     return metadata
-
-
-def _decoded(url: str, raw: bytes) -> str:
-    for start, what in _NOT_HTML.items():
-        if raw.startswith(start):
-            raise ParseError(f"{url}: it is {what}, not HTML, whatever its name says. Correct the page, or exclude it.")
-    for bom, encoding in _BOMS.items():
-        if raw.startswith(bom):
-            return raw[len(bom) :].decode(encoding, "replace")
-    if b"\0" in raw[:_HEAD]:
-        raise ParseError(f"{url}: it is binary, not HTML. Correct the page, or exclude it in sources.toml.")
-    found = _CHARSET.search(raw[:_HEAD])
-    declared = (found[1] or found[2]).decode("ascii") if found else "utf-8"
-    for encoding, errors in ((declared, "strict"), ("utf-8", "strict"), ("cp1252", "replace")):
-        try:
-            return raw.decode(encoding, errors)
-        except (LookupError, ValueError):
-            continue
-    return raw.decode("latin-1")

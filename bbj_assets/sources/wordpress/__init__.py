@@ -10,17 +10,17 @@ The API comes first because it gives an article and nothing else: what is to be 
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bbj_assets.documents import Document, Item
-from bbj_assets.errors import ConfigurationError, ListingError, ParseError
+from bbj_assets.errors import ParseError
 from bbj_assets.source import Source
 from bbj_assets.sources.files import SourceFiles
 from bbj_assets.sources.web.mirror import Mirror
-from bbj_assets.sources.web.urls import Site, shown
+from bbj_assets.sources.web.source import mirror_of, site_of
+from bbj_assets.sources.web.source import mirrored_items as discover
 from bbj_assets.sources.wordpress.page import parse_page
 from bbj_assets.sources.wordpress.post import parse_post
 
@@ -43,23 +43,8 @@ def visit(source: Source, on_progress: Callable[[int, int], None] = lambda _done
     """
     from bbj_assets.sources.wordpress.site_visit import visit_site  # here, because who parses needs no HTTP
 
-    with Mirror(_mirror_folder(source)) as mirror:
-        asyncio.run(visit_site(source, _site(source), mirror, on_progress))
-
-
-def discover(source: Source) -> Iterator[Item]:
-    """List the articles of the mirror, in the order of their URLs.
-
-    Raises:
-        ListingError: the site was never visited, so that an empty mirror says nothing.
-    """
-    with Mirror(_mirror_folder(source)) as mirror:
-        if not mirror.was_visited:
-            raise ListingError(
-                f"Source {source.name!r}: {_site(source).start} was never visited to the end, so its articles are not "
-                f"known yet. Run bbj-ingest-all --source {source.name}."
-            )
-        yield from mirror.items()
+    with Mirror(mirror_of(source)) as mirror:
+        asyncio.run(visit_site(source, site_of(source), mirror, on_progress))
 
 
 def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequence[Document]:  # noqa: ARG001 - the contract
@@ -92,18 +77,3 @@ def _at_page(url: str, document: Document) -> str:
     """Where a browser opens the file at the section."""
     pages = document.metadata.get("pages")
     return f"{url}#page={pages[0]}" if isinstance(pages, list) and pages else url
-
-
-def _site(source: Source) -> Site:
-    site = Site.of(source.url or "")
-    if site is None:
-        raise ConfigurationError(
-            [f"Source {source.name!r}: {shown(source.url or '')!r} is no address of a website. Correct its `url`."]
-        )
-    return site
-
-
-def _mirror_folder(source: Source) -> Path:
-    if source.mirror is None:
-        raise ConfigurationError([f"Source {source.name!r} has no folder for what it fetches."])
-    return source.mirror

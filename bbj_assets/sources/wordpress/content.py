@@ -9,7 +9,7 @@ import re
 from lxml.etree import _Element as Element
 
 from bbj_assets.sources.html import DROPPED, Rule, Writer, to_markdown
-from bbj_assets.sources.web_crawl.markup import classes, remove, words
+from bbj_assets.sources.web.markup import classes, remove, words
 from bbj_assets.sources.wordpress.shortcodes import remove_shortcodes
 
 _CHROME_CLASSES = """

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from bbj_assets.sources.html import parse_html
+from bbj_assets.sources.web.markup import words
 from bbj_assets.sources.web.urls import Site, normalised
-from bbj_assets.sources.web_crawl.markup import words
 from bbj_assets.sources.wordpress.content import remove_chrome
 from bbj_assets.sources.wordpress.page import site_names
 from bbj_assets.sources.wordpress.titles import last_part, plain

@@ -21,9 +21,9 @@ from bbj_assets.sources.web.answers import (
 from bbj_assets.sources.web.bodies import BodyError
 from bbj_assets.sources.web.fetcher import HTML, PDF, XML, Fetcher
 from bbj_assets.sources.web.mirror import Mirror, MirroredPage
+from bbj_assets.sources.web.reading import with_charset
+from bbj_assets.sources.web.sitemap import read_sitemap
 from bbj_assets.sources.web.urls import Site
-from bbj_assets.sources.web_crawl.page import with_charset
-from bbj_assets.sources.web_crawl.sitemap import read_sitemap
 from bbj_assets.sources.wordpress.index import PDF_PARTITION, may_be_article
 from bbj_assets.sources.wordpress.page import is_article, year_published
 from bbj_assets.sources.wordpress.posts import LIST_PARTITION

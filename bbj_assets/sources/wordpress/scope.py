@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from bbj_assets.sources.walk import _is_excluded
+from bbj_assets.sources.walk import is_excluded
 from bbj_assets.sources.web.urls import Site
 from bbj_assets.sources.wordpress.post import Listed
 from bbj_assets.sources.wordpress.rest import PostType
@@ -61,7 +61,7 @@ class Scope:
             return False
         path = unquote(urlsplit(url).path)
         names = {path.lstrip("/"), path.removeprefix(self.site.folder)}
-        return any(_is_excluded(name, self.exclude) for name in names)
+        return any(is_excluded(name, self.exclude) for name in names)
 
 
 def paths(urls: Collection[str]) -> frozenset[str]:

@@ -72,6 +72,12 @@ def test_code_is_fenced_as_bbj_unless_it_says_otherwise(project: Project, body: 
     assert project.content(f"<p>x</p>{body}<p>y</p>") == f"x\n\n```{language}\na\n  b\n```\n\ny"
 
 
+def test_what_a_style_of_code_indents_is_indented(project: Project) -> None:
+    body = '<p class="Code">a</p><p class="Code_Indented2">b</p><p class="CodeIndent">c</p><p class="ExampleCode">d</p>'
+
+    assert project.content(body) == "```bbj\na\n        b\n    c\nd\n```"
+
+
 def test_paragraphs_of_code_with_text_between_are_two_blocks(project: Project) -> None:
     body = '<p class="Code">a</p><p>or</p><p class="Code">b</p><p class="Code">c</p>'
 

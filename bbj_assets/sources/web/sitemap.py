@@ -16,8 +16,8 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from bbj_assets.sources.web.bodies import gunzip
+from bbj_assets.sources.web.markup import flare_attribute
 from bbj_assets.sources.web.urls import normalised
-from bbj_assets.sources.web_crawl.markup import flare_attribute
 
 Kind: TypeAlias = Literal["page", "sitemap", "toc"]
 
