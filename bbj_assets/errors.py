@@ -11,6 +11,7 @@ to try again is a matter of the class, never of the words of a message.
      ├── ParseError                    one item: it becomes a row of `failures`, the run goes on
      ├── Stopped                       somebody asked for the work to end
      ├── DatabaseError                 PostgreSQL cannot be reached or is not fit for use
+     │    └── DatabaseUnavailable      worth trying again
      ├── AlertError                    an alert was not delivered
      └── EmbeddingError
           ├── TransientEmbeddingError  worth trying again
@@ -58,6 +59,10 @@ class Stopped(BBjAssetsError):  # noqa: N818 - reads as what it says
 
 class DatabaseError(BBjAssetsError):
     """PostgreSQL cannot be reached, or cannot hold the index."""
+
+
+class DatabaseUnavailable(DatabaseError):  # noqa: N818 - reads as what it says
+    """PostgreSQL is away, full or held up by others: the same may succeed later."""
 
 
 class AlertError(BBjAssetsError):

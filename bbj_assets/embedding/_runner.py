@@ -15,12 +15,11 @@ from bbj_assets.embedding._server_health import ServerHealth, probe
 from bbj_assets.embedding._storer import Embedded, Storer
 from bbj_assets.embedding.embedder import Embedder, checked
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport, NewsKind
-from bbj_assets.errors import EmbeddingError, RateLimited, TextRejected, TransientEmbeddingError
+from bbj_assets.errors import DatabaseError, EmbeddingError, RateLimited, TextRejected, TransientEmbeddingError
 from bbj_assets.outcomes import Failure
 from bbj_assets.patience import seconds_before_retry
 from bbj_assets.store.connection import AsyncConnection
 from bbj_assets.store.embeddings import pending_page
-from bbj_assets.store.failures import record_embedding_failure
 
 _PAGE_BATCHES = 8
 _LAST_WAIT = 10.0
@@ -73,7 +72,6 @@ class Runner:
         total: int,
         listener: Listener,
     ) -> None:
-        self._pool = pool
         self._embedder = embedder
         self._dimensions = dimensions
         self._options = options
@@ -86,7 +84,9 @@ class Runner:
         self._workers = min(options.workers, embedder.max_concurrency or options.workers)
         self._agenda = Agenda(self._workers)
         self._health = ServerHealth(embedder, self._workers, retries=options.retries, first_wait=options.first_wait)
-        self._storer = Storer(pool, embedder.model, 2 * self._workers, self._tell_of_stored)
+        self._storer = Storer(
+            pool, embedder.model, 2 * self._workers, options.first_wait, self._tell_of_stored, self._tell_of_outage
+        )
         report.batches["total"] = -(-total // options.batch_size)
 
     async def run(self, reader: AsyncConnection) -> None:
@@ -94,14 +94,15 @@ class Runner:
 
         Raises:
             EmbeddingError: the embedder is down or misconfigured.
+            DatabaseError: the database failed, and trying again did not help.
         """
         self._listener.on_progress(0, self._total)
         try:
             await self._embed_and_store(reader)
         except (BaseExceptionGroup, asyncio.CancelledError) as raised:  # an interrupt of Dagster is no Exception
             error = _first(raised)
-            if not isinstance(error, psycopg.Error):
-                with suppress(psycopg.Error, TimeoutError):
+            if not isinstance(error, psycopg.Error | DatabaseError):
+                with suppress(DatabaseError, TimeoutError):
                     async with asyncio.timeout(_LAST_WAIT):
                         self._count(await self._storer.store_waiting())
             raise error from error.__cause__
@@ -205,8 +206,7 @@ class Runner:
     async def _record_failure(self, worker: int, part: Part, error: EmbeddingError) -> None:
         [text] = part.texts
         failure = Failure.of("embed", text.content_hash.hex(), self._source, text.partition_key, error)
-        async with self._pool.connection() as conn:
-            await record_embedding_failure(conn, failure, self._run_id)
+        await self._storer.record(failure, self._run_id, worker, part)
         self._report.failures.append(failure)
         self._report.texts["failed"] += 1
         part.batch.failed += 1
@@ -226,6 +226,9 @@ class Runner:
         for embedded in stored:
             self._settle(embedded.worker, embedded.part)
         self._advance(sum(len(embedded.part.texts) for embedded in stored))
+
+    def _tell_of_outage(self, worker: int, part: Part, said: str) -> None:
+        self._tell(worker, part.batch, "outage", f"and all others wait for the database: {said}")
 
     def _count(self, stored: Sequence[Embedded]) -> None:
         self._report.texts["stored"] += sum(len(embedded.part.texts) for embedded in stored)

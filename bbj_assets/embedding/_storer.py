@@ -1,16 +1,21 @@
 """What was embedded goes to the database here, while the workers ask the model for more."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from psycopg_pool import AsyncConnectionPool
+from tenacity import AsyncRetrying
 
 from bbj_assets.embedding._agenda import Part
 from bbj_assets.embedding.embedder import Vectors
+from bbj_assets.outcomes import Failure
 from bbj_assets.store.connection import AsyncConnection
 from bbj_assets.store.embeddings import store_vectors
+from bbj_assets.store.failures import record_embedding_failure
+from bbj_assets.store.outages import explaining, patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +30,14 @@ class Embedded:
 class Storer:
     """Stores what waits, all of it in one transaction, for one event loop.
 
+    When the database fails it is tried again, on another connection if that was lost; meanwhile nothing of what waits
+    is forgotten.
+
     Args:
         room: how much may wait before a worker that brings more has to wait.
+        first_wait: seconds before it is tried again.
         on_stored: called after each transaction with what was in it; what it raises ends `run`.
+        on_outage: called before it is tried again with who has to wait, and the reason; what it raises ends that, too.
     """
 
     def __init__(
@@ -35,11 +45,15 @@ class Storer:
         pool: AsyncConnectionPool[AsyncConnection],
         model: str,
         room: int,
+        first_wait: float,
         on_stored: Callable[[Sequence[Embedded]], None],
+        on_outage: Callable[[int, Part, str], None],
     ) -> None:
         self._pool = pool
         self._model = model
+        self._first_wait = first_wait
         self._on_stored = on_stored
+        self._on_outage = on_outage
         self._waiting: list[Embedded] = []  # until it is committed
         self._room = asyncio.Semaphore(room)
         self._news = asyncio.Event()
@@ -66,14 +80,34 @@ class Storer:
             self._on_stored(await self.store_waiting())
 
     async def store_waiting(self) -> Sequence[Embedded]:
-        """Store all that waits in one transaction; gives what it was."""
+        """Store all that waits in one transaction; gives what it was.
+
+        Raises:
+            DatabaseError: the database failed, and trying again did not help.
+        """
         parts = list(self._waiting)
         if parts:
             for _ in parts:
                 self._room.release()
             hashes = [text.content_hash for embedded in parts for text in embedded.part.texts]
             vectors = np.concatenate([embedded.vectors for embedded in parts])
-            async with self._pool.connection() as conn:
-                await store_vectors(conn, self._model, hashes, vectors)
+            store = partial(store_vectors, model=self._model, hashes=hashes, vectors=vectors)
+            await self._patiently(store, parts[0].worker, parts[0].part)
             del self._waiting[: len(parts)]
         return parts
+
+    async def record(self, failure: Failure, run_id: str | None, worker: int, part: Part) -> None:
+        """Store the failure of a part that is a single text.
+
+        Raises:
+            DatabaseError: the database failed, and trying again did not help.
+        """
+        await self._patiently(partial(record_embedding_failure, failure=failure, run_id=run_id), worker, part)
+
+    async def _patiently(self, store: Callable[[AsyncConnection], Awaitable[None]], worker: int, part: Part) -> None:
+        async def attempt() -> None:
+            with explaining("store what was embedded", self._pool.conninfo):
+                async with self._pool.connection() as conn:
+                    await store(conn)
+
+        await AsyncRetrying(**patience(self._first_wait, partial(self._on_outage, worker, part)))(attempt)

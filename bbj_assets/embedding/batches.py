@@ -9,8 +9,9 @@ it waits. A worker asks for its next batch while the last one is being stored, s
 (with 50 ms a batch and four workers it would be, half of the time).
 
 Whatever ends the run, what was embedded stays embedded and the next run takes up the rest: the storer outlives the
-workers, and what it left behind, because the listener stopped it, is stored before the error goes on. Only a database
-that fails is not asked again.
+workers, and what it left behind, because the listener stopped it, is stored before the error goes on. A database that
+fails is asked again by the storer, on another connection, while what it is to store waits; the reader's list of what is
+pending goes with its session, so that the run ends and the next one takes up the rest.
 
 A batch that a server refuses is halved until the bad text stands alone, and its neighbours are stored: with b texts
 and one bad one that costs at most 2*ceil(log2(b)) further calls. A batch that meets a transient error is tried again,
@@ -29,8 +30,10 @@ again by itself, and then the text was not to blame.
 import asyncio
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import partial
 
+import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from bbj_assets.embedding._patience import patiently
@@ -42,9 +45,13 @@ from bbj_assets.store.connection import SESSION_OPTIONS, AsyncConnection, config
 from bbj_assets.store.embeddings import coverage, embedded_of_pending, note_pending
 from bbj_assets.store.failures import settle_embedding_failures
 from bbj_assets.store.models import Model, ensure_model, find_model
+from bbj_assets.store.outages import explaining
 from bbj_assets.store.vector_index import drop_before_bulk_load
 
 __all__ = ["PROBE_TEXT", "BatchOptions", "EmbeddingsReport", "embed_pending", "probe"]
+
+_CONNECTION_SECONDS = 30.0
+"""How long a connection of the pool may be waited for."""
 
 
 async def embed_pending(
@@ -71,12 +78,41 @@ async def embed_pending(
 
     Raises:
         EmbeddingError: the embedder is down or misconfigured; what was embedded until then is stored.
+        DatabaseUnavailable: the connection that reads what is pending was lost, or storing was tried in vain; worth a
+            run that takes up the rest.
+        DatabaseError: the database failed in a way that a person has to help with.
     """
     started = time.monotonic()
     report = report or EmbeddingsReport(embedder.model)
+    listener = Listener(on_progress, on_batch)
+    try:
+        with explaining(f"embed source {source!r}", url):
+            await _embed(url, embedder, source, partitions, options, only_failed, run_id, listener, report)
+    finally:
+        report.seconds = time.monotonic() - started
+    return report
+
+
+async def _embed(
+    url: str,
+    embedder: Embedder,
+    source: str,
+    partitions: Collection[str],
+    options: BatchOptions,
+    only_failed: bool,  # noqa: FBT001 - its only caller passes on what it was given by name
+    run_id: str | None,
+    listener: Listener,
+    report: EmbeddingsReport,
+) -> None:
     async with (
         AsyncConnectionPool[AsyncConnection](
-            url, min_size=1, max_size=options.workers + 2, kwargs=SESSION_OPTIONS, configure=configure, open=False
+            url,
+            min_size=1,
+            max_size=options.workers + 2,
+            timeout=_CONNECTION_SECONDS,
+            kwargs=SESSION_OPTIONS,
+            configure=configure,
+            open=False,
         ) as pool,
         pool.connection() as reader,
     ):
@@ -88,15 +124,19 @@ async def embed_pending(
         try:
             if total:
                 dimensions = await _made_ready(url, embedder, options, total)
-                listener = Listener(on_progress, on_batch)
                 runner = Runner(pool, embedder, dimensions, options, report, source, run_id, total, listener)
                 await runner.run(reader)
-        finally:
-            await settle_embedding_failures(reader, embedder.model)
-            if total:
-                report.done = await embedded_of_pending(reader, embedder.model, source, partitions)
-            report.seconds = time.monotonic() - started
-    return report
+        except BaseException:
+            with suppress(psycopg.Error):  # what ended the run is what its reader is told
+                await _settle(reader, source, partitions, report)
+            raise
+        await _settle(reader, source, partitions, report)
+
+
+async def _settle(reader: AsyncConnection, source: str, partitions: Collection[str], report: EmbeddingsReport) -> None:
+    await settle_embedding_failures(reader, report.model)
+    if report.texts["total"]:
+        report.done = await embedded_of_pending(reader, report.model, source, partitions)
 
 
 async def _made_ready(url: str, embedder: Embedder, options: BatchOptions, rows: int) -> int:

@@ -1,8 +1,12 @@
 """Bring the chunks of some partitions up to date with their source: the work of the `chunks` asset."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+
+from tenacity import Retrying
 
 from bbj_assets.documents import Item
 from bbj_assets.errors import ParseError, ShrinkError
@@ -10,11 +14,11 @@ from bbj_assets.ingest.changes import Changes, find_changes
 from bbj_assets.ingest.parsing import ParseTask
 from bbj_assets.ingest.recipe import recipe
 from bbj_assets.ingest.workers import parse_in_processes
-from bbj_assets.ingest.writing import Writer
+from bbj_assets.ingest.writing import Writer, WrittenItem
 from bbj_assets.outcomes import Failure
 from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.sources.registry import PARSERS
-from bbj_assets.store.connection import Connection
+from bbj_assets.store.connection import Connection, connect, url_of
 from bbj_assets.store.documents import (
     chunk_totals,
     count_documents,
@@ -24,6 +28,7 @@ from bbj_assets.store.documents import (
 )
 from bbj_assets.store.failures import clear_parse_failures, list_failures, record_failures
 from bbj_assets.store.locks import source_lock
+from bbj_assets.store.outages import explaining, patience
 
 _TASK_ITEMS = 32
 _TASK_BYTES = 512 * 1024
@@ -38,12 +43,14 @@ class ParseOptions:
         processes: parser processes at once.
         allow_shrink: also delete when more than half of the source's documents would go.
         only_failed: take up only the items that are in `failures`.
+        first_wait: seconds before it is tried again when the database failed; doubled each time.
     """
 
     chunks: ChunkSettings
     processes: int = 2
     allow_shrink: bool = False
     only_failed: bool = False
+    first_wait: float = 1.0
 
 
 @dataclass(slots=True)
@@ -107,44 +114,121 @@ def refresh_chunks(
     run_id: str | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     on_wait: Callable[[], None] = lambda: None,
+    on_outage: Callable[[str], None] = lambda _said: None,
 ) -> ChunksReport:
     """Parse what changed, replace its documents, remove what is gone. Everything else stays as it is.
+
+    When the database fails under way, all of this is tried again: what is stored by then is found unchanged. If `conn`
+    was lost another connection takes its place.
 
     Args:
         conn: in autocommit mode; also holds the source's lock.
         on_progress: called with (items done, items to parse) as they are stored.
         on_wait: called once if another run over the source has to end first.
+        on_outage: called before it is tried again, with the reason.
 
     Raises:
         ListingError: the source cannot be listed; nothing was changed.
         ShrinkError: too much is gone to be believed; nothing was changed.
+        DatabaseError: the database failed and trying again did not help; every document is wholly old or wholly new.
     """
     started = time.monotonic()
-    with source_lock(conn, source.name, on_wait):
+    url = url_of(conn)
+    run = _Run(source, partitions, options, run_id, on_progress)
+
+    def attempt() -> ChunksReport:
+        with explaining(f"bring source {source.name!r} up to date", url), ExitStack() as opened:
+            own = opened.enter_context(connect(url)) if conn.closed else conn
+            with source_lock(own, source.name, on_wait):
+                return run.attempt(own)
+
+    report: ChunksReport = Retrying(**patience(options.first_wait, on_outage))(attempt)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+class _Run:
+    """One `refresh_chunks`: what it has done stays known when the database fails and it is attempted again."""
+
+    def __init__(
+        self,
+        source: Source,
+        partitions: Collection[str],
+        options: ParseOptions,
+        run_id: str | None,
+        on_progress: Callable[[int, int], None],
+    ) -> None:
+        self._source = source
+        self._partitions = partitions
+        self._options = options
+        self._run_id = run_id
+        self._on_progress = on_progress
+        self._stored: dict[str, WrittenItem] = {}
+        self._deleted: Counter[str] = Counter()
+
+    def attempt(self, conn: Connection) -> ChunksReport:
+        """Do it, while the source is locked."""
+        source, options = self._source, self._options
         items, twins = _without_twins(source, list_items(source))
-        report = ChunksReport({key: PartitionReport() for key in partitions})
+        report = ChunksReport({key: PartitionReport() for key in self._partitions})
         ours = [item for item in items if item.partition in report.partitions]
         changes = _changes(conn, source, [item for item in ours if item.path], options, report.partitions)
         twins = [twin for twin in twins if twin.partition_key in report.partitions]
         failed = [*twins, *_problems(source, ours)]
-        _count_listing(report, [*(item.partition for item in ours), *(twin.partition_key for twin in twins)], changes)
         if not options.only_failed:
-            _delete_vanished(conn, source, changes, {item.key for item in ours}, options, report)
+            self._delete_vanished(conn, changes, {item.key for item in ours}, report)
         clear_parse_failures(conn, {item.key for item in changes.unchanged} - {failure.item for failure in failed})
-        on_progress(0, len(changes.parse))
-        done = 0
-        with Writer(conn, {item.key for item in items}, run_id) as writer:
-            for outcomes in parse_in_processes(_tasks(source, changes.parse, options), options.processes):
-                writer.add(outcomes)
-                done += len(outcomes)
-                on_progress(done, len(changes.parse))
-        record_failures(conn, failed, run_id)  # last, because an item that is stored loses its failure
-        _count_written(report, writer)
+        writer = self._parse_and_store(conn, changes.parse, {item.key for item in items})
+        record_failures(conn, failed, self._run_id)  # last, because an item that is stored loses its failure
+        _count_listing(report, [*(item.partition for item in ours), *(twin.partition_key for twin in twins)])
+        self._count_done(report, changes.unchanged)
         _count_failures(report, [*writer.failures, *failed])
         for key, total in chunk_totals(conn, source.name, report.partitions).items():
             report.partitions[key].chunks_total = total
-    report.seconds = time.monotonic() - started
-    return report
+        return report
+
+    def _parse_and_store(self, conn: Connection, items: Sequence[Item], listed: Collection[str]) -> Writer:
+        self._on_progress(0, len(items))
+        done = 0
+        with Writer(conn, listed, self._run_id, self._stored) as writer:
+            for outcomes in parse_in_processes(_tasks(self._source, items, self._options), self._options.processes):
+                writer.add(outcomes)
+                done += len(outcomes)
+                self._on_progress(done, len(items))
+        return writer
+
+    def _delete_vanished(
+        self, conn: Connection, changes: Changes, listed: Collection[str], report: ChunksReport
+    ) -> None:
+        name = self._source.name
+        vanished = {key: stored for key, stored in changes.vanished.items() if key not in listed}
+        lost = sum(stored.documents for stored in vanished.values())
+        present = count_documents(conn, name) if vanished else 0
+        if lost > _SHRINK_FREE and lost * 2 > present and not self._options.allow_shrink:
+            raise ShrinkError(
+                f"Source {name!r}: {lost} of its {present} documents are no longer there, which looks like a "
+                "fault. Nothing was deleted. Check its paths; if they are meant to go, run bbj-ingest-all with "
+                "--allow-shrink."
+            )
+        stale = {
+            failure.item for failure in list_failures(conn, source=name, stage="parse", partitions=report.partitions)
+        }.difference(listed)
+        if vanished or stale:
+            delete_items(conn, [*vanished, *stale])
+        self._deleted.update(stored.partition_key for stored in vanished.values() if stored.documents)
+
+    def _count_done(self, report: ChunksReport, unchanged: Sequence[Item]) -> None:
+        for item in unchanged:
+            report.partitions[item.partition].unchanged += item.key not in self._stored
+        for written in self._stored.values():
+            partition = report.partitions[written.partition_key]
+            if written.documents:
+                partition.changed += 1
+            else:  # no page of its own (a .txt that is no program): nothing of it is in the index
+                partition.unchanged += 1
+            partition.chunks_written += written.chunks
+        for key, deleted in self._deleted.items():
+            report.partitions[key].deleted = deleted
 
 
 def _without_twins(source: Source, items: Iterable[Item]) -> tuple[list[Item], list[Failure]]:
@@ -181,53 +265,15 @@ def _changes(
     return find_changes(items, stored, recipe(source, options.chunks))
 
 
-def _count_listing(report: ChunksReport, seen: Iterable[str], changes: Changes) -> None:
+def _count_listing(report: ChunksReport, seen: Iterable[str]) -> None:
     for partition in seen:
         report.partitions[partition].seen += 1
-    for item in changes.unchanged:
-        report.partitions[item.partition].unchanged += 1
-
-
-def _count_written(report: ChunksReport, writer: Writer) -> None:
-    for item in writer.stored:
-        partition = report.partitions[item.partition_key]
-        if item.documents:
-            partition.changed += 1
-        else:  # no page of its own (a .txt that is no program): nothing of it is in the index
-            partition.unchanged += 1
-        partition.chunks_written += item.chunks
 
 
 def _count_failures(report: ChunksReport, failures: Sequence[Failure]) -> None:
     for failure in failures:
         report.partitions[failure.partition_key].failed += 1
     report.failures += failures
-
-
-def _delete_vanished(
-    conn: Connection,
-    source: Source,
-    changes: Changes,
-    listed: Collection[str],
-    options: ParseOptions,
-    report: ChunksReport,
-) -> None:
-    vanished = {key: stored for key, stored in changes.vanished.items() if key not in listed}
-    lost = sum(stored.documents for stored in vanished.values())
-    present = count_documents(conn, source.name) if vanished else 0
-    if lost > _SHRINK_FREE and lost * 2 > present and not options.allow_shrink:
-        raise ShrinkError(
-            f"Source {source.name!r}: {lost} of its {present} documents are no longer there, which looks like a "
-            "fault. Nothing was deleted. Check its paths; if they are meant to go, run bbj-ingest-all with "
-            "--allow-shrink."
-        )
-    stale = {
-        failure.item for failure in list_failures(conn, source=source.name, stage="parse", partitions=report.partitions)
-    }.difference(listed)
-    if vanished or stale:
-        delete_items(conn, [*vanished, *stale])
-    for stored in vanished.values():
-        report.partitions[stored.partition_key].deleted += stored.documents > 0
 
 
 def _tasks(source: Source, items: Sequence[Item], options: ParseOptions) -> Iterator[ParseTask]:

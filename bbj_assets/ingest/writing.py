@@ -36,22 +36,27 @@ class WrittenItem:
 class Writer:
     """Takes outcomes and stores them, some hundred chunks a transaction. All are stored when the `with` ends.
 
+    Args:
+        conn: it writes beside this one, on connections of its own.
+        listed: the keys of all items of the source.
+        stored: takes up every item that was stored, by its key, however the `with` ends.
+
     Attributes:
-        stored: the items that were stored.
         failures: those that could not be parsed or stored; they are in the `failures` table.
     """
 
-    def __init__(self, conn: Connection, listed: Collection[str], run_id: str | None) -> None:
-        """Write beside `conn`, on connections of its own. `listed` has the keys of all items of the source."""
-        self.stored: list[WrittenItem] = []
+    def __init__(
+        self, conn: Connection, listed: Collection[str], run_id: str | None, stored: dict[str, WrittenItem]
+    ) -> None:
         self.failures: list[Failure] = []
+        self._stored = stored
         self._conn = conn
         self._listed = listed
         self._run_id = run_id
         self._batch: list[ItemContent] = []
         self._batch_chunks = 0
         self._claimed: dict[str, str] = {}
-        self._writing: set[Future[tuple[list[WrittenItem], list[Failure]]]] = set()
+        self._writing: set[Future[list[Failure]]] = set()
         self._idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
         self._open = ExitStack()
         self._pool = self._open.enter_context(ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="writer"))
@@ -63,7 +68,8 @@ class Writer:
         with self._open:
             if error is None:
                 self._write()
-            self._settle(all_of_them=True)
+                self._settle(all_of_them=True)
+            wait(self._writing)  # what is being written when something else fails is stored, or fails as well
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Store these, now or with the next ones."""
@@ -87,34 +93,32 @@ class Writer:
         self._writing.add(self._pool.submit(self._store, items))
 
     def _settle(self, *, all_of_them: bool = False) -> None:
-        """Wait for a batch that is being written (or for all), and count it."""
+        """Wait for a batch that is being written (or for all)."""
         while self._writing:
             done, self._writing = wait(self._writing, return_when=FIRST_COMPLETED)
             for future in done:
-                stored, failures = future.result()
-                self.stored += stored
-                self.failures += failures
+                self.failures += future.result()
             if not all_of_them:
                 return
 
-    def _store(self, items: Sequence[ItemContent]) -> tuple[list[WrittenItem], list[Failure]]:
+    def _store(self, items: Sequence[ItemContent]) -> list[Failure]:
         conn = self._idle.get()
         try:
             return self._store_with(conn, items)
         finally:
             self._idle.put(conn)
 
-    def _store_with(self, conn: Connection, items: Sequence[ItemContent]) -> tuple[list[WrittenItem], list[Failure]]:
+    def _store_with(self, conn: Connection, items: Sequence[ItemContent]) -> list[Failure]:
         try:
             replace_items(conn, items, self._run_id)
         except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded) as error:
             if len(items) > 1:  # one of them cannot be stored: find it, so that its neighbours are
-                parts = [self._store_with(conn, [item]) for item in items]
-                return [s for stored, _ in parts for s in stored], [f for _, failures in parts for f in failures]
+                return [failure for item in items for failure in self._store_with(conn, [item])]
             failure = _failure(items[0], error)
             record_failures(conn, [failure], self._run_id)
-            return [], [failure]
-        return [WrittenItem(item.partition_key, len(item.documents), _chunks(item)) for item in items], []
+            return [failure]
+        self._stored.update((i.key, WrittenItem(i.partition_key, len(i.documents), _chunks(i))) for i in items)
+        return []
 
     def _without_rivals(self, items: Sequence[ItemContent]) -> list[ItemContent]:
         """The items whose documents no other listed item has under the same URL; the others fail."""

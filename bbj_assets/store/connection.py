@@ -8,7 +8,7 @@ from pgvector.psycopg.vector import register_vector_info
 from psycopg import conninfo
 from psycopg.types import TypeInfo
 
-from bbj_assets.errors import DatabaseError
+from bbj_assets.errors import DatabaseError, DatabaseUnavailable
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 AsyncConnection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -36,7 +36,8 @@ def connect(url: str) -> Connection:
     """Open a connection in autocommit mode.
 
     Raises:
-        DatabaseError: PostgreSQL cannot be reached there, or refuses; the message names no password.
+        DatabaseUnavailable: PostgreSQL cannot be reached there, or refuses; the message names no password.
+        DatabaseError: the URL cannot be read.
     """
     if _parts(url) is None:
         raise DatabaseError(_UNREADABLE)
@@ -52,9 +53,14 @@ def connect_like(conn: Connection) -> Connection:
     """Open another connection to the same database.
 
     Raises:
-        DatabaseError: it cannot be reached any more.
+        DatabaseUnavailable: it cannot be reached any more.
     """
-    return connect(conninfo.make_conninfo(conn.info.dsn, password=conn.info.password or None))
+    return connect(url_of(conn))
+
+
+def url_of(conn: Connection) -> str:
+    """What opens another connection to the same database, also when this one is lost; it may hold a password."""
+    return conninfo.make_conninfo(conn.info.dsn, password=conn.info.password or None)
 
 
 async def configure(conn: AsyncConnection) -> None:
@@ -64,13 +70,17 @@ async def configure(conn: AsyncConnection) -> None:
 
 
 def unreachable(url: str, error: psycopg.Error) -> DatabaseError:
-    """The error that a reader gets when a connection cannot be opened."""
+    """The error that a reader gets when a connection cannot be opened.
+
+    A server that is starting, or has no room for one more, says so in words only: libpq gives no SQLSTATE for it.
+    """
     if _parts(url) is None:
         return DatabaseError(_UNREADABLE)
     reason = " ".join(str(error).split())
-    return DatabaseError(
+    return DatabaseUnavailable(
         f"Cannot connect to PostgreSQL at {without_password(url)}: {reason}. Start the server and check "
-        "BBJ_ASSETS_DATABASE_URL, or unset it to use the embedded database."
+        "BBJ_ASSETS_DATABASE_URL, or unset it to use the embedded database; if it has too many connections, end some "
+        "or raise max_connections."
     )
 
 

@@ -27,7 +27,7 @@ def source_lock(conn: Connection, source: str, on_wait: Callable[[], None] = lam
     key = [_SOURCE_LOCKS, zlib.crc32(source.encode()) - 2**31]
     if not _value(conn, "SELECT pg_try_advisory_lock(%s, %s)", key):
         on_wait()
-        conn.execute("SELECT pg_advisory_lock(%s, %s)", key)
+        _wait(conn, "SELECT pg_advisory_lock(%s, %s)", key)
     try:
         yield
     finally:
@@ -38,12 +38,19 @@ def source_lock(conn: Connection, source: str, on_wait: Callable[[], None] = lam
 @contextmanager
 def index_lock(conn: Connection) -> Iterator[None]:
     """Hold the lock under which the vector index is built, dropped or cleaned."""
-    conn.execute("SELECT pg_advisory_lock(%s)", [INDEX_LOCK])
+    _wait(conn, "SELECT pg_advisory_lock(%s)", [INDEX_LOCK])
     try:
         yield
     finally:
         if not conn.closed:
             conn.execute("SELECT pg_advisory_unlock(%s)", [INDEX_LOCK])
+
+
+def _wait(conn: Connection, query: str, parameters: list[int]) -> None:
+    """Wait for a lock as long as it takes: that another run is long is no fault, whatever time-outs the role has."""
+    with conn.transaction():
+        conn.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+        conn.execute(query.encode(), parameters)
 
 
 def _value(conn: Connection, query: str, parameters: list[int]) -> object:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 from dagster import DagsterInstance
 
 ROOT = Path(__file__).parent.parent.parent
@@ -59,7 +60,7 @@ class RunningPlatform:
         try:
             for name in ("code-server", "daemon", "webserver"):
                 self.start(name)
-            wait_for("the web server answers", self._is_up, seconds=60)
+            self.wait_until_up()
         except BaseException:
             self.stop()
             raise
@@ -84,6 +85,21 @@ class RunningPlatform:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def wait_until_up(self) -> None:
+        """Wait until the web server answers with what the code server has."""
+        wait_for("the web server answers", self._is_up, seconds=60)
+
+    def kill(self, name: str) -> None:
+        """End one of the three processes with SIGKILL, and leave alone what it started."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def run_workers(self) -> list[psutil.Process]:
+        """The processes that runs are in: what the code server started, but for the parsers that those started."""
+        children = psutil.Process(self.processes["code-server"].pid).children()
+        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
     def stop(self) -> None:
         """End every process, and what they started."""

@@ -114,13 +114,15 @@ def _walk(root: Element, writer: Writer, rules: Mapping[str, Rule]) -> None:
             rule = _rule(element, writer, rules)
             if rule.visible:
                 rule.enter(writer, element)
-                if element.text:
-                    writer.text(element.text)
-                pending.append((element, rule))
-                pending.extend((child, None) for child in element.iterchildren(reversed=True))
-                continue
-        if element.tail and element is not root:
-            writer.text(element.tail)
+                if text := element.text:
+                    writer.text(text)
+                if len(element):
+                    pending.append((element, rule))
+                    pending.extend([(child, None) for child in element.iterchildren(reversed=True)])
+                    continue
+                rule.leave(writer, element)
+        if element is not root and (tail := element.tail):
+            writer.text(tail)
     writer.end_block()
 
 

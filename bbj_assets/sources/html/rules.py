@@ -271,8 +271,10 @@ def _local(element: Element) -> str:
 
 
 def _integer(element: Element, name: str, default: int) -> int:
-    written = (element.get(name) or "").strip()
-    return int(written) if re.fullmatch(r"[0-9]{1,6}", written) else default
+    written = element.get(name)
+    if written is None:
+        return default
+    return int(written) if re.fullmatch(r"\s*[0-9]{1,6}\s*", written) else default
 
 
 _NEVER_SHOWN = """

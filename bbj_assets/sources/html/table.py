@@ -104,4 +104,6 @@ def _bold_header(row: Sequence[str]) -> list[str]:
 
 
 def _escape_pipes(text: str) -> str:
+    if "|" not in text:
+        return text
     return re.sub(r"(\\*)\|", lambda m: m[1] + "\\" * (1 + len(m[1]) % 2) + "|", text)

@@ -7,6 +7,8 @@ So `BBJ_HOME`, `a * b` and `x < y` stay as they are written.
 import re
 
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f\u00ad\u200b\u2060\ufeff]")
+_MAY_MEAN_SOMETHING = re.compile(r"[\\`*_~<&\]]")
+"""What `_ESCAPED` begins with; most lines have none of it, and this looks through them ten times as fast."""
 _ESCAPED = re.compile(
     r"""\\(?=[!-/:-@\[-`{-~]|$)    # a backslash that would escape something
       | `
@@ -33,7 +35,7 @@ def escape(text: str) -> str:
     >>> print(escape("set BBJ_HOME, *not* <init>"))
     set BBJ_HOME, \*not\* \<init>
     """
-    return _ESCAPED.sub(_escaped, text)
+    return _ESCAPED.sub(_escaped, text) if _MAY_MEAN_SOMETHING.search(text) else text
 
 
 def code_span(text: str) -> str:

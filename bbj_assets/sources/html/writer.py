@@ -55,11 +55,13 @@ class Writer:
     @property
     def in_code_block(self) -> bool:
         """Whether text is being taken as it is."""
-        return self.frame.kind == "pre"
+        return self.frames[-1].kind == "pre"
 
     def text(self, text: str) -> None:
         """Text as it stands in the source."""
-        self.frame.inline.append(text)
+        frame = self.frames[-1]
+        if frame.inline or frame.kind == "pre" or not text.isspace():  # most runs are the indents of the source
+            frame.inline.append(text)
 
     def line_break(self) -> None:
         """A `<br>`."""
@@ -78,15 +80,12 @@ class Writer:
 
     def end_block(self) -> None:
         """What was read so far is a block; marks go on in the next one."""
-        frame = self.frame
+        frame = self.frames[-1]
         if frame.kind == "pre":
             if frame.inline and not str(frame.inline[-1]).endswith("\n"):
                 frame.inline.append("\n")
             return
         if not frame.inline:
-            return
-        if len(frame.inline) == 1 and str(frame.inline[0]).isspace():  # the indents of the source: most of all runs
-            frame.inline.clear()
             return
         tokens, frame.inline = frame.inline, list(frame.marks)
         lines = _lines_of_code(tokens)

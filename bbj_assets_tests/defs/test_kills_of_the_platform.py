@@ -1,0 +1,100 @@
+"""kill -9 of what runs the platform while a backfill is under way: everything is done in the end, and nothing twice."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dagster import AssetKey, DagsterInstance
+
+from bbj_assets_tests.defs.operated import PATIENCE, Operated, operated_platform, rows
+from bbj_assets_tests.defs.running_platform import wait_for
+from bbj_assets_tests.fakes.ollama_server import FakeOllama
+
+pytestmark = pytest.mark.timeout(600)
+
+_SOURCES = ("guide", "course", "archive", "manual")
+_SECTIONS = ("grids", "charts", "trees")
+_PAGES = {
+    f"{source}/{section}/page-{number}.md": f"# Page {number}\n\nOf {section}, in the {source}."
+    for source in _SOURCES
+    for section in _SECTIONS
+    for number in range(5)
+}
+_TABLES = "".join(
+    f'[[sources]]\nname = "{source}"\nparser = "mdx"\npaths = ["{source}"]\ngeneration_tag = "all"\n'
+    for source in _SOURCES
+)
+
+
+@pytest.fixture
+def operated(server_url: str) -> Iterator[Operated]:
+    with (
+        FakeOllama(dimensions=16, latency=0.5) as models,
+        operated_platform(
+            server_url,
+            {"sources.toml": _TABLES, **_PAGES},
+            models,
+            BBJ_ASSETS_SENSOR_SECONDS="3600",  # they look once, so that it is the backfill alone which does it
+            BBJ_ASSETS_EMBEDDING_WORKERS="1",
+            BBJ_ASSETS_EMBEDDING_BATCH_SIZE="1",
+        ) as operated,
+    ):
+        yield operated
+
+
+def test_a_backfill_ends_whole_whatever_is_killed_meanwhile(
+    operated: Operated, database_url: str, tmp_path: Path
+) -> None:
+    platform = operated.platform
+    wait_for("all sections are partitions", lambda: _partitions(operated) == _pairs(), PATIENCE)
+    backfill = platform.backfill([[source, asset] for source in _SOURCES for asset in ("chunks", "embeddings")])
+
+    _wait_until_in_the_middle(operated, backfill)
+    worker, *_ = platform.run_workers()
+    worker.kill()
+    worker.wait(10)
+
+    for name in ("daemon", "webserver"):
+        _wait_until_in_the_middle(operated, backfill)
+        platform.kill(name)
+        platform.start(name)
+        platform.wait_until_up()
+
+    wait_for("the backfill is over", lambda: platform.backfill_status(backfill).startswith("COMPLETED"), PATIENCE)
+    wait_for("nothing more is to do", platform.is_idle, PATIENCE)
+    assert platform.backfill_status(backfill) == "COMPLETED_SUCCESS"
+    assert rows(operated.url) == rows(operated.clean_ingest(database_url, tmp_path))
+    assert operated.failures() == set()
+    assert _materialized(operated) == _pairs()
+    assert "FAILURE" in {run["status"] for run in platform.runs()}, "a run was killed"
+
+
+def _pairs() -> set[tuple[str, str]]:
+    return {(source, section) for source in _SOURCES for section in _SECTIONS}
+
+
+def _partitions(operated: Operated) -> set[tuple[str, str]]:
+    return {(source, section) for source in _SOURCES for section in operated.platform.sections(source)}
+
+
+def _wait_until_in_the_middle(operated: Operated, backfill: str) -> None:
+    """Wait until more texts were embedded than now, by a run that has more to do."""
+    platform, before = operated.platform, sum(operated.models.embedded.values())
+    wait_for("texts are being embedded", lambda: sum(operated.models.embedded.values()) > before + 2, PATIENCE)
+    assert platform.backfill_status(backfill) == "REQUESTED"
+    assert platform.runs(statuses=["STARTED"])
+    assert sum(operated.models.embedded.values()) < len(_PAGES)
+
+
+def _materialized(operated: Operated) -> set[tuple[str, str]]:
+    """The sections whose chunks and embeddings Dagster has as materialized."""
+    with DagsterInstance.from_config(str(operated.platform.folder / "home" / "dagster")) as instance:
+        sections = [
+            {
+                (source, key)
+                for source in _SOURCES
+                for key in instance.get_materialized_partitions(AssetKey([source, asset]))
+            }
+            for asset in ("chunks", "embeddings")
+        ]
+    return sections[0] & sections[1]
