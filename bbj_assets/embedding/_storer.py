@@ -106,7 +106,7 @@ class Storer:
 
     async def _patiently(self, store: Callable[[AsyncConnection], Awaitable[None]], worker: int, part: Part) -> None:
         async def attempt() -> None:
-            with explaining("store what was embedded", self._pool.conninfo):
+            with explaining("store what was embedded", str(self._pool.conninfo)):
                 async with self._pool.connection() as conn:
                     await store(conn)
 

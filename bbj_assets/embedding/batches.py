@@ -84,59 +84,49 @@ async def embed_pending(
     """
     started = time.monotonic()
     report = report or EmbeddingsReport(embedder.model)
-    listener = Listener(on_progress, on_batch)
-    try:
-        with explaining(f"embed source {source!r}", url):
-            await _embed(url, embedder, source, partitions, options, only_failed, run_id, listener, report)
-    finally:
-        report.seconds = time.monotonic() - started
+    with explaining(f"embed source {source!r}", url):
+        async with _pool(url, options.workers) as pool, pool.connection() as reader:
+            report.before = await coverage(reader, embedder.model, source, partitions)
+            total = 0
+            if any(partition.embedded < partition.chunks for partition in report.before.values()):
+                total = await note_pending(reader, embedder.model, source, partitions, only_failed=only_failed)
+            report.texts["total"] = total
+            try:
+                if total:
+                    dimensions = await _made_ready(url, embedder, options, total)
+                    listener = Listener(on_progress, on_batch)
+                    runner = Runner(pool, embedder, dimensions, options, report, source, run_id, total, listener)
+                    await runner.run(reader)
+            except BaseException:
+                with suppress(psycopg.Error):  # what ended the run is what its reader is told
+                    await _settle(reader, source, partitions, report, started)
+                raise
+            await _settle(reader, source, partitions, report, started)
     return report
 
 
-async def _embed(
-    url: str,
-    embedder: Embedder,
-    source: str,
-    partitions: Collection[str],
-    options: BatchOptions,
-    only_failed: bool,  # noqa: FBT001 - its only caller passes on what it was given by name
-    run_id: str | None,
-    listener: Listener,
-    report: EmbeddingsReport,
+def _pool(url: str, workers: int) -> AsyncConnectionPool[AsyncConnection]:
+    """For the reader, the storer, and whoever records a failure."""
+    return AsyncConnectionPool[AsyncConnection](
+        url,
+        min_size=1,
+        max_size=workers + 2,
+        timeout=_CONNECTION_SECONDS,
+        kwargs=SESSION_OPTIONS,
+        configure=configure,
+        open=False,
+    )
+
+
+async def _settle(
+    reader: AsyncConnection, source: str, partitions: Collection[str], report: EmbeddingsReport, started: float
 ) -> None:
-    async with (
-        AsyncConnectionPool[AsyncConnection](
-            url,
-            min_size=1,
-            max_size=options.workers + 2,
-            timeout=_CONNECTION_SECONDS,
-            kwargs=SESSION_OPTIONS,
-            configure=configure,
-            open=False,
-        ) as pool,
-        pool.connection() as reader,
-    ):
-        report.before = await coverage(reader, embedder.model, source, partitions)
-        total = 0
-        if any(partition.embedded < partition.chunks for partition in report.before.values()):
-            total = await note_pending(reader, embedder.model, source, partitions, only_failed=only_failed)
-        report.texts["total"] = total
-        try:
-            if total:
-                dimensions = await _made_ready(url, embedder, options, total)
-                runner = Runner(pool, embedder, dimensions, options, report, source, run_id, total, listener)
-                await runner.run(reader)
-        except BaseException:
-            with suppress(psycopg.Error):  # what ended the run is what its reader is told
-                await _settle(reader, source, partitions, report)
-            raise
-        await _settle(reader, source, partitions, report)
-
-
-async def _settle(reader: AsyncConnection, source: str, partitions: Collection[str], report: EmbeddingsReport) -> None:
-    await settle_embedding_failures(reader, report.model)
-    if report.texts["total"]:
-        report.done = await embedded_of_pending(reader, report.model, source, partitions)
+    try:
+        await settle_embedding_failures(reader, report.model)
+        if report.texts["total"]:
+            report.done = await embedded_of_pending(reader, report.model, source, partitions)
+    finally:
+        report.seconds = time.monotonic() - started
 
 
 async def _made_ready(url: str, embedder: Embedder, options: BatchOptions, rows: int) -> int:

@@ -12,10 +12,11 @@ from bbj_assets.enrichment.display_urls import display_url
 from bbj_assets.enrichment.document_types import document_type
 from bbj_assets.enrichment.generations import evidence, generations
 from bbj_assets.source import Source
+from bbj_assets.sources.web.urls import Site
 
 __all__ = ["VERSION", "enrich"]
 
-VERSION: int = 1
+VERSION: int = 2
 """Part of a document's recipe. Raised whenever the tables would say something else."""
 
 _DEPRECATED = frozenset({"primary.deprecated", "primary.superseded"})
@@ -63,7 +64,5 @@ def _help_path(source_url: str, url: str | None, source: Source) -> str:
     if scheme == "bbj_api":
         package, _, name = below.partition("/")
         return f"{package.replace('.', '/')}/{name}"
-    folder = (source.url or "").rpartition("/")[0]
-    if source.parser == "web-crawl" and folder and source_url.startswith(f"{folder}/"):
-        return unquote(urlsplit(source_url.removeprefix(f"{folder}/")).path)
-    return ""
+    site = Site.of(source.url or "") if source.parser == "web-crawl" else None
+    return site.section(source_url) if site is not None else ""

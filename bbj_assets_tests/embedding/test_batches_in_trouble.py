@@ -5,14 +5,14 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-import psycopg
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from bbj_assets.embedding.embedder import Vectors
 from bbj_assets.embedding.ollama import OllamaEmbedder
-from bbj_assets.errors import EmbedderMisconfigured, EmbedderUnavailable
+from bbj_assets.embedding.report import BatchNews
+from bbj_assets.errors import DatabaseUnavailable, EmbedderMisconfigured, EmbedderUnavailable
 from bbj_assets.patience import LONGEST_WAIT, seconds_before_retry
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.models import active_model, ensure_model
@@ -20,6 +20,7 @@ from bbj_assets_tests.embedding.batch_runs import (
     BAD,
     DIMENSIONS,
     MODEL,
+    SOURCE,
     OllamaWithGate,
     assert_stored,
     embed,
@@ -224,10 +225,10 @@ def test_the_error_of_a_run_keeps_its_own_cause(indexed: Connection, database_ur
     assert not isinstance(raised.value.__cause__, BaseExceptionGroup)
 
 
-def test_a_database_that_goes_away_is_an_operational_error_and_the_next_run_does_the_rest(
+def test_a_database_that_goes_away_ends_the_run_once_all_is_stored_and_the_next_one_does_the_rest(
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
-    """Its class decides: the step is tried again after an OperationalError."""
+    """Its class decides: the step is tried again after DatabaseUnavailable."""
     put(indexed, lengths(60))
     told: list[int] = []
 
@@ -236,12 +237,11 @@ def test_a_database_that_goes_away_is_an_operational_error_and_the_next_run_does
         if done >= 12:
             end_all_sessions(indexed)
 
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(DatabaseUnavailable, match=f"Cannot embed source '{SOURCE}': PostgreSQL at postgresql://"):
         embed(database_url, server, on_progress=restart)
     stored = vectors(indexed).keys()
     assert len(stored) == told[-1]
-    assert [done >= 12 for done in told].index(True) == len(told) - 1, "nothing is stored after that"
-    assert len(server.requests) <= told[-1] // 4 + 3 + 3, "what it had no time to store, and as much again meanwhile"
+    assert len(server.requests) <= told[-1] // 4 + 1, "only what the worker had in hand is lost"
     assert failed(indexed) == set()
     server.embedded.clear()
     embed(database_url, server)
@@ -249,32 +249,39 @@ def test_a_database_that_goes_away_is_an_operational_error_and_the_next_run_does
     assert_stored(indexed, lengths(60))
 
 
-def test_a_database_that_goes_away_while_all_wait_for_it_ends_the_run(
+def test_what_is_being_stored_when_the_database_goes_away_is_stored_when_it_is_back(
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     put(indexed, lengths(60))
+    news: list[BatchNews] = []
 
     async def scenario() -> None:
         with storing_held_up(indexed):
-            run = asyncio.create_task(embedding(database_url, server))
+            run = asyncio.create_task(embedding(database_url, server, on_batch=news.append))
             await until(lambda: len(server.requests) == 4 and waiting_for_locks(database_url) == 1)
             end_all_sessions(indexed)
-            await until(run.done)
-            with pytest.raises(psycopg.OperationalError):
-                await run
-            assert asyncio.all_tasks() == {asyncio.current_task()}
+            await until(lambda: any(one.kind == "outage" for one in news))
+        with pytest.raises(DatabaseUnavailable):  # of the reader
+            await run
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(scenario())
-    assert len(server.requests) == 4
-    assert (vectors(indexed), failed(indexed)) == ({}, set())
+    [outage] = [str(one) for one in news if one.kind == "outage"]
+    assert "wait for the database: Cannot store what was embedded: PostgreSQL at " in outage
+    assert "Trying again (1/4)" in outage
+    done = [text for text in lengths(60) if server.embedded[given(text)]]
+    assert len(vectors(indexed)) >= 16
+    assert vectors(indexed).keys() <= hashes(done)
+    assert failed(indexed) == set()
     embed(database_url, server)
     assert_stored(indexed, lengths(60))
 
 
-def test_a_database_that_goes_away_while_the_workers_of_a_bad_server_end_ends_the_run(
+def test_a_database_that_goes_away_while_the_workers_of_a_bad_server_end_loses_nothing(
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     """Both are gone, and there is no room for another batch: nobody may wait for any."""
+    all_gone = asyncio.Event()
 
     class SlowToStop(OllamaEmbedder):
         async def embed(self, texts: Sequence[str]) -> Vectors:
@@ -282,6 +289,7 @@ def test_a_database_that_goes_away_while_the_workers_of_a_bad_server_end_ends_th
                 return await super().embed(texts)
             except asyncio.CancelledError:
                 end_all_sessions(indexed)
+                all_gone.set()
                 await asyncio.sleep(0.3)
                 raise
 
@@ -297,13 +305,15 @@ def test_a_database_that_goes_away_while_the_workers_of_a_bad_server_end_ends_th
             )
             await until(lambda: waiting_for_locks(database_url) == 1)
             server.gate.set()
-            await until(run.done)
-            with pytest.raises(psycopg.OperationalError):
-                await run
-            assert asyncio.all_tasks() == {asyncio.current_task()}
+            await until(all_gone.is_set)
+        await until(run.done)
+        with pytest.raises(EmbedderMisconfigured):
+            await run
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(scenario())
     assert failed(indexed) == set()
+    assert_stored(indexed, [text for text in lengths(60) if server.embedded[given(text)]])
 
 
 def end_all_sessions(conn: Connection) -> None:

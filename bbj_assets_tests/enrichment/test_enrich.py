@@ -57,6 +57,8 @@ def test_deprecated_comes_from_the_conditions(conditions: list[str], deprecated:
         ("bbj_api://a.b/C", "https://x.example/BASISHelp/WebHelp/mnemonic/terminal/cs.htm#top", "javadoc", None),
         ("https://x.example/BASISHelp/WebHelp/mnemonic/terminal/cs.htm", None, "web-crawl", "https://x.example/"),
         ("http://x.example/help/mnemonic/terminal/cs.htm", None, "web-crawl", "http://x.example/help/index.htm"),
+        ("http://x.example/help/mnemonic/terminal/cs.htm", None, "web-crawl", "http://x.example/help"),
+        ("http://x.example/help/Content/mnemonic/terminal/cs.htm", None, "web-crawl", "http://x.example/help/"),
         ("http://x.example/mnemonic/terminal/cs.htm", None, "web-crawl", "http://x.example/"),
     ],
 )

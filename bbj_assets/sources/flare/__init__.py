@@ -20,7 +20,7 @@ from bbj_assets.sources.walk import partition_of, walk
 
 __all__ = ["VERSION", "derive", "discover", "parse"]
 
-VERSION = 1
+VERSION = 2
 
 _SCHEME = "flare://"
 _SUFFIXES = frozenset({".htm", ".html"})

@@ -19,7 +19,7 @@ from bbj_assets.sources.web_crawl.page import page_document
 
 __all__ = ["VERSION", "discover", "parse", "visit"]
 
-VERSION = 1
+VERSION = 2
 
 
 def visit(source: Source, on_progress: Callable[[int, int], None] = lambda _done, _known: None) -> None:
