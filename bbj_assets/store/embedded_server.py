@@ -23,6 +23,8 @@ from types import ModuleType
 from typing import IO
 from urllib.parse import quote
 
+import psycopg
+
 from bbj_assets.errors import DatabaseError
 
 _START_SECONDS = 120  # also enough for the recovery of a few gigabytes of log after a crash
@@ -60,7 +62,10 @@ class EmbeddedServer:
     @property
     def url(self) -> str:
         """The connection URL; it holds no password, because the socket's folder is private."""
-        return f"postgresql://postgres@/{_DATABASE}?host={quote(str(self._socket_folder))}"
+        return self._url_of(_DATABASE)
+
+    def _url_of(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={quote(str(self._socket_folder))}"
 
     @property
     def running(self) -> bool:
@@ -153,6 +158,13 @@ class EmbeddedServer:
         if folder != self._data and os.geteuid() == 0:
             shutil.chown(folder, self._data.owner())
         self._pg_ctl("start", "-l", str(self._data / "log"), "-o", f"-h '' -k {shlex.quote(str(folder))}")
+        self._adopt()
+
+    def _adopt(self) -> None:
+        """Take over the index of the versions that kept it in the database `postgres`."""
+        with psycopg.connect(self._url_of("template1"), autocommit=True) as conn:
+            if conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE]).fetchone() is None:
+                conn.execute(f"ALTER DATABASE postgres RENAME TO {_DATABASE}")
 
     def _initialise(self) -> None:
         # In a folder of its own, renamed when it is complete: a half-made cluster is never taken for a whole one.

@@ -205,3 +205,12 @@ def test_without_a_url_the_configured_database_is_the_embedded_one(server: Embed
         assert conn.execute("SELECT count(*) FROM documents").fetchone() == (0,)
         assert url == server.url
     assert not server.running
+
+
+def test_the_index_of_the_versions_that_had_no_database_of_its_own_is_kept(server: EmbeddedServer) -> None:
+    with server.use() as url, connect(url.replace("/bbj_assets?", "/postgres?")) as conn:
+        conn.execute("DROP DATABASE bbj_assets")
+        conn.execute("CREATE TABLE kept ()")
+
+    with server.use() as url, connect(url) as conn:
+        assert conn.execute("SELECT count(*) FROM kept").fetchone() == (0,)

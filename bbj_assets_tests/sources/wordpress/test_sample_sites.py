@@ -56,10 +56,12 @@ def test_a_sample_site_is_read_in_full(server: SampleServer, tmp_path: Path, fol
 def test_the_command_says_what_it_serves() -> None:
     command = [sys.executable, str(SAMPLE_DATA / "serve.py"), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(6)]
-        address = next(line.split()[-1] for line in lines if "wordpress-advantage" in line)
-        with urlopen(f"{address}wp-json/wp/v2/posts?per_page=2&_fields=id") as answer:  # noqa: S310 - loopback
-            assert json.load(answer) == [{"id": 105}, {"id": 104}]
-            assert answer.headers["X-WP-Total"] == "5"
-        process.terminate()
+        try:
+            assert process.stdout is not None
+            lines = [process.stdout.readline() for _ in range(6)]
+            address = next(line.split()[-1] for line in lines if "wordpress-advantage" in line)
+            with urlopen(f"{address}wp-json/wp/v2/posts?per_page=2&_fields=id") as answer:  # noqa: S310 - loopback
+                assert json.load(answer) == [{"id": 105}, {"id": 104}]
+                assert answer.headers["X-WP-Total"] == "5"
+        finally:
+            process.terminate()
