@@ -8,16 +8,17 @@ measures the ingester and not its fake.
 import asyncio
 import hashlib
 import json
-import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bbj_assets_tests.fakes.loopback_server import LoopbackServer
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _component(dimensions: int) -> str:
     return f"{dimensions**-0.5:.9f}"
 
 
-class FakeModelServer(ABC):
+class FakeModelServer(LoopbackServer):
     """A server in a thread of its own; a context manager.
 
     Args:
@@ -114,19 +115,18 @@ class FakeModelServer(ABC):
         poison: str | None = None,
         port: int = 0,
     ) -> None:
+        super().__init__(port)
         self.models = set(models)
         self.dimensions = dimensions
         self.latency = latency
         self.context = context
         self.poison = poison
-        self.port = port
         self.faults: deque[Fault | None] = deque()
         self.outage: Fault | None = None
         self.requests: list[Embedding] = []
         self.embedded: Counter[str] = Counter()
         self.most_at_once = 0
         self._at_once = 0
-        self._connections: set[asyncio.StreamWriter] = set()
         self._rendered: list[str] = []
 
     @property
@@ -150,48 +150,11 @@ class FakeModelServer(ABC):
     def error(self, status: int, reason: str, headers: Mapping[str, str]) -> Reply:
         """A refusal in the words of this protocol."""
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Listen; after a `stop`, on the same port again."""
-        ready = threading.Event()
-        self._thread = threading.Thread(target=asyncio.run, args=(self._run(ready),), daemon=True)
-        self._thread.start()
-        if not ready.wait(10):
-            raise RuntimeError("the fake server did not start")
-
-    def stop(self) -> None:
-        """End all connections; from now on nobody listens."""
-        self._loop.call_soon_threadsafe(self._stopped.set)
-        self._thread.join(10)
-
-    async def _run(self, ready: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stopped = asyncio.Event()
-        server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, backlog=512)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await self._stopped.wait()
-        server.close()
-        for writer in self._connections:
-            writer.transport.abort()
-
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
-        try:
-            while True:
-                method, path, body = await _read_request(reader)
-                await self._answer(writer, method, path, body)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            self._connections.discard(writer)
-            writer.close()
+    async def exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Read one request and answer it, well or not."""
+        method, path, body = await _read_request(reader)
+        await self._answer(writer, method, path, body)
+        return True
 
     async def _answer(self, writer: asyncio.StreamWriter, method: str, path: str, body: bytes) -> None:
         request = self.route(method, path, json.loads(body) if body else {})

@@ -7,13 +7,14 @@ lie about their length, drip, stop in the middle, or never come.
 import asyncio
 import gzip
 import hashlib
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Literal, Self
+from typing import Literal
+
+from bbj_assets_tests.fakes.loopback_server import LoopbackServer
 
 
 @dataclass(frozen=True)
@@ -68,22 +69,21 @@ class Asked:
     status: int
 
 
-class SiteServer:
+class SiteServer(LoopbackServer):
     """A site in a thread of its own; a context manager. What is not in `pages` is a 404, robots.txt too.
 
     Pages with status 200 have an ETag, and a request that knows it gets a 304.
     """
 
     def __init__(self, host: str = "127.0.0.1") -> None:
+        super().__init__()
         self.host = host
-        self.port = 0
         self.pages: dict[str, Answer] = {}
         self.faults: dict[str, deque[Answer]] = {}
         self.latency = 0.0
         self.asked: list[Asked] = []
         self.most_at_once = 0
         self._at_once = 0
-        self._connections: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -113,46 +113,7 @@ class SiteServer:
         self.asked.clear()
         self.most_at_once = 0
 
-    def __enter__(self) -> Self:
-        ready = threading.Event()
-        self._thread = threading.Thread(target=asyncio.run, args=(self._run(ready),), daemon=True)
-        self._thread.start()
-        if not ready.wait(10):
-            raise RuntimeError("the fake site did not start")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """End all connections; from now on nobody listens."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopped.set)
-            self._thread.join(10)
-
-    async def _run(self, ready: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stopped = asyncio.Event()
-        server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, backlog=512)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await self._stopped.wait()
-        server.close()
-        for writer in self._connections:
-            writer.transport.abort()
-
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
-        try:
-            while await self._exchange(reader, writer):
-                pass
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass  # the last of them at the end, in the middle of a slow answer
-        finally:
-            self._connections.discard(writer)
-            writer.close()
-
-    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request and its answer; whether the connection goes on."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         arrived = time.monotonic()

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bbj_assets.sources.html import parse_html
+from bbj_assets.sources.web import sitemap
 from bbj_assets.sources.web.bodies import BodyError
 from bbj_assets.sources.web.sitemap import Listed, help_system, read_sitemap, read_toc
-from bbj_assets.sources.web_crawl import sitemap
 
 URL = "https://example.org/help/sitemap.xml"
 A, B = Listed("https://example.org/help/a.htm"), Listed("https://example.org/help/b.htm")

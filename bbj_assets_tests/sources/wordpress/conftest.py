@@ -9,16 +9,9 @@ from bbj_assets.documents import Document
 from bbj_assets.source import Source
 from bbj_assets.sources import wordpress
 from bbj_assets.sources.files import SourceFiles
-from bbj_assets.sources.web import fetcher
 from bbj_assets_tests.fakes.wordpress_server import WordPressServer
 
 Visit = Callable[..., dict[str, Document]]
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What fails is tried again as often as ever, but at once."""
-    monkeypatch.setattr(fetcher, "FIRST_WAIT", 0.001)
 
 
 @pytest.fixture

@@ -1,3 +1,5 @@
+"""What the tests of all sources of the web share."""
+
 from collections.abc import Iterator
 
 import pytest
@@ -14,5 +16,5 @@ def site() -> Iterator[SiteServer]:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is tried again is tried again at once."""
-    monkeypatch.setattr(fetcher, "FIRST_WAIT", 0.01)
+    """What is tried again is tried as often as ever, but at once."""
+    monkeypatch.setattr(fetcher, "FIRST_WAIT", 0.001)
