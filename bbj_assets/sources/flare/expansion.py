@@ -95,8 +95,8 @@ class Expansion:
         while pending:
             element, here = pending.pop()
             inner = self._visit(element, here)
-            if inner is not None:
-                pending.extend((child, inner) for child in element.iterchildren(reversed=True))
+            if inner is not None and len(element):
+                pending.extend([(child, inner) for child in element.iterchildren(reversed=True)])
         code.join_paragraphs(self._code)
 
     def warn(self, warning: str) -> None:
