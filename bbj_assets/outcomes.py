@@ -39,6 +39,9 @@ class Failure:
 
     Attributes:
         item: for `parse` the item's key, for `embed` the chunk's content hash in hex.
+        input: of an item that killed or hung its parser a hash of what it was then; None of other failures.
+        source_url: where a reader finds it: of a text the first page that it stands in, None if none has it any more;
+            of an item its key, which is a page's URL where the item is one page.
     """
 
     stage: Stage
@@ -48,12 +51,26 @@ class Failure:
     error_type: str
     error: str
     attempts: int = 1
+    input: bytes | None = None
+    source_url: str | None = None
 
     @classmethod
-    def of(cls, stage: Stage, item: str, source: str, partition_key: str, error: Exception) -> "Failure":
-        """The failure that an exception means."""
+    def of(
+        cls,
+        stage: Stage,
+        item: str,
+        source: str,
+        partition_key: str,
+        error: Exception,
+        *,
+        parsed: bytes | None = None,
+        source_url: str | None = None,
+    ) -> "Failure":
+        """The failure that an exception means; `parsed` is its `input`."""
         text = str(error).replace("\0", "\\0").encode(errors="backslashreplace").decode()[:_MAX_ERROR]
-        return cls(stage, item, source, partition_key, type(error).__name__, text or type(error).__name__)
+        name = type(error).__name__
+        url = item if stage == "parse" else source_url
+        return cls(stage, item, source, partition_key, name, text or name, input=parsed, source_url=url)
 
 
 Outcome = ItemContent | Failure

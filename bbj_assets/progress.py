@@ -22,6 +22,10 @@ class Progress(Protocol):
         """A source waits for another run over it to end."""
         ...
 
+    def outage(self, source: str, said: str) -> None:
+        """The database failed under a source, and is tried again. Whatever is raised here ends the run."""
+        ...
+
     def chunked(self, source: str, report: ChunksReport) -> None:
         """A source's chunks are up to date."""
         ...
@@ -42,6 +46,9 @@ class Silent:
         """Ignored."""
 
     def waiting(self, source: str) -> None:
+        """Ignored."""
+
+    def outage(self, source: str, said: str) -> None:
         """Ignored."""
 
     def chunked(self, source: str, report: ChunksReport) -> None:

@@ -3,9 +3,12 @@
 import json
 import os
 import shutil
+import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 
 import click
@@ -22,6 +25,7 @@ from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.settings import Settings, load_settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
+from bbj_assets.store.locks import Holder, ingest_lock
 from bbj_assets.store.models import active_model
 
 INTERRUPTED = 130
@@ -65,7 +69,11 @@ def main(**options: object) -> None:
     Only what changed is parsed, and only text that is new is embedded, so running it again costs next to nothing.
     Every source is a Dagster run of its own (`make ui` shows them); one that fails does not stop the others.
     """
-    sys.exit(_ingest_all(**options))  # type: ignore[arg-type]  # click gives what the options declare
+    try:
+        sys.exit(_ingest_all(**options))  # type: ignore[arg-type]  # click gives what the options declare
+    except KeyboardInterrupt:  # before the runs began, or for the second time: the first one ends them in order
+        click.echo("Interrupted. What was done is stored.", err=True)
+        sys.exit(INTERRUPTED)
 
 
 def _ingest_all(
@@ -88,7 +96,7 @@ def _ingest_all(
     started = time.monotonic()
     try:
         settings = load_settings(config=config, data_dir=data_dir, embedding_workers=workers)
-        with validated(settings, names) as (sources, url):
+        with validated(settings, names) as (sources, url), _alone(console, url):
             _say(console, f"Validation OK: {len(sources)} sources, database connected, embedder ready")
             _say_other_model(console, settings, url)
             invocation = _invocation(settings, sources, console, resume=resume)
@@ -129,6 +137,23 @@ def _invocation(settings: Settings, sources: Sequence[Source], console: Console,
     elif resume:
         _say(console, "Nothing to resume: the last invocation was complete. Looking at all sources.")
     return invocation
+
+
+@contextmanager
+def _alone(console: Console, url: str) -> Iterator[None]:
+    """One command at a time over an index, from whatever machine; the next one waits, and says for whom."""
+
+    def say(holder: Holder) -> None:
+        since = f" since {holder.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if holder.since else ""
+        _say(
+            console,
+            f"Another ingest is running: {holder.name or 'of another user'}{since}. Waiting for its end; Ctrl-C gives "
+            "up.",
+        )
+
+    name = f"bbj-ingest-all, process {os.getpid()} on {socket.gethostname()}"
+    with connect(url) as conn, ingest_lock(conn, name.encode()[:63].decode(errors="ignore"), say):
+        yield
 
 
 def _say(console: Console, line: str) -> None:

@@ -24,9 +24,11 @@ class SourceState:
 
     Attributes:
         embeddings: one report for each time that they were begun: after an outage the run tries again.
+        files_left: how many are known to be read yet.
     """
 
     chunks: ChunksReport | None = None
+    files_left: int = 0
     embeddings: list[EmbeddingsReport] = field(default_factory=list)
     started: float = 0.0
     finished: float = 0.0
@@ -89,6 +91,8 @@ class LiveProgress:
 
     def advanced(self, source: str, stage: Stage, done: int, total: int) -> None:
         """Show how far a stage is; stops it if that was asked for."""
+        if stage == "chunks":
+            self.states[source].files_left = total - done
         self._stop_if_asked()
         unit = _UNITS[stage]
         self._display.update(
@@ -105,6 +109,11 @@ class LiveProgress:
     def waiting(self, source: str) -> None:
         """Say that another run has to end first."""
         self._say(f"{source}: another run is busy with it; waiting for that to end.")
+
+    def outage(self, source: str, said: str) -> None:
+        """Say that the database is waited for; stops the work if that was asked for."""
+        self._say(f"{source}: {said}")
+        self._stop_if_asked()
 
     def chunked(self, source: str, report: ChunksReport) -> None:
         """Keep the report for the summary."""

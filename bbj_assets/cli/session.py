@@ -35,6 +35,7 @@ def run_all(
     batches; on the second, at once.
     """
     from bbj_assets.defs.build import build_defs
+    from bbj_assets.defs.run_processes import fail_lost_runs
     from bbj_assets.defs.run_sources import open_instance, run_search_index, run_source
 
     cores = os.cpu_count() or 1
@@ -43,6 +44,7 @@ def run_all(
     defs = build_defs(tuned, config, live)
     outcomes: dict[str, Outcome] = {}
     with open_instance(settings) as instance, live, _stopping_on_signals(live.stopping):
+        fail_lost_runs(instance)  # they would keep the sources' places in the run queue
 
         def do(source: Source) -> Outcome:
             if source.name in invocation.completed:

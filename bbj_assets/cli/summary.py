@@ -60,6 +60,7 @@ def print_summary(
     totals = _embedding_totals(states[name] for name in outcomes)
     if totals["texts_total"]:
         _print_embedding(console, totals)
+    _print_left(console, states, outcomes, int(totals["texts_left"]))
     for name, outcome in outcomes.items():
         if outcome.error:
             console.print(f"{name}: {outcome.error}", markup=False, highlight=False, soft_wrap=True)
@@ -82,7 +83,13 @@ def summary_json(
                 "embedding": _embedding_totals([states[name]]),
                 "seconds": round(states[name].seconds, 3),
                 "failures": [
-                    {"stage": f.stage, "item": f.item, "error_type": f.error_type, "error": f.error}
+                    {
+                        "stage": f.stage,
+                        "item": f.item,
+                        "source_url": f.source_url,
+                        "error_type": f.error_type,
+                        "error": f.error,
+                    }
                     for f in failures_of(states[name])
                 ],
             }
@@ -135,12 +142,20 @@ def _print_embedding(console: Console, totals: Mapping[str, float]) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    if totals["texts_left"]:
-        console.print(
-            f"{totals['texts_left']:,} texts are not embedded yet: the next `bbj-ingest-all` takes up just those.",
-            highlight=False,
-            soft_wrap=True,
-        )
+
+
+def _print_left(
+    console: Console, states: Mapping[str, SourceState], outcomes: Mapping[str, Outcome], texts: int
+) -> None:
+    """What a run that ended early did not come to, as far as is known."""
+    files = sum(states[name].files_left for name in outcomes)
+    unread = [name for name, outcome in outcomes.items() if outcome.status == "stopped" and not states[name].started]
+    left = [f"{files:,} files to read"] * bool(files) + [f"{texts:,} texts to embed"] * bool(texts)
+    if unread:
+        left.append(f"{len(unread)} sources to begin with ({', '.join(unread)})")
+    if left:
+        said = f"Left: {', '.join(left)}. The next `bbj-ingest-all` takes up just those."
+        console.print(said, highlight=False, markup=False, soft_wrap=True)
 
 
 def _percent(share: float) -> str:
@@ -153,8 +168,9 @@ def _print_failures(console: Console, failures: Sequence[Failure]) -> None:
         return
     console.print(f"\n{len(failures)} failed:", highlight=False)
     for failure in failures[:_SHOWN_FAILURES]:
+        place = failure.item if failure.stage == "parse" else f"{failure.source_url}, text {failure.item[:12]}"
         console.print(
-            f"  {failure.item}: {failure.error} [{failure.error_type}]", markup=False, highlight=False, soft_wrap=True
+            f"  {place}: {failure.error} [{failure.error_type}]", markup=False, highlight=False, soft_wrap=True
         )
     if len(failures) > _SHOWN_FAILURES:
         more = len(failures) - _SHOWN_FAILURES

@@ -8,8 +8,8 @@ import os
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
-import psycopg
 from dagster import (
     AssetExecutionContext,
     AssetKey,
@@ -48,11 +48,12 @@ from bbj_assets.defs.tags import PERMANENT_TAG
 from bbj_assets.embedding.batches import embed_pending
 from bbj_assets.embedding.in_use import embedder_in_use
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
-from bbj_assets.errors import SourceError, Stopped, TransientEmbeddingError
+from bbj_assets.errors import DatabaseError, DatabaseUnavailable, SourceError, Stopped, TransientEmbeddingError
 from bbj_assets.ingest.chunks import ParseOptions, list_items, refresh_chunks
 from bbj_assets.ingest.fingerprints import data_version, fingerprints
 from bbj_assets.ingest.recipe import recipe
 from bbj_assets.ingest.visits import is_visited, visit
+from bbj_assets.outcomes import Failure as ItemFailure
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
@@ -77,6 +78,9 @@ _RAW_KINDS = {
     "web-crawl": "html",
     "wordpress": "wordpress",
 }
+
+_LOGGED_FAILURES = 20
+"""Each line of a run's log is a write to Dagster's event log; thousands of them would take minutes."""
 
 _OUTAGE_FACTOR = 10
 """An embedder that is down takes longer to come back than one that stumbled over a batch."""
@@ -139,24 +143,27 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
             processes=settings.parse_workers or os.cpu_count() or 1,
             allow_shrink=config.allow_shrink,
             only_failed=config.retry_failed,
+            first_wait=settings.embedding_retry_seconds,
         )
-        with database(settings) as url, connect(url) as conn:
+        with database(settings) as url:
             try:
-                report = refresh_chunks(
-                    conn,
-                    source,
-                    context.partition_keys,
-                    options,
-                    run_id=context.run.run_id,
-                    on_progress=lambda done, total: runtime.progress.advanced(source.name, "chunks", done, total),
-                    on_wait=lambda: runtime.progress.waiting(source.name),
-                )
-            except (SourceError, Stopped) as error:
-                raise _permanent(context, error) from error
-            samples = sample_chunks(conn, source.name, report.partitions)
+                with connect(url) as conn:
+                    report = refresh_chunks(
+                        conn,
+                        source,
+                        context.partition_keys,
+                        options,
+                        run_id=context.run.run_id,
+                        on_progress=lambda done, total: runtime.progress.advanced(source.name, "chunks", done, total),
+                        on_wait=lambda: runtime.progress.waiting(source.name),
+                        on_outage=partial(_tell_of_outage, context, runtime, source),
+                    )
+            except (SourceError, Stopped, DatabaseError) as error:
+                raise _failure(context, error) from error
+            with connect(url) as conn:  # the first one may have been lost
+                samples = sample_chunks(conn, source.name, report.partitions)
         runtime.progress.chunked(source.name, report)
-        for failure in report.failures:
-            context.log.warning("%s: %s", failure.item, failure.error)
+        _tell_of_failures(context, report.failures)
         for key in report.partitions:
             metadata = chunks_metadata(report, key, samples.get(key, []))
             context.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=key)
@@ -203,12 +210,9 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
                         on_batch=tell,
                         report=report,
                     )
-                except (TransientEmbeddingError, psycopg.OperationalError):
-                    raise  # the RetryPolicy is for these
                 except Exception as error:
-                    raise _permanent(context, error) from error
-        for failure in report.failures:
-            context.log.warning("%s: %s", failure.item, failure.error)
+                    raise _failure(context, error) from error
+        _tell_of_failures(context, report.failures)
         for key in context.partition_keys:
             context.add_asset_metadata(embeddings_metadata(report, key), asset_key=context.asset_key, partition_key=key)
         return MaterializeResult()
@@ -231,7 +235,7 @@ def _visited(raw: AssetSpec, source: Source, settings: Settings) -> AssetsDefini
                 )
                 register_sections(context.instance, conn, source)
             except (SourceError, Stopped) as error:
-                raise _permanent(context, error) from error
+                raise _failure(context, error) from error
         return MaterializeResult(
             asset_key=raw.key,
             metadata=raw_metadata(list(list_items(source))),
@@ -249,6 +253,7 @@ def search_index_asset(*, sources: Sequence[Source], settings: Settings) -> Asse
         deps=[AssetKey([source.group, "embeddings"]) for source in sources],
         group_name="search",
         automation_condition=FOLLOWS_ITS_INPUTS,
+        required_resource_keys={"runtime"},  # which shows that its process lives
         kinds={"pgvector", "postgres"},
         owners=_OWNERS,
         description="The vector index over all sources. Built after a bulk load rather than fed row by row; orphaned "
@@ -272,6 +277,7 @@ def failures_asset(*, sources: Sequence[Source], settings: Settings) -> AssetsDe
         deps=[AssetKey([source.group, "embeddings"]) for source in sources],
         group_name="search",
         automation_condition=FOLLOWS_ITS_INPUTS,
+        required_resource_keys={"runtime"},  # which shows that its process lives
         kinds={"postgres"},
         owners=_OWNERS,
         metadata={"dagster/column_schema": FAILURES_COLUMNS, "dagster/table_name": "failures"},
@@ -285,10 +291,25 @@ def failures_asset(*, sources: Sequence[Source], settings: Settings) -> AssetsDe
     return failures
 
 
-def _permanent(context: AssetExecutionContext, error: Exception) -> Failure:
-    """A failure that nobody need try again before something has changed; the run says so too."""
-    context.instance.add_run_tags(context.run.run_id, {PERMANENT_TAG: "true"})
-    return Failure(str(error), allow_retries=False)
+def _tell_of_outage(context: AssetExecutionContext, runtime: Runtime, source: Source, said: str) -> None:
+    context.log.warning(said)
+    runtime.progress.outage(source.name, said)
+
+
+def _failure(context: AssetExecutionContext, error: Exception) -> Failure:
+    """The failure of a step; of one that nobody need try again before something has changed, the run says so too."""
+    may_pass = isinstance(error, TransientEmbeddingError | DatabaseUnavailable)  # the RetryPolicy is for these
+    if not may_pass:
+        context.instance.add_run_tags(context.run.run_id, {PERMANENT_TAG: "true"})
+    return Failure(str(error), allow_retries=may_pass)
+
+
+def _tell_of_failures(context: AssetExecutionContext, failures: Sequence[ItemFailure]) -> None:
+    for failure in failures[:_LOGGED_FAILURES]:
+        context.log.warning("%s: %s", failure.item, failure.error)
+    more = len(failures) - _LOGGED_FAILURES
+    if more > 0:
+        context.log.warning("%d more failed. `bbj-assets failures` and the asset `failures` list all of them.", more)
 
 
 def _freshness(settings: Settings) -> FreshnessPolicy:

@@ -7,7 +7,7 @@ from dagster import BetaWarning, Definitions, in_process_executor
 from bbj_assets.defs.asset_checks import source_checks
 from bbj_assets.defs.assets import failures_asset, search_index_asset, source_assets
 from bbj_assets.defs.jobs import ingest_job, retry_failed_job, search_index_job, visit_job
-from bbj_assets.defs.runtime import Runtime
+from bbj_assets.defs.runtime import Runtime, runtime_resource
 from bbj_assets.defs.schedules import visit_schedule
 from bbj_assets.defs.sensors.alert import alert_sensor
 from bbj_assets.defs.sensors.automation import automation_sensor
@@ -39,6 +39,6 @@ def build_defs(settings: Settings, config: SourcesConfig, progress: Progress | N
             *([alert_sensor(webhook=settings.alert_webhook)] if settings.alert_webhook else []),
         ],
         schedules=[visit_schedule(source=source, job=job, settings=settings) for source, job in visits.items()],
-        resources={"runtime": Runtime(settings, progress or Silent())},
+        resources={"runtime": runtime_resource(Runtime(settings, progress or Silent()))},
         executor=in_process_executor,  # a run is one source: a process a step would cost 3-5 s each
     )

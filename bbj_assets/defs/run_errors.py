@@ -4,16 +4,18 @@ from collections.abc import Iterable
 
 from dagster import DagsterEvent
 
+from bbj_assets import errors
+
 
 def error_of(events: Iterable[DagsterEvent]) -> str | None:
-    """The innermost error of the first step that failed; None if no step did."""
+    """The error of the first step that failed: ours, or the innermost; None if no step did."""
     for event in events:
         if event.is_step_failure:
             data = event.step_failure_data
             if data.user_failure_data and data.user_failure_data.description:
                 return data.user_failure_data.description
             error = data.error
-            while error is not None and error.cause is not None:
+            while error is not None and error.cause is not None and not hasattr(errors, str(error.cls_name)):
                 error = error.cause
             if error is not None:
                 return error.message.strip()

@@ -4,18 +4,22 @@ Unchanged is an item whose raw bytes, whose dependencies (bytes of files, or wha
 whose recipe are those of the stored documents. It is not parsed.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 from bbj_assets.documents import Item
-from bbj_assets.sources.files import MISSING, Deriving, SourceFiles
+from bbj_assets.ingest.parsing import digest, input_of
+from bbj_assets.outcomes import Failure
+from bbj_assets.sources.files import Deriving, SourceFiles
 from bbj_assets.sources.registry import PARSERS
 from bbj_assets.store.documents import StoredDependency, StoredItem
 
-_BLOCK = 1 << 16
+MAX_LOST_PARSERS = 3
+"""So often an item may kill or hang its parser, which may take minutes, while it stays as it is."""
+
+_LEFT_ALONE = "It is left alone until it changes; `bbj-ingest-all --retry-failed` tries it all the same."
 
 
 @dataclass(slots=True)
@@ -46,6 +50,22 @@ def find_changes(items: Iterable[Item], stored: Mapping[str, StoredItem], recipe
     return changes
 
 
+def give_up_poison(changes: Changes, failures: Iterable[Failure], recipe: str) -> list[Failure]:
+    """Take out of what is to be parsed the items that cost their parser too often as they are; gives their failures."""
+    hopeless = {
+        failure.item: failure
+        for failure in failures
+        if failure.input is not None and failure.attempts >= MAX_LOST_PARSERS
+    }
+    poison = {
+        item.key
+        for item in changes.parse
+        if item.key in hopeless and hopeless[item.key].input == input_of(item, recipe)
+    }
+    changes.parse = [item for item in changes.parse if item.key not in poison]
+    return [replace(hopeless[key], error=f"{hopeless[key].error} {_LEFT_ALONE}") for key in sorted(poison)]
+
+
 def stale_partitions(roots: Iterable[Path], dependencies: Iterable[StoredDependency]) -> set[str]:
     """The partitions with a document that was made with a file that has changed since.
 
@@ -64,21 +84,9 @@ def _is_unchanged(item: Item, known: StoredItem, recipe: str, trees: dict[Path, 
     return (
         known.recipe == recipe
         and known.partition_key == item.partition
-        and _digest(item.file) == known.content_sha256.hex()
+        and digest(item.file) == known.content_sha256.hex()
         and all(_dependency(files, path) == sha256 for path, sha256 in known.dependencies.items())
     )
-
-
-def _digest(file: Path) -> str:
-    """SHA-256 in hex, `MISSING` for what cannot be read."""
-    sha256 = hashlib.sha256()
-    try:
-        with file.open("rb", buffering=0) as stream:
-            while block := stream.read(_BLOCK):
-                sha256.update(block)
-    except (OSError, ValueError):
-        return MISSING
-    return sha256.hexdigest()
 
 
 def _dependency(files: SourceFiles, path: str) -> str:

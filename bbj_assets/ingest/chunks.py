@@ -10,7 +10,7 @@ from tenacity import Retrying
 
 from bbj_assets.documents import Item
 from bbj_assets.errors import ParseError, ShrinkError
-from bbj_assets.ingest.changes import Changes, find_changes
+from bbj_assets.ingest.changes import Changes, find_changes, give_up_poison
 from bbj_assets.ingest.parsing import ParseTask
 from bbj_assets.ingest.recipe import recipe
 from bbj_assets.ingest.workers import parse_in_processes
@@ -175,6 +175,10 @@ class _Run:
         changes = _changes(conn, source, [item for item in ours if item.path], options, report.partitions)
         twins = [twin for twin in twins if twin.partition_key in report.partitions]
         failed = [*twins, *_problems(source, ours)]
+        given_up = []
+        if not options.only_failed:
+            known = list_failures(conn, source=source.name, stage="parse", partitions=report.partitions)
+            given_up = give_up_poison(changes, known, recipe(source, options.chunks))
         if not options.only_failed:
             self._delete_vanished(conn, changes, {item.key for item in ours}, report)
         clear_parse_failures(conn, {item.key for item in changes.unchanged} - {failure.item for failure in failed})
@@ -182,7 +186,7 @@ class _Run:
         record_failures(conn, failed, self._run_id)  # last, because an item that is stored loses its failure
         _count_listing(report, [*(item.partition for item in ours), *(twin.partition_key for twin in twins)])
         self._count_done(report, changes.unchanged)
-        _count_failures(report, [*writer.failures, *failed])
+        _count_failures(report, [*writer.failures, *failed, *given_up])
         for key, total in chunk_totals(conn, source.name, report.partitions).items():
             report.partitions[key].chunks_total = total
         return report

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bbj_assets.chunking import chunk_document
 from bbj_assets.documents import Item
@@ -11,8 +12,10 @@ from bbj_assets.enrichment import enrich
 from bbj_assets.errors import ParseError
 from bbj_assets.outcomes import Failure, ItemContent, Outcome
 from bbj_assets.source import ChunkSettings, Source
-from bbj_assets.sources.files import MAX_FILE_BYTES, SourceFiles
+from bbj_assets.sources.files import MAX_FILE_BYTES, MISSING, SourceFiles
 from bbj_assets.sources.registry import PARSERS
+
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,26 @@ def run_task(task: ParseTask) -> list[Outcome]:
     return [_parse_item(task, item) for item in task.items]
 
 
-def failure(task: ParseTask, item: Item, error: Exception) -> Failure:
-    """The failure of one item of the task."""
-    return Failure.of("parse", item.key, task.source.name, item.partition, error)
+def failure(task: ParseTask, item: Item, error: Exception, parsed: bytes | None = None) -> Failure:
+    """The failure of one item of the task; `parsed` is its `input_of` when it cost its parser."""
+    return Failure.of("parse", item.key, task.source.name, item.partition, error, parsed=parsed)
+
+
+def input_of(item: Item, recipe: str) -> bytes:
+    """A hash of all that an item's parse depends on, but for the other files that it reads: 32 bytes."""
+    return hashlib.sha256(f"{digest(item.file)} {recipe}".encode()).digest()
+
+
+def digest(file: Path) -> str:
+    """SHA-256 in hex, `MISSING` for what cannot be read."""
+    sha256 = hashlib.sha256()
+    try:
+        with file.open("rb", buffering=0) as stream:
+            while block := stream.read(_BLOCK):
+                sha256.update(block)
+    except (OSError, ValueError):
+        return MISSING
+    return sha256.hexdigest()
 
 
 def _parse_item(task: ParseTask, item: Item) -> Outcome:

@@ -145,7 +145,8 @@ def not_shrunk(source: Source, documents: int, before: int | None, *, allowed: b
     figures = {"documents": documents, **({} if before is None else {"before": before})}
     lost = (before or 0) - documents
     if allowed or before is None or lost <= SHRINK_FREE or lost * 2 <= before:
-        return Verdict(passed=True, summary=f"{documents} documents; there were {before or 0}.", figures=figures)
+        compared = "nothing to compare with yet" if before is None else f"there were {before}"
+        return Verdict(passed=True, summary=f"{documents} documents; {compared}.", figures=figures)
     return Verdict(
         passed=False,
         summary=f"{lost} of the {before} documents of {source.name!r} are gone. If they are meant to be, run "

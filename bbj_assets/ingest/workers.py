@@ -21,7 +21,7 @@ from dataclasses import replace
 from typing import IO
 
 from bbj_assets.errors import ParseError
-from bbj_assets.ingest.parsing import ParseTask, failure, run_task
+from bbj_assets.ingest.parsing import ParseTask, failure, input_of, run_task
 from bbj_assets.outcomes import Outcome
 
 HEADER = struct.Struct(">Q")
@@ -192,7 +192,7 @@ def _parse(worker: _Worker, task: ParseTask) -> list[Outcome]:
         if len(task.items) == 1:
             [item] = task.items
             error = ParseError(f"{item.path}: {lost}. Split the file, or leave it out with `exclude` in sources.toml.")
-            return [failure(task, item, error)]
+            return [failure(task, item, error, input_of(item, task.recipe))]
     return [outcome for item in task.items for outcome in _parse(worker, replace(task, items=[item]))]
 
 

@@ -14,7 +14,7 @@ from typing import Self
 
 import psycopg
 
-from bbj_assets.errors import ParseError
+from bbj_assets.errors import ParseError, Stopped
 from bbj_assets.outcomes import Failure, ItemContent, Outcome
 from bbj_assets.store.connection import Connection, connect_like
 from bbj_assets.store.documents import owners, replace_items
@@ -35,6 +35,8 @@ class WrittenItem:
 
 class Writer:
     """Takes outcomes and stores them, some hundred chunks a transaction. All are stored when the `with` ends.
+
+    So they are when somebody stops the work, who is told how much was done; any other error leaves the last ones out.
 
     Args:
         conn: it writes beside this one, on connections of its own.
@@ -64,9 +66,9 @@ class Writer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, error: object, *_: object) -> None:
+    def __exit__(self, _kind: object, error: object, *_: object) -> None:
         with self._open:
-            if error is None:
+            if error is None or isinstance(error, Stopped):
                 self._write()
                 self._settle(all_of_them=True)
             wait(self._writing)  # what is being written when something else fails is stored, or fails as well

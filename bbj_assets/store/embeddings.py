@@ -20,11 +20,12 @@ _COPY_TRAILER = b"\xff\xff"
 
 @dataclass(frozen=True, slots=True)
 class PendingText:
-    """A text without a vector, and one of the partitions that it stands in."""
+    """A text without a vector, one of the partitions that it stands in, and the first page."""
 
     content_hash: bytes
     partition_key: str
     text: str
+    source_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,10 @@ async def pending_page(conn: AsyncConnection, model: str, after: int, size: int)
     """
     cursor = await conn.execute(
         """
-        SELECT p.content_hash, p.partition_key, c.context_header, c.content
+        SELECT p.content_hash, p.partition_key, c.context_header, c.content, c.source_url
         FROM pending p CROSS JOIN LATERAL (
-            SELECT context_header, content FROM chunks WHERE content_hash = p.content_hash LIMIT 1
+            SELECT context_header, content, source_url FROM chunks WHERE content_hash = p.content_hash
+            ORDER BY source_url LIMIT 1
         ) AS c
         WHERE p.position > %s AND p.position <= %s
           AND NOT EXISTS (SELECT FROM embeddings e WHERE e.model = %s AND e.content_hash = p.content_hash)
@@ -101,8 +103,8 @@ async def pending_page(conn: AsyncConnection, model: str, after: int, size: int)
         [after, after + size, model],
     )
     return [
-        PendingText(content_hash, partition, embedded_text(header, content))
-        async for content_hash, partition, header, content in cursor
+        PendingText(content_hash, partition, embedded_text(header, content), url)
+        async for content_hash, partition, header, content, url in cursor
     ]
 
 

@@ -7,21 +7,23 @@ from datetime import datetime
 from bbj_assets.outcomes import Failure, Stage
 from bbj_assets.store.connection import AsyncConnection, Connection
 
-# Of a text the first page that has it; of an item its key, which is a page's URL where the item is one page.
 _COLUMNS = """
-    stage, item, source, partition_key, error_type, error, attempts, first_failed_at, last_failed_at, run_id,
+    stage, item, source, partition_key, error_type, error, attempts, input,
     CASE
         WHEN stage = 'parse' THEN item
         WHEN item ~ '^[0-9a-f]{64}$' THEN (SELECT min(source_url) FROM chunks WHERE content_hash = decode(item, 'hex'))
-    END
+    END,
+    first_failed_at, last_failed_at, run_id
 """
 _RECORD = """
-    INSERT INTO failures (stage, item, source, partition_key, error_type, error, attempts, run_id)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+    INSERT INTO failures (stage, item, source, partition_key, error_type, error, attempts, input, run_id)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (stage, item) DO UPDATE SET
         source = excluded.source, partition_key = excluded.partition_key,
-        error_type = excluded.error_type, error = excluded.error,
-        attempts = failures.attempts + excluded.attempts, last_failed_at = now(), run_id = excluded.run_id
+        error_type = excluded.error_type, error = excluded.error, input = excluded.input,
+        attempts = excluded.attempts
+            + CASE WHEN failures.input IS DISTINCT FROM excluded.input THEN 0 ELSE failures.attempts END,
+        last_failed_at = now(), run_id = excluded.run_id
 """
 
 
@@ -31,17 +33,15 @@ class StoredFailure(Failure):
 
     Attributes:
         run_id: of the run in which it failed last; None outside Dagster.
-        source_url: where a reader finds it: of a text the first page that it stands in, None if none has it any more.
     """
 
     first_failed_at: datetime | None = None
     last_failed_at: datetime | None = None
     run_id: str | None = None
-    source_url: str | None = None
 
 
 def record_failures(conn: Connection, failures: Sequence[Failure], run_id: str | None) -> None:
-    """Add the failures; of one that is there already the attempts are counted up."""
+    """Add the failures; of one that is there already, with the same input, the attempts are counted up."""
     if failures:
         with conn.transaction(), conn.cursor() as cursor:
             cursor.executemany(_RECORD, [_row(failure, run_id) for failure in failures])
@@ -104,5 +104,5 @@ def failed_sections(conn: Connection) -> dict[str, set[str]]:
 def _row(failure: Failure, run_id: str | None) -> tuple[object, ...]:
     return (
         failure.stage, failure.item, failure.source, failure.partition_key,
-        failure.error_type, failure.error, failure.attempts, run_id,
+        failure.error_type, failure.error, failure.attempts, failure.input, run_id,
     )  # fmt: skip

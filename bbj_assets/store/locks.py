@@ -6,6 +6,8 @@ They belong to a session, so a killed process leaves none behind.
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 
 from bbj_assets.store.connection import Connection
 
@@ -15,7 +17,51 @@ SCHEMA_LOCK = 0x62626A00
 INDEX_LOCK = 0x62626A01
 """Held while the vector index is built or orphans are collected."""
 
+INGEST_LOCK = 0x62626A02
+"""Held by a command that ingests all, for as long as it runs."""
+
 _SOURCE_LOCKS = 0x62626A
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has a lock.
+
+    Attributes:
+        name: as it called itself; None if this user may not know.
+        since: when it came.
+    """
+
+    name: str | None
+    since: datetime | None
+
+
+@contextmanager
+def ingest_lock(conn: Connection, name: str, on_wait: Callable[[Holder], None]) -> Iterator[None]:
+    """Hold the lock under which everything is ingested; a second one waits here, told who is at it.
+
+    Args:
+        conn: in autocommit mode, for nothing else.
+        name: what others are told, at most 63 bytes.
+    """
+    conn.execute("SELECT set_config('application_name', %s, false)", [name])
+    conn.execute("SET idle_session_timeout = 0")
+    if not _value(conn, "SELECT pg_try_advisory_lock(%s)", [INGEST_LOCK]):
+        on_wait(_holder(conn, INGEST_LOCK))
+        _wait(conn, "SELECT pg_advisory_lock(%s)", [INGEST_LOCK])
+    yield  # the lock goes with its connection
+
+
+def _holder(conn: Connection, key: int) -> Holder:
+    row = conn.execute(
+        """
+        SELECT application_name, backend_start FROM pg_locks JOIN pg_stat_activity USING (pid)
+        WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = %s AND objsubid = 1
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        """,
+        [key],
+    ).fetchone()
+    return Holder(row[0] or None, row[1]) if row else Holder(None, None)
 
 
 @contextmanager

@@ -43,7 +43,9 @@ as there are workers."""
 def server() -> Iterator[EmbeddedServer]:
     with TemporaryDirectory(prefix="bbj-assets-chaos-") as home:
         server = EmbeddedServer(Path(home))
-        server.keep()
+        with connect(server.keep()) as conn:
+            conn.execute("ALTER SYSTEM SET fsync = off")  # its data need not survive the machine, only a kill
+            conn.execute("SELECT pg_reload_conf()")
         try:
             yield server
         finally:

@@ -194,7 +194,9 @@ def test_items_that_fail_are_listed_with_the_remedy_and_can_be_tried_alone(desk:
     assert row(done.output, "guide")[-1] == row(done.output, "notes")[-1] == "warning"
     assert "2 failed:" in done.output
     assert re.search(r"^  guide://bad\.md: .*Save the file as UTF-8\. \[ParseError\]$", done.output, re.MULTILINE)
-    assert re.search(r"^  [0-9a-f]{64}: .*cannot be tokenized.* \[TextRejected\]$", done.output, re.MULTILINE)
+    assert re.search(
+        r"^  notes://today\.md, text [0-9a-f]{12}: .*cannot be tokenized.* \[TextRejected\]$", done.output, re.MULTILINE
+    )
     assert "`bbj-ingest-all --retry-failed` tries only them" in done.output
 
     desk.ollama.poison = None

@@ -1,6 +1,7 @@
 """An ingest that was interrupted, and the one that takes it up."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -41,11 +42,15 @@ def test_after_ctrl_c_resume_does_the_rest(desk: Desk) -> None:
 
     assert process.returncode == 130, errors
     assert "Interrupted. What was done is stored; `bbj-ingest-all --resume` does the rest." in output
+    [left] = re.findall(
+        r"^Left: (\d+) texts to embed, 1 sources to begin with \(notes\)\. The next", output, re.MULTILINE
+    )
     assert "Traceback" not in output + errors
     assert json.loads((desk.home / "last_ingest.json").read_text())["completed"] == ["guide"]
     embedded = set(desk.ollama.embedded)
     [(stored,)] = desk.query("SELECT count(*) FROM embeddings")
     assert 2 < int(str(stored)) < 15
+    assert int(left) == 2 + 12 - int(str(stored))
 
     desk.ollama.latency = 0
     desk.write("guide/later.md", "# Later\n\nWritten after the interruption.")

@@ -97,9 +97,25 @@ class RunningPlatform:
         process.wait()
 
     def run_workers(self) -> list[psutil.Process]:
-        """The processes that runs are in: what the code server started, but for the parsers that those started."""
-        children = psutil.Process(self.processes["code-server"].pid).children()
-        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        """The processes that runs are in, the oldest first: children of the code server."""
+        workers = []
+        for child in psutil.Process(self.processes["code-server"].pid).children():
+            with suppress(psutil.Error):  # it has ended meanwhile
+                if any("spawn_main" in word for word in child.cmdline()):
+                    workers.append(child)
+        return sorted(workers, key=lambda worker: worker.create_time())
+
+    def run(self, command: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run one of our commands on the same state, to its end."""
+        return subprocess.run(
+            [str(Path(sys.executable).parent / command), *arguments],
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
 
     def stop(self) -> None:
         """End every process, and what they started."""
@@ -111,6 +127,11 @@ class RunningPlatform:
             _signal_group(process, signal.SIGKILL)
             process.wait()
         self.processes.clear()
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds the web UI."""
+        return f"http://127.0.0.1:{self._web_port}"
 
     def graphql(self, query: str, **variables: Any) -> Any:
         """The data that the web server answers with."""

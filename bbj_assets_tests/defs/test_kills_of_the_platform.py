@@ -48,15 +48,19 @@ def test_a_backfill_ends_whole_whatever_is_killed_meanwhile(
     platform = operated.platform
     wait_for("all sections are partitions", lambda: _partitions(operated) == _pairs(), PATIENCE)
     backfill = platform.backfill([[source, asset] for source in _SOURCES for asset in ("chunks", "embeddings")])
+    platform.kill("daemon")  # before it has seen the backfill; the next one looks for backfills when it starts
+    platform.start("daemon")
 
     _wait_until_in_the_middle(operated, backfill)
-    worker, *_ = platform.run_workers()
-    worker.kill()
-    worker.wait(10)
+    platform.run_workers()[0].kill()
 
-    for name in ("daemon", "webserver"):
+    for name in ("daemon", "webserver", "code-server"):
         _wait_until_in_the_middle(operated, backfill)
+        workers = platform.run_workers()
         platform.kill(name)
+        if name == "code-server":  # as the kill of a container does
+            for worker in workers:
+                worker.kill()
         platform.start(name)
         platform.wait_until_up()
 
@@ -89,12 +93,12 @@ def _wait_until_in_the_middle(operated: Operated, backfill: str) -> None:
 def _materialized(operated: Operated) -> set[tuple[str, str]]:
     """The sections whose chunks and embeddings Dagster has as materialized."""
     with DagsterInstance.from_config(str(operated.platform.folder / "home" / "dagster")) as instance:
-        sections = [
+        chunks, embeddings = (
             {
                 (source, key)
                 for source in _SOURCES
                 for key in instance.get_materialized_partitions(AssetKey([source, asset]))
             }
             for asset in ("chunks", "embeddings")
-        ]
-    return sections[0] & sections[1]
+        )
+    return chunks & embeddings

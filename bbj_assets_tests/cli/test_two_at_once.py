@@ -1,0 +1,106 @@
+"""Two `bbj-ingest-all` at the same time: the second says for whom it waits, and never interleaves."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bbj_assets_tests.cli.conftest import Desk
+from bbj_assets_tests.cli.test_resume import wait_until
+
+PAGES = 12
+
+
+def start(desk: Desk) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [str(Path(sys.executable).parent / "bbj-ingest-all"), "--source", "guide"],
+        env=desk.whole_environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def first(desk: Desk) -> Iterator[subprocess.Popen[str]]:
+    """In the middle of its work, and slow."""
+    for number in range(PAGES):
+        desk.write(f"guide/{number}.md", f"# Page {number}\n\nText of page {number}.")
+    desk.environment |= {"BBJ_ASSETS_EMBEDDING_BATCH_SIZE": "1", "BBJ_ASSETS_EMBEDDING_WORKERS": "1"}
+    desk.ollama.latency = 1.0
+    process = start(desk)
+    wait_until(lambda: any("Text of page" in text for text in desk.ollama.embedded), process)
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def waiting_line(second: subprocess.Popen[str]) -> str:
+    assert second.stdout is not None
+    watchdog = threading.Timer(60, second.kill)
+    watchdog.start()
+    line = second.stdout.readline()
+    watchdog.cancel()
+    return line
+
+
+def test_the_second_says_for_whom_it_waits_and_then_finds_nothing_to_do(
+    desk: Desk, first: subprocess.Popen[str]
+) -> None:
+    second = start(desk)
+    line = waiting_line(second)
+
+    assert f"bbj-ingest-all, process {first.pid} on {socket.gethostname()} since 20" in line
+    assert first.poll() is None, "the first one is still at work"
+    memory = json.loads((desk.home / "last_ingest.json").read_text())
+    desk.ollama.latency = 0
+    output, errors = first.communicate(timeout=60)
+    assert first.returncode == 0, errors
+    assert f"{PAGES + 2} embedded" in output
+    output, errors = second.communicate(timeout=60)
+    assert second.returncode == 0, errors
+    assert f"guide: {PAGES + 2} files (unchanged), {PAGES + 2} chunks, 0 embedded" in output
+    assert json.loads((desk.home / "last_ingest.json").read_text())["id"] != memory["id"]
+    assert {times for text, times in desk.ollama.embedded.items() if "Text of page" in text} == {1}
+
+
+def test_when_the_first_is_killed_the_second_does_the_rest(desk: Desk, first: subprocess.Popen[str]) -> None:
+    second = start(desk)
+    assert f"process {first.pid} " in waiting_line(second)
+    first.kill()
+    first.wait(10)
+    desk.ollama.latency = 0
+
+    _, errors = second.communicate(timeout=60)
+
+    assert second.returncode == 0, errors
+    assert desk.query("SELECT count(*) FROM chunks JOIN embeddings USING (content_hash)") == [(PAGES + 2,)]
+    rows = desk.rows()
+    assert desk.call("bbj-ingest-all", "--source", "guide", "--clean").exit_code == 0
+    assert desk.rows() == rows
+
+
+def test_whoever_does_not_want_to_wait_gives_up_with_ctrl_c_and_disturbs_nothing(
+    desk: Desk, first: subprocess.Popen[str]
+) -> None:
+    second = start(desk)
+    waiting_line(second)
+    memory = (desk.home / "last_ingest.json").read_text()
+
+    second.send_signal(signal.SIGINT)
+    output, errors = second.communicate(timeout=30)
+
+    assert second.returncode == 130
+    assert "Traceback" not in output + errors
+    assert "Interrupted" in errors
+    assert (desk.home / "last_ingest.json").read_text() == memory
+    desk.ollama.latency = 0
+    first.communicate(timeout=60)
+    assert first.returncode == 0

@@ -1,0 +1,42 @@
+"""What a run says of what failed in it, and what is not tried again."""
+
+from dagster import DagsterEventType
+
+from bbj_assets.embedding.report import BatchNews
+from bbj_assets.progress import Silent
+from bbj_assets_tests.defs.conftest import Installation
+
+
+def test_the_log_of_a_run_names_the_first_failures_and_how_many_more_there_are(installation: Installation) -> None:
+    folder = installation.folder / "guide/bad"
+    folder.mkdir(parents=True)
+    for number in range(25):
+        (folder / f"page-{number}.md").write_bytes(b"\x00\xff\xfe\x81")
+
+    assert installation.run() is None
+
+    [run] = installation.instance.get_runs()
+    warnings = [entry.user_message for entry in installation.instance.all_logs(run.run_id) if entry.level == 30]
+    assert len(warnings) == 21
+    assert all("guide://bad/page-" in line and "Save the file as UTF-8" in line for line in warnings[:20])
+    assert warnings[20].startswith("5 more failed. `bbj-assets failures` and the asset `failures` list all")
+    table = installation.metadata("guide", "chunks", section="bad")["failures"].value
+    assert len(table.records) == 25
+
+
+class _Broken(Silent):
+    """A mistake in the program."""
+
+    def batch(self, source: str, news: BatchNews) -> None:
+        raise TypeError(f"a mistake: {source} + {news.kind}")
+
+
+def test_a_mistake_in_the_program_fails_the_run_at_once(installation: Installation) -> None:
+    installation.write("guide/grids/page.md", "# Grids\n\nText.")
+
+    error = installation.run(progress=_Broken())
+
+    assert error is not None
+    assert "a mistake: guide" in error
+    [run] = installation.instance.get_runs()
+    assert installation.instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_UP_FOR_RETRY) == []
