@@ -61,6 +61,7 @@ from bbj_assets.store.corpus import corpus_counts
 from bbj_assets.store.database import database
 from bbj_assets.store.failures import list_failures
 from bbj_assets.store.models import active_model
+from bbj_assets.store.outages import explaining
 from bbj_assets.store.samples import sample_chunks
 from bbj_assets.store.vector_index import refresh_index
 
@@ -225,16 +226,17 @@ def _visited(raw: AssetSpec, source: Source, settings: Settings) -> AssetsDefini
 
     @multi_asset(name=f"{source.group}__raw", specs=[raw])
     def visited(context: AssetExecutionContext, runtime: ResourceParam[Runtime]) -> MaterializeResult[None]:
-        with database(settings) as url, connect(url) as conn:
+        with database(settings) as url:
             try:
-                visit(
-                    conn,
-                    source,
-                    on_progress=lambda done, total: runtime.progress.advanced(source.name, "visit", done, total),
-                    on_wait=lambda: runtime.progress.waiting(source.name),
-                )
-                register_sections(context.instance, conn, source)
-            except (SourceError, Stopped) as error:
+                with explaining(f"visit the site of {source.name!r}", url), connect(url) as conn:
+                    visit(
+                        conn,
+                        source,
+                        on_progress=lambda done, total: runtime.progress.advanced(source.name, "visit", done, total),
+                        on_wait=lambda: runtime.progress.waiting(source.name),
+                    )
+                    register_sections(context.instance, conn, source)
+            except (SourceError, Stopped, DatabaseError) as error:
                 raise _failure(context, error) from error
         return MaterializeResult(
             asset_key=raw.key,

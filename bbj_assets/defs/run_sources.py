@@ -23,6 +23,7 @@ from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
 from bbj_assets.store.documents import delete_source
 from bbj_assets.store.locks import source_lock
+from bbj_assets.store.outages import explaining
 
 
 def open_instance(settings: Settings) -> DagsterInstance:
@@ -66,7 +67,9 @@ def run_source(defs: Definitions, instance: DagsterInstance, url: str, source: S
 
     Raises:
         ListingError: the source cannot be listed, so there is nothing to run over.
+        DatabaseError: its sections cannot be looked up.
     """
+    looking = f"look up the sections of {source.name!r}"
     if is_visited(source):
         error = _error(
             defs.resolve_job_def(visit_job_name(source)).execute_in_process(
@@ -75,7 +78,7 @@ def run_source(defs: Definitions, instance: DagsterInstance, url: str, source: S
         )
         if error is not None:
             return error
-    with connect(url) as conn:
+    with explaining(looking, url), connect(url) as conn:
         keys = register_sections(instance, conn, source)
         if run.clean:
             with source_lock(conn, source.name):
@@ -88,7 +91,7 @@ def run_source(defs: Definitions, instance: DagsterInstance, url: str, source: S
         run_config={**ingest_config(source, run), **_quiet(run)},
         raise_on_error=False,
     )
-    with connect(url) as conn:
+    with explaining(looking, url), connect(url) as conn:
         register_sections(instance, conn, source)  # forgets the sections that are gone now
     return _error(result)
 

@@ -7,6 +7,7 @@ from bbj_assets.settings import Settings
 from bbj_assets.store.connection import connect
 from bbj_assets.store.embedded_server import EmbeddedServer
 from bbj_assets.store.migrate import migrate
+from bbj_assets.store.outages import explaining
 
 
 @contextmanager
@@ -27,5 +28,5 @@ def database(settings: Settings) -> Iterator[str]:
 
 
 def _migrate(url: str) -> None:
-    with connect(url) as conn:
+    with explaining("look up which version of the tables there is", url), connect(url) as conn:
         migrate(conn)

@@ -127,6 +127,7 @@ def test_a_materialization_says_what_it_did_and_shows_a_sample(page: Page) -> No
     _screenshot(page, "asset")
 
     page.goto("/assets/mdx_dwc/chunks?view=events")
+    page.get_by_text("02-first-window").first.click()
     expect(page.get_by_text("02-first-window materialized in run")).to_be_visible()
     labels = ("files_seen", "files_changed", "files_unchanged", "files_deleted", "files_failed")
     for label in (*labels, "chunks_written", "chunks_total", "duration_seconds", "failures"):

@@ -131,3 +131,10 @@ def test_a_user_who_may_not_create_the_extension_is_told_who_may(empty_database_
 def test_the_configured_database_is_ready_when_it_is_given(empty_database_url: str) -> None:
     with database(load_settings(database_url=empty_database_url)) as url, connect(url) as conn:
         assert tables(conn) >= CORE
+
+
+def test_a_server_that_takes_no_tables_is_told_with_its_remedy(empty_database_url: str) -> None:
+    settings = load_settings(database_url=f"{empty_database_url}&options=-c%20default_transaction_read_only%3Don")
+
+    with pytest.raises(DatabaseError, match=r"read-only.*BBJ_ASSETS_DATABASE_URL must name one"), database(settings):
+        pytest.fail("there are no tables")
