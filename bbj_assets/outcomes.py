@@ -40,7 +40,7 @@ class Failure:
     Attributes:
         item: for `parse` the item's key, for `embed` the chunk's content hash in hex.
         input: of an item that killed or hung its parser a hash of what it was then; None of other failures.
-        source_url: where a reader finds it: of a text the first page that it stands in, None if none has it any more;
+        source_url: where a reader finds it: of a text a page that it stands in, None if none has it any more;
             of an item its key, which is a page's URL where the item is one page.
     """
 

@@ -20,7 +20,7 @@ _COPY_TRAILER = b"\xff\xff"
 
 @dataclass(frozen=True, slots=True)
 class PendingText:
-    """A text without a vector, one of the partitions that it stands in, and the first page."""
+    """A text without a vector, and one of the partitions and of the pages that it stands in."""
 
     content_hash: bytes
     partition_key: str
@@ -94,7 +94,7 @@ async def pending_page(conn: AsyncConnection, model: str, after: int, size: int)
         SELECT p.content_hash, p.partition_key, c.context_header, c.content, c.source_url
         FROM pending p CROSS JOIN LATERAL (
             SELECT context_header, content, source_url FROM chunks WHERE content_hash = p.content_hash
-            ORDER BY source_url LIMIT 1
+            LIMIT 1  -- whichever: in the order of its pages, PostgreSQL would go through all of them for each text
         ) AS c
         WHERE p.position > %s AND p.position <= %s
           AND NOT EXISTS (SELECT FROM embeddings e WHERE e.model = %s AND e.content_hash = p.content_hash)

@@ -11,7 +11,10 @@ _COLUMNS = """
     stage, item, source, partition_key, error_type, error, attempts, input,
     CASE
         WHEN stage = 'parse' THEN item
-        WHEN item ~ '^[0-9a-f]{64}$' THEN (SELECT min(source_url) FROM chunks WHERE content_hash = decode(item, 'hex'))
+        WHEN item ~ '^[0-9a-f]{64}$' THEN (
+            SELECT min(source_url)
+            FROM (SELECT source_url FROM chunks WHERE content_hash = decode(item, 'hex') OFFSET 0) AS pages
+        )  -- OFFSET 0, or PostgreSQL would go through all chunks in the order of their pages to find the first
     END,
     first_failed_at, last_failed_at, run_id
 """

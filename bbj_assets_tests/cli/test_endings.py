@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -24,7 +25,7 @@ def test_no_process_and_no_shared_memory_outlives_it(desk: Desk, ending: signal.
     for number in range(PAGES):
         desk.write(f"guide/{number}.md", f"# Page {number}\n\n" + f"Sentence {number} about grids. " * 100)
     desk.environment |= {"BBJ_ASSETS_PARSE_WORKERS": "2"}
-    before = shared_memory()
+    before = forgotten_memory()
     process = subprocess.Popen(
         [str(Path(sys.executable).parent / INGEST), "--sequential"],
         env=desk.whole_environment,
@@ -40,7 +41,7 @@ def test_no_process_and_no_shared_memory_outlives_it(desk: Desk, ending: signal.
     assert process.returncode == code, errors
     _, alive = psutil.wait_procs(started, timeout=10)
     assert alive == []
-    assert shared_memory() <= before
+    assert forgotten_memory() <= before
     if ending in (signal.SIGINT, signal.SIGTERM):
         [left] = re.findall(r"^Left: (\d+) files to read, 1 sources to begin with \(notes\)", output, re.MULTILINE)
         assert desk.query("SELECT count(*) FROM documents") == [(PAGES + 2 - int(left),)]
@@ -72,7 +73,12 @@ def is_parser(process: psutil.Process) -> bool:
         return False
 
 
-def shared_memory() -> set[str]:
-    """What Python programs have in the system's shared memory; PostgreSQL has its own there."""
+def forgotten_memory() -> set[str]:
+    """What Python programs have left in shared memory, so that no process uses it; PostgreSQL has its own there."""
     folder = Path("/dev/shm")  # noqa: S108 - read only
-    return {path.name for path in folder.iterdir() if path.name.startswith(("psm_", "sem."))}
+    left = {path.name for path in folder.iterdir() if path.name.startswith(("psm_", "sem."))}
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        with suppress(OSError):  # a process that has just ended
+            used = maps.read_text(errors="replace")
+            left = {name for name in left if f"{folder}/{name}" not in used}
+    return left

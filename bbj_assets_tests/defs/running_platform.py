@@ -246,7 +246,7 @@ def wait_for(what: str, is_so: Callable[[], bool], seconds: float) -> None:
     while not is_so():
         if time.monotonic() > end:
             raise TimeoutError(f"after {seconds} s it is not so that {what}")
-        time.sleep(0.5)
+        time.sleep(1)  # each look costs the web server a tenth of a second of processor
 
 
 def free_port() -> int:
