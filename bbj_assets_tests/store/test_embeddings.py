@@ -169,3 +169,26 @@ def test_vectors_come_back_bit_for_bit(dimensions: int, layout: str, conn: Conne
     rows = conn.execute("SELECT model, content_hash, orphaned_at, vector_send(embedding) FROM embeddings").fetchall()
     head = dimensions.to_bytes(2, "big") + bytes(2)
     assert sorted(rows) == sorted((model, content_hash, None, head + v) for content_hash, v in expected.items())
+
+
+def test_reading_a_page_of_texts_reads_them_and_not_all_chunks_for_each(conn: Connection, database_url: str) -> None:
+    ensure_model(conn, "m", 3)
+    count = 4_000
+    pages = [
+        item(f"x://{page}", *(f"Text {text} of page {page}." for text in range(10)), partition="p")
+        for page in range(count // 10)
+    ]
+    replace_items(conn, pages, None)
+
+    async def work(own: AsyncConnection) -> int:
+        assert await note_pending(own, "m", "docs", ["p"]) == count
+        async with own.transaction():
+            assert len(await pending_page(own, "m", 0, count)) == count
+            cursor = await own.execute(
+                "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables "
+                "WHERE relname = 'chunks'"
+            )
+            row = await cursor.fetchone()
+            return int(row[0]) if row else 0
+
+    assert count <= run(database_url, work) <= 3 * count
