@@ -23,11 +23,6 @@ _LONGEST = ("search/test_corpus_questions", "test_readme", "chaos/", "defs/", "d
 _numbers = itertools.count(1)
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001 - named by the hook
-    """One process more than there are cores: in most of what takes long, one waits for servers."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes minutes comes first: begun at the end, one process would work and the other wait."""
     tests = Path(__file__).parent
