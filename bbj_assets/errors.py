@@ -53,7 +53,7 @@ class ParseError(BBjAssetsError):
     """One item cannot be turned into documents. The message names the place and the remedy."""
 
 
-class Stopped(BBjAssetsError):  # noqa: N818 - reads as what it says
+class Stopped(BBjAssetsError):
     """Somebody asked for the work to end. It ends between two batches; what was done is stored."""
 
 
@@ -61,7 +61,7 @@ class DatabaseError(BBjAssetsError):
     """PostgreSQL cannot be reached, or cannot hold the index."""
 
 
-class DatabaseUnavailable(DatabaseError):  # noqa: N818 - reads as what it says
+class DatabaseUnavailable(DatabaseError):
     """PostgreSQL is away, full or held up by others: the same may succeed later."""
 
 
@@ -81,11 +81,11 @@ class TransientEmbeddingError(EmbeddingError):
         super().__init__(message)
 
 
-class EmbedderUnavailable(TransientEmbeddingError):  # noqa: N818 - reads as what it says
+class EmbedderUnavailable(TransientEmbeddingError):
     """Nobody answers, or not in full."""
 
 
-class RateLimited(TransientEmbeddingError):  # noqa: N818 - reads as what it says
+class RateLimited(TransientEmbeddingError):
     """The server asks for patience."""
 
 
@@ -93,9 +93,9 @@ class PermanentEmbeddingError(EmbeddingError):
     """The same request will fail in the same way."""
 
 
-class TextRejected(PermanentEmbeddingError):  # noqa: N818 - reads as what it says
+class TextRejected(PermanentEmbeddingError):
     """At least one text of the batch cannot be embedded."""
 
 
-class EmbedderMisconfigured(PermanentEmbeddingError):  # noqa: N818 - reads as what it says
+class EmbedderMisconfigured(PermanentEmbeddingError):
     """No text can be embedded until someone changes the configuration."""

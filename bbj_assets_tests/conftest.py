@@ -2,9 +2,11 @@
 
 import itertools
 import os
+import shutil
+import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,7 +22,21 @@ SAMPLE_DATA = REPOSITORY / "sample_data"
 
 _LONGEST = ("search/test_corpus_questions", "test_readme", "chaos/", "defs/", "deploy/", "cli/")
 
+_MEMORY, _MEMORY_NEEDED = Path("/dev/shm"), 4 * 1024**3  # noqa: S108 - folders of random names are made in it
+
 _numbers = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """Programs that the tests start can be interrupted, and temporary files are in memory where there is room for them.
+
+    Hundreds of Dagster instances live in SQLite files, which wait for the disk at every event: a third of the time of
+    the tests that run something.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in the background
+    if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED:
+        os.environ["TMPDIR"] = str(_MEMORY)
+        tempfile.tempdir = None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,7 +66,7 @@ def server_url() -> Iterator[str]:
     Not in pytest's temporary folder: every pytest that starts closes that to all other users, and when root runs the
     tests, PostgreSQL is another user.
     """
-    with TemporaryDirectory(prefix="bbj-assets-") as home, EmbeddedServer(Path(home)).use() as url:
+    with tempfile.TemporaryDirectory(prefix="bbj-assets-") as home, EmbeddedServer(Path(home)).use() as url:
         with connect(url) as conn:
             for unneeded in ("fsync", "full_page_writes"):  # its data need not survive the machine, only a kill
                 conn.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(unneeded)))
@@ -105,7 +121,11 @@ def corpus() -> Path:
 def _database(server_url: str, template: str) -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(_numbers)}"
     with connect(server_url) as conn:
-        conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        conn.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
     yield _of_database(server_url, name)
     with connect(server_url) as conn:
         conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +28,11 @@ class InstantEmbedder:
         self._seconds = seconds_a_batch
         self._vectors = np.random.default_rng(1).standard_normal((4096, DIMENSIONS)).astype(np.float32)
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def embed(self, texts: Sequence[str], on_answer: Callable[[], None] = lambda: None) -> Vectors:
         """Random vectors."""
         if self._seconds:
             await asyncio.sleep(self._seconds)
+        on_answer()
         return self._vectors[[hash(text) % 4096 for text in texts]]
 
     async def aclose(self) -> None:

@@ -49,6 +49,15 @@ OLLAMA_HOST, BBJ_HOME.
 """
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:  # before the runs began, or for the second time: the first one ends them in order
+        click.echo("Interrupted. What was done is stored.", err=True)
+        sys.exit(INTERRUPTED)
+
+
 @click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--config", type=click.Path(path_type=Path), metavar="F", help="The table of sources [sources.toml].")
 @click.option(
@@ -63,20 +72,8 @@ OLLAMA_HOST, BBJ_HOME.
 @click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="Batches embedded at once [4].")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON; progress goes to stderr.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every stage and Dagster's log.")
-def main(**options: object) -> None:
-    """Bring the search index up to date with every source in sources.toml.
-
-    Only what changed is parsed, and only text that is new is embedded, so running it again costs next to nothing.
-    Every source is a Dagster run of its own (`make ui` shows them); one that fails does not stop the others.
-    """
-    try:
-        sys.exit(_ingest_all(**options))  # type: ignore[arg-type]  # click gives what the options declare
-    except KeyboardInterrupt:  # before the runs began, or for the second time: the first one ends them in order
-        click.echo("Interrupted. What was done is stored.", err=True)
-        sys.exit(INTERRUPTED)
-
-
-def _ingest_all(
+@_interruptible()
+def main(
     *,
     config: Path | None,
     data_dir: Path | None,
@@ -89,7 +86,12 @@ def _ingest_all(
     workers: int | None,
     as_json: bool,
     verbose: bool,
-) -> int:
+) -> None:
+    """Bring the search index up to date with every source in sources.toml.
+
+    Only what changed is parsed, and only text that is new is embedded, so running it again costs next to nothing.
+    Every source is a Dagster run of its own (`make ui` shows them); one that fails does not stop the others.
+    """
     if clean and (resume or retry_failed):
         raise click.UsageError("--clean starts from nothing; it does not go with --resume or --retry-failed.")
     console = Console(stderr=as_json)
@@ -113,18 +115,17 @@ def _ingest_all(
     except ConfigurationError as error:
         for problem in error.problems:
             click.echo(problem, err=True)
-        return 2
+        sys.exit(2)
     seconds = time.monotonic() - started
     print_summary(console, live.states, outcomes, seconds)
     if as_json:
         click.echo(json.dumps(summary_json(live.states, outcomes, seconds), indent=2))
     if live.stopping.is_set():
         _say(console, "Interrupted. What was done is stored; `bbj-ingest-all --resume` does the rest.")
-        return INTERRUPTED
-    if all(outcome.good for outcome in outcomes.values()):
-        _say(console, f'Ask the index:  {_sibling("bbj-assets")} search "run JavaScript in a BBjHtmlView"')
-        return 0
-    return 1
+        sys.exit(INTERRUPTED)
+    if not all(outcome.good for outcome in outcomes.values()):
+        sys.exit(1)
+    _say(console, f'Ask the index:  {_sibling("bbj-assets")} search "run JavaScript in a BBjHtmlView"')
 
 
 def _invocation(settings: Settings, sources: Sequence[Source], console: Console, *, resume: bool) -> Invocation:

@@ -6,7 +6,7 @@ Dagster's context in, a plain function called, its report out as metadata.
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -250,14 +250,10 @@ def _visited(raw: AssetSpec, source: Source, settings: Settings) -> AssetsDefini
 def search_index_asset(*, sources: Sequence[Source], settings: Settings) -> AssetsDefinition:
     """What makes the vectors of all sources searchable fast."""
 
-    @asset(
+    @_over_all(
+        sources,
         key=SEARCH_INDEX,
-        deps=[AssetKey([source.group, "embeddings"]) for source in sources],
-        group_name="search",
-        automation_condition=FOLLOWS_ITS_INPUTS,
-        required_resource_keys={"runtime"},  # which shows that its process lives
         kinds={"pgvector", "postgres"},
-        owners=_OWNERS,
         description="The vector index over all sources. Built after a bulk load rather than fed row by row; orphaned "
         "vectors are collected after their grace period, and the planner's statistics are refreshed.",
     )
@@ -274,14 +270,10 @@ def search_index_asset(*, sources: Sequence[Source], settings: Settings) -> Asse
 def failures_asset(*, sources: Sequence[Source], settings: Settings) -> AssetsDefinition:
     """Everything that could not be done, in one place."""
 
-    @asset(
+    @_over_all(
+        sources,
         key=FAILURES,
-        deps=[AssetKey([source.group, "embeddings"]) for source in sources],
-        group_name="search",
-        automation_condition=FOLLOWS_ITS_INPUTS,
-        required_resource_keys={"runtime"},  # which shows that its process lives
         kinds={"postgres"},
-        owners=_OWNERS,
         metadata={"dagster/column_schema": FAILURES_COLUMNS, "dagster/table_name": "failures"},
         description="Every file, page and text that could not be done, with its real error, until it is done or gone. "
         "Correct it and run the job `retry_failed`; `bbj-assets failures` lists the same on the command line.",
@@ -291,6 +283,27 @@ def failures_asset(*, sources: Sequence[Source], settings: Settings) -> AssetsDe
             return MaterializeResult(metadata=inventory_metadata(list_failures(conn)))
 
     return failures
+
+
+def _over_all(
+    sources: Sequence[Source],
+    *,
+    key: AssetKey,
+    kinds: set[str],
+    description: str,
+    metadata: Mapping[str, object] | None = None,
+) -> Callable[[Callable[..., MaterializeResult[None]]], AssetsDefinition]:
+    return asset(
+        key=key,
+        deps=[AssetKey([source.group, "embeddings"]) for source in sources],
+        group_name="search",
+        automation_condition=FOLLOWS_ITS_INPUTS,
+        required_resource_keys={"runtime"},  # which shows that its process lives
+        kinds=kinds,
+        owners=_OWNERS,
+        metadata=metadata,
+        description=description,
+    )
 
 
 def _tell_of_outage(context: AssetExecutionContext, runtime: Runtime, source: Source, said: str) -> None:

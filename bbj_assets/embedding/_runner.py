@@ -115,7 +115,7 @@ class Runner:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._read(reader))
                     for worker in range(1, self._workers + 1):
-                        tasks.create_task(self._work(worker))
+                        tasks.create_task(self._work(worker, tasks))
             except BaseExceptionGroup as group:  # what was embedded until then is stored before it is raised
                 failed = group
             self._storer.close()
@@ -137,17 +137,30 @@ class Runner:
                 await self._agenda.add(Part(batch, part, self._options.retries))
         self._agenda.complete()
 
-    async def _work(self, worker: int) -> None:
+    async def _work(self, worker: int, tasks: asyncio.TaskGroup) -> None:
+        """Deal with one part after the other; the next one is asked for while an answer is still being read."""
+        being_read: set[asyncio.Task[None]] = set()
         while part := await self._agenda.take():
             await self._health.no_doubt()
-            await self._embed(worker, part)
-            self._agenda.done()
+            is_free = asyncio.Event()
+            task = tasks.create_task(self._embed(worker, part, is_free.set))
+            await is_free.wait()
+            if being_read:
+                await asyncio.wait(being_read)
+            being_read = {task}
 
-    async def _embed(self, worker: int, part: Part) -> None:
+    async def _embed(self, worker: int, part: Part, on_answer: Callable[[], None]) -> None:
         """Embed a part and hand it on; if that fails it is put back, whole or in halves, or is a failure."""
+        try:
+            await self._try(worker, part, on_answer)
+        finally:
+            self._agenda.done()
+            on_answer()
+
+    async def _try(self, worker: int, part: Part, on_answer: Callable[[], None]) -> None:
         texts = [text.text for text in part.texts]
         try:
-            vectors = checked(await self._embedder.embed(texts), texts, self._dimensions)
+            vectors = checked(await self._embedder.embed(texts, on_answer), texts, self._dimensions)
         except TransientEmbeddingError as error:
             await self._try_again(worker, part, error)
         except TextRejected as error:

@@ -21,7 +21,7 @@ they hold next to no padding, and the memory of a run does not depend on how man
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -141,7 +141,7 @@ class EmbeddedEmbedder:
         """The name under which its vectors are stored."""
         return MODEL
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def embed(self, texts: Sequence[str], on_answer: Callable[[], None] = lambda: None) -> Vectors:  # noqa: ARG002
         """One vector a text, in order, of length 1: shape (texts, 384).
 
         Raises:

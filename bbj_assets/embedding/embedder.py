@@ -1,6 +1,6 @@
 """What an embedder is, and the check that every vector passes before it is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -25,8 +25,12 @@ class Embedder(Protocol):
         """How many calls at once help; None when the server decides."""
         ...
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def embed(self, texts: Sequence[str], on_answer: Callable[[], None] = lambda: None) -> Vectors:
         """One vector a text, in order. Text is never cut silently.
+
+        Args:
+            on_answer: called when a server begins to answer with vectors, so that it is free for the next batch while
+                this answer is read; never called by an embedder that computes them here.
 
         Raises:
             TransientEmbeddingError: worth trying again.

@@ -9,7 +9,7 @@ hook swaps the JSON parser: 64 vectors of 768 numbers are 600 KB of JSON, for wh
 blocks the event loop for 20 ms, and the one of pydantic for 2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ import httpx
 from ollama import AsyncClient
 from pydantic_core import from_json
 
-from bbj_assets.embedding._model_server import ANSWER_SECONDS, CONNECT_SECONDS, ModelServer
+from bbj_assets.embedding._model_server import ANSWER_SECONDS, CONNECT_SECONDS, ON_ANSWER, ModelServer
 from bbj_assets.embedding.embedder import Vectors, as_vectors, checked, refuse_unencodable
 from bbj_assets.errors import EmbedderMisconfigured
 from bbj_assets.settings import Settings
@@ -91,7 +91,7 @@ class OllamaEmbedder:
         """The name under which its vectors are stored."""
         return self._server.model
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def embed(self, texts: Sequence[str], on_answer: Callable[[], None] = lambda: None) -> Vectors:
         """One vector a text, in order.
 
         Raises:
@@ -103,6 +103,7 @@ class OllamaEmbedder:
         if not texts:
             return as_vectors([])
         refuse_unencodable(texts)
+        ON_ANSWER.set(on_answer)
         try:
             answer = await self._client.embed(self.model, texts, truncate=False)
         except (ConnectionError, httpx.ConnectTimeout):  # the client's word for a refused connection
@@ -124,6 +125,7 @@ class OllamaEmbedder:
             await response.aread()
             raise self._server.refusal(response.status_code, _reason(response), response.headers.get("Retry-After"))
         response.__class__ = _Answer
+        ON_ANSWER.get()()
 
 
 class _Answer(httpx.Response):

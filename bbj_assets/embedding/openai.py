@@ -5,17 +5,18 @@ The client's own retries are off: the batch runner retries, and two layers of pa
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from bbj_assets.embedding._model_server import ANSWER_SECONDS, CONNECT_SECONDS, ModelServer
+from bbj_assets.embedding._model_server import ANSWER_SECONDS, CONNECT_SECONDS, ON_ANSWER, ModelServer
 from bbj_assets.embedding.embedder import Vectors, as_vectors, checked, refuse_unencodable
 from bbj_assets.errors import EmbedderMisconfigured, EmbeddingError
 from bbj_assets.settings import Settings
 
 if TYPE_CHECKING:
+    import httpx
     from openai import APIStatusError
 
 DEFAULT_MODEL = "text-embedding-3-small"
@@ -52,7 +53,10 @@ class OpenAIEmbedder:
             max_retries=0,
             timeout=timeout,
             http_client=openai.DefaultAsyncHttpxClient(
-                timeout=timeout, follow_redirects=False, trust_env=not self._server.is_loopback
+                timeout=timeout,
+                follow_redirects=False,
+                trust_env=not self._server.is_loopback,
+                event_hooks={"response": [_tell_who_asked]},
             ),
         )
 
@@ -76,7 +80,7 @@ class OpenAIEmbedder:
         """The name under which its vectors are stored."""
         return self._server.model
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def embed(self, texts: Sequence[str], on_answer: Callable[[], None] = lambda: None) -> Vectors:
         """One vector a text, in order.
 
         Raises:
@@ -90,6 +94,7 @@ class OpenAIEmbedder:
         if not texts:
             return as_vectors([])
         refuse_unencodable(texts)
+        ON_ANSWER.set(on_answer)
         try:
             # base64 is a quarter of the bytes. A server that does not know it answers numbers, which are read too.
             answer = await self._client.embeddings.create(model=self.model, input=list(texts), encoding_format="base64")
@@ -123,6 +128,11 @@ class OpenAIEmbedder:
                 f"The quota at {self._server.url} is used up. Raise it there, or set BBJ_ASSETS_EMBEDDER=embedded."
             )
         return self._server.refusal(error.status_code, error.message, error.response.headers.get("Retry-After"))
+
+
+async def _tell_who_asked(response: "httpx.Response") -> None:
+    if response.is_success:
+        ON_ANSWER.get()()
 
 
 def _is_about_connecting(error: Exception) -> bool:

@@ -113,7 +113,7 @@ class _Team:
                 return
 
 
-class _WorkerLost(Exception):  # noqa: N818 - says what happened
+class _WorkerLost(Exception):
     """The process ended or was stopped before it answered; the message says why."""
 
 

@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import IO
@@ -108,7 +108,7 @@ class EmbeddedServer:
         if not self.running:
             return False
         with self._alone():
-            self._pg_ctl("stop", "-m", "fast")
+            self._end()
         return True
 
     @property
@@ -146,7 +146,13 @@ class EmbeddedServer:
             except BlockingIOError:  # somebody else is still using it
                 return
             if self.running:
-                self._pg_ctl("stop", "-m", "fast")
+                self._end()
+
+    def _end(self) -> None:
+        self._pg_ctl("stop", "-m", "fast")
+        if self._socket_folder != self._data:
+            with suppress(OSError):  # not empty: something else lives there
+                self._socket_folder.rmdir()
 
     def _start(self) -> None:
         if self.running:

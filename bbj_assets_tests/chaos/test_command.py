@@ -6,14 +6,12 @@ BBJ_ASSETS_CHAOS_SEED repeats a life that went wrong; BBJ_ASSETS_CHAOS_COMMANDS 
 import os
 import random
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import psutil
 
 from bbj_assets_tests.chaos.guide import Guide
-from bbj_assets_tests.chaos.test_kills import Reader, newly_stored, rows
+from bbj_assets_tests.chaos.witnesses import Ledger, Reader, rows
 from bbj_assets_tests.cli.conftest import Desk
 
 INGEST = "bbj-ingest-all"
@@ -41,7 +39,7 @@ def test_a_command_that_is_killed_at_any_moment_loses_nothing_and_asks_for_littl
     started = time.monotonic()
     assert desk.call(INGEST).exit_code == 0
     unharmed = time.monotonic() - started
-    newly_stored(desk.url, desk.ollama)
+    ledger = Ledger(desk.url, desk.ollama)
     reader = Reader(desk.url)
     killed = 0
     try:
@@ -49,14 +47,12 @@ def test_a_command_that_is_killed_at_any_moment_loses_nothing_and_asks_for_littl
             if killed == KILLS:
                 break
             guide.live()
-            before = sum(desk.ollama.embedded.values())
             killed += kill_at_work(desk, chance.uniform(0.0, 0.8) * unharmed)
-            lost = sum(desk.ollama.embedded.values()) - before - newly_stored(desk.url, desk.ollama)
+            lost = ledger.lost()
             assert lost <= IN_FLIGHT + QUESTIONS, f"seed {seed}, attempt {attempt}: {lost} texts embedded, not stored"
-        before = sum(desk.ollama.embedded.values())
         resumed = desk.call(INGEST, "--resume")
         assert resumed.exit_code == 0, f"seed {seed}: {resumed.output}"
-        assert sum(desk.ollama.embedded.values()) - before - newly_stored(desk.url, desk.ollama) <= QUESTIONS
+        assert ledger.lost() <= QUESTIONS
     finally:
         reader.end()
 
@@ -72,13 +68,7 @@ def test_a_command_that_is_killed_at_any_moment_loses_nothing_and_asks_for_littl
 
 def kill_at_work(desk: Desk, seconds: float) -> bool:
     """Run the command, and kill it so long after it began its work; whether it was still at it. Nothing outlives it."""
-    process = subprocess.Popen(
-        [str(Path(sys.executable).parent / INGEST)],
-        env=desk.whole_environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    process = desk.start(INGEST)
     assert process.stdout is not None
     assert process.stdout.readline().startswith("Validation OK")
     try:

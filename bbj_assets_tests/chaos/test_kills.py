@@ -8,28 +8,21 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import psutil
-import psycopg
 import pytest
 
-from bbj_assets.errors import DatabaseError
-from bbj_assets.search.hybrid import Filters, search
-from bbj_assets.store.connection import Connection, connect
+from bbj_assets.store.connection import connect
 from bbj_assets.store.embedded_server import EmbeddedServer
 from bbj_assets.store.migrate import migrate
-from bbj_assets.store.models import active_model
-from bbj_assets_tests.chaos.guide import Guide, torn
+from bbj_assets_tests.chaos.guide import Guide
 from bbj_assets_tests.chaos.ingest_once import BATCH_SIZE, WORKERS
+from bbj_assets_tests.chaos.witnesses import Ledger, Reader, rows
 from bbj_assets_tests.conftest import _of_database
-from bbj_assets_tests.fakes.model_server import vector_for
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 
 KILLS = int(os.environ.get("BBJ_ASSETS_CHAOS_KILLS", "30"))
@@ -58,52 +51,6 @@ def ollama() -> Iterator[FakeOllama]:
         yield model_server
 
 
-@dataclass
-class Reader:
-    """Somebody who reads and searches all the while."""
-
-    url: str
-    looks: int = 0
-    answers: int = 0
-    complaints: list[str] = field(default_factory=list)
-    _ended: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def end(self) -> None:
-        self._ended.set()
-        self._thread.join(20)
-
-    def _read(self) -> None:
-        while not self._ended.is_set():
-            try:
-                with connect(self.url) as conn:
-                    while not self._ended.wait(0.02):
-                        self._look(conn)
-            except (DatabaseError, psycopg.OperationalError):  # PostgreSQL was stopped: that is part of it
-                time.sleep(0.05)
-            except Exception as error:  # noqa: BLE001 - shown by the test
-                self.complaints.append(repr(error))
-                return
-
-    def _look(self, conn: Connection) -> None:
-        for url, contents in conn.execute(
-            "SELECT source_url, array_agg(content ORDER BY ordinal) FROM documents LEFT JOIN chunks USING (source_url) "
-            "GROUP BY 1"
-        ):
-            wrong = torn([content for content in contents if content])
-            if wrong:
-                self.complaints.append(f"{url}: {wrong}")
-        self.looks += 1
-        model = active_model(conn)
-        if model is not None:
-            question = "a sentence about a window"
-            hits = search(conn, question, vector_for(question, model.dimensions)[np.newaxis], model, Filters())
-            self.answers += bool(hits)
-
-
 @pytest.mark.timeout(600)
 def test_an_ingest_that_is_killed_at_any_moment_loses_nothing_and_does_nothing_twice(
     server: EmbeddedServer, ollama: FakeOllama, tmp_path: Path
@@ -122,13 +69,12 @@ def test_an_ingest_that_is_killed_at_any_moment_loses_nothing_and_does_nothing_t
         started = time.monotonic()
         assert start_ingest(server.url, guide.folder, ollama).wait(120) == 0
         unharmed = time.monotonic() - started
-        newly_stored(server.url, ollama)
+        ledger = Ledger(server.url, ollama)
         for attempt in range(10 * KILLS):
             if killed == KILLS:
                 break
             kills_database = attempt % 4 == 3
             guide.live()
-            before = sum(ollama.embedded.values())
             ingest = start_ingest(server.url, guide.folder, ollama)
             try:
                 ingest.wait(chance.uniform(0.3, 1.0) * unharmed)
@@ -139,7 +85,7 @@ def test_an_ingest_that_is_killed_at_any_moment_loses_nothing_and_does_nothing_t
             end(ingest)
             if kills_database:
                 server.keep()
-            lost = sum(ollama.embedded.values()) - before - newly_stored(server.url, ollama)
+            lost = ledger.lost()
             assert lost <= IN_FLIGHT, f"seed {seed}, attempt {attempt}: {lost} texts embedded and not stored"
         last = start_ingest(server.url, guide.folder, ollama)
         assert last.wait(60) == 0, f"seed {seed}"
@@ -180,36 +126,6 @@ def kill_database(server: EmbeddedServer, chance: random.Random) -> None:
 def asked_again(ollama: FakeOllama) -> int:
     """How often a text was embedded that had been embedded before."""
     return sum(count - 1 for text, count in ollama.embedded.items() if "page-" in text)
-
-
-def newly_stored(url: str, ollama: FakeOllama) -> int:
-    """How many texts have a vector that had none at the last call."""
-    with connect(url) as conn:
-        row = conn.execute("SELECT count(*) FROM embeddings").fetchone()
-    assert row is not None
-    stored = int(row[0])
-    new, ollama.stored_before = stored - getattr(ollama, "stored_before", 0), stored  # type: ignore[attr-defined]
-    return new
-
-
-def rows(url: str) -> dict[str, list[tuple[object, ...]]]:
-    """All that an ingest decides; vectors of texts that are gone are kept on purpose and left out."""
-    with connect(url) as conn:
-        return {
-            "documents": conn.execute(
-                "SELECT source_url, item, source, partition_key, title, doc_type, generations, deprecated, "
-                "display_url, section_path, content_sha256, recipe, dependencies, metadata FROM documents ORDER BY 1"
-            ).fetchall(),
-            "chunks": conn.execute(
-                "SELECT source_url, ordinal, content, context_header, content_hash, token_count, search_vector "
-                "FROM chunks ORDER BY 1, 2"
-            ).fetchall(),
-            "embeddings": conn.execute(
-                "SELECT model, content_hash, embedding FROM embeddings e "
-                "WHERE EXISTS (SELECT FROM chunks c WHERE c.content_hash = e.content_hash) ORDER BY 1, 2"
-            ).fetchall(),
-            "failures": conn.execute("SELECT stage, item FROM failures ORDER BY 1, 2").fetchall(),
-        }
 
 
 def clean_rows(server: EmbeddedServer, folder: Path, ollama: FakeOllama) -> dict[str, list[tuple[object, ...]]]:

@@ -4,7 +4,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -29,13 +28,7 @@ def test_after_ctrl_c_resume_does_the_rest(desk: Desk) -> None:
         desk.write(f"long/{number}.md", f"# Page {number}\n\nText of page {number}.")
     desk.environment |= {"BBJ_ASSETS_EMBEDDING_BATCH_SIZE": "1", "BBJ_ASSETS_EMBEDDING_WORKERS": "1"}
     desk.ollama.latency = 0.1
-    process = subprocess.Popen(
-        [str(Path(sys.executable).parent / INGEST), "--sequential"],
-        env=desk.whole_environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = desk.start(INGEST, "--sequential")
     wait_until(lambda: any("Text of page" in text for text in desk.ollama.embedded), process)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)

@@ -4,10 +4,8 @@ import json
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,16 +15,6 @@ from bbj_assets_tests.cli.test_resume import wait_until
 PAGES = 12
 
 
-def start(desk: Desk) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [str(Path(sys.executable).parent / "bbj-ingest-all"), "--source", "guide"],
-        env=desk.whole_environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.fixture
 def first(desk: Desk) -> Iterator[subprocess.Popen[str]]:
     """In the middle of its work, and slow."""
@@ -34,7 +22,7 @@ def first(desk: Desk) -> Iterator[subprocess.Popen[str]]:
         desk.write(f"guide/{number}.md", f"# Page {number}\n\nText of page {number}.")
     desk.environment |= {"BBJ_ASSETS_EMBEDDING_BATCH_SIZE": "1", "BBJ_ASSETS_EMBEDDING_WORKERS": "1"}
     desk.ollama.latency = 1.0
-    process = start(desk)
+    process = desk.start("bbj-ingest-all", "--source", "guide")
     wait_until(lambda: any("Text of page" in text for text in desk.ollama.embedded), process)
     yield process
     if process.poll() is None:
@@ -54,7 +42,7 @@ def waiting_line(second: subprocess.Popen[str]) -> str:
 def test_the_second_says_for_whom_it_waits_and_then_finds_nothing_to_do(
     desk: Desk, first: subprocess.Popen[str]
 ) -> None:
-    second = start(desk)
+    second = desk.start("bbj-ingest-all", "--source", "guide")
     line = waiting_line(second)
 
     assert f"bbj-ingest-all, process {first.pid} on {socket.gethostname()} since 20" in line
@@ -72,7 +60,7 @@ def test_the_second_says_for_whom_it_waits_and_then_finds_nothing_to_do(
 
 
 def test_when_the_first_is_killed_the_second_does_the_rest(desk: Desk, first: subprocess.Popen[str]) -> None:
-    second = start(desk)
+    second = desk.start("bbj-ingest-all", "--source", "guide")
     assert f"process {first.pid} " in waiting_line(second)
     first.kill()
     first.wait(10)
@@ -90,7 +78,7 @@ def test_when_the_first_is_killed_the_second_does_the_rest(desk: Desk, first: su
 def test_whoever_does_not_want_to_wait_gives_up_with_ctrl_c_and_disturbs_nothing(
     desk: Desk, first: subprocess.Popen[str]
 ) -> None:
-    second = start(desk)
+    second = desk.start("bbj-ingest-all", "--source", "guide")
     waiting_line(second)
     memory = (desk.home / "last_ingest.json").read_text()
 

@@ -92,7 +92,7 @@ def operated(server_url: str, webhook: _Webhook) -> Iterator[Operated]:
             server_url,
             {"sources.toml": _SOURCES, **_PAGES},
             models,
-            BBJ_ASSETS_SENSOR_SECONDS="1",
+            BBJ_ASSETS_SENSOR_SECONDS="2",
             BBJ_ASSETS_QUIET_SECONDS="2",
             BBJ_ASSETS_ALERT_WEBHOOK=webhook.url,
         ) as operated,

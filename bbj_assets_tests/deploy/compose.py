@@ -24,7 +24,7 @@ _VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>\w+)(?:(?P<kind>:[-?])(?P<text>[^}]*
 _STOP_SECONDS = 60
 
 
-class VariableRequired(Exception):  # noqa: N818 - says what it says
+class VariableRequired(Exception):
     """A variable without a default is not set."""
 
 

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -8,6 +8,9 @@ import pytest
 from bbj_assets.embedding import Embedder
 from bbj_assets.embedding._minilm_weights import model_folder
 from bbj_assets.embedding.embedder import Vectors
+from bbj_assets.store.connection import Connection
+from bbj_assets.store.models import ensure_model
+from bbj_assets_tests.embedding.batch_runs import DIMENSIONS, MODEL, OllamaWithGate
 
 
 async def _embed_and_close(embedder: Embedder, texts: Sequence[str]) -> Vectors:
@@ -35,3 +38,16 @@ def package() -> Path:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home folder that the tests share, so that the graph is written once."""
     return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def server() -> Iterator[OllamaWithGate]:
+    with OllamaWithGate() as server:
+        yield server
+
+
+@pytest.fixture
+def indexed(conn: Connection) -> Connection:
+    """The store after an earlier run: the model is registered, so that no run begins with a probe."""
+    ensure_model(conn, MODEL, DIMENSIONS)
+    return conn

@@ -1,6 +1,5 @@
 """The batch runner with a server that is well: every text once, in good batches, side by side."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -26,13 +25,6 @@ from bbj_assets_tests.embedding.batch_runs import (
 )
 from bbj_assets_tests.fakes.model_server import vector_for
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
-
-
-@pytest.fixture
-def server() -> Iterator[OllamaWithGate]:
-    with OllamaWithGate() as server:
-        yield server
-
 
 # -- every text once
 

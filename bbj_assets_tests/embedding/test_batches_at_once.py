@@ -1,7 +1,6 @@
 """The batch runner while others are at work: its own workers, other runs, and what changes in the store meanwhile."""
 
 import asyncio
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -36,12 +35,6 @@ from bbj_assets_tests.embedding.batch_runs import (
     waiting_for_locks,
 )
 from bbj_assets_tests.fakes.model_server import refuse, vector_for, vectors_for
-
-
-@pytest.fixture
-def server() -> Iterator[OllamaWithGate]:
-    with OllamaWithGate() as server:
-        yield server
 
 
 def test_the_reader_does_not_run_ahead_of_a_model_that_is_busy(
@@ -251,10 +244,10 @@ def test_what_waits_to_be_stored_when_another_worker_fails_is_stored(
     assert len(stored) == 24
 
 
-async def held_up_with_four_batches(url: str, server: OllamaWithGate, **more: Any) -> asyncio.Task[EmbeddingsReport]:
-    """A run whose one worker has embedded all that there is room for: one being stored, two in wait, one in hand."""
+async def held_up_with_five_batches(url: str, server: OllamaWithGate, **more: Any) -> asyncio.Task[EmbeddingsReport]:
+    """A run whose one worker has embedded all that there is room for: one being stored, two in wait, two in hand."""
     run = asyncio.create_task(embedding(url, server, **more))
-    await until(lambda: sum(server.embedded.values()) == 16 and waiting_for_locks(url) == 1)
+    await until(lambda: sum(server.embedded.values()) == 20 and waiting_for_locks(url) == 1)
     await asyncio.sleep(0.1)  # for the last answer to arrive
     return run
 
@@ -273,17 +266,17 @@ def test_what_waits_to_be_stored_when_the_listener_fails_is_stored(
 
     async def scenario() -> None:
         with storing_held_up(conn):
-            run = await held_up_with_four_batches(database_url, server, on_progress=stop)
+            run = await held_up_with_five_batches(database_url, server, on_progress=stop)
         with pytest.raises(Stopped):
             await run
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(scenario())
     assert told == [0, 4]
-    assert (len(server.batches), len(vectors(conn))) == (4, 16)
+    assert (len(server.batches), len(vectors(conn))) == (5, 20)
     server.embedded.clear()
     embed(database_url, server)
-    assert sum(server.embedded.values()) == 44
+    assert sum(server.embedded.values()) == 40
     assert_stored(conn, lengths(60))
 
 
@@ -295,7 +288,7 @@ def test_what_waits_to_be_stored_when_the_run_is_cancelled_is_stored(
 
     async def scenario() -> None:
         with storing_held_up(conn):
-            run = await held_up_with_four_batches(database_url, server)
+            run = await held_up_with_five_batches(database_url, server)
             run.cancel()
             await asyncio.sleep(0.1)
         with pytest.raises(asyncio.CancelledError):
@@ -303,7 +296,7 @@ def test_what_waits_to_be_stored_when_the_run_is_cancelled_is_stored(
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(scenario())
-    assert (len(server.batches), len(vectors(conn))) == (4, 16)
+    assert (len(server.batches), len(vectors(conn))) == (5, 20)
 
 
 def test_whoever_cancels_a_run_does_not_wait_for_a_lock_for_long(
@@ -315,7 +308,7 @@ def test_whoever_cancels_a_run_does_not_wait_for_a_lock_for_long(
 
     async def scenario() -> None:
         with storing_held_up(conn):
-            run = await held_up_with_four_batches(database_url, server)
+            run = await held_up_with_five_batches(database_url, server)
             run.cancel()
             await until(run.done)
             with pytest.raises(asyncio.CancelledError):

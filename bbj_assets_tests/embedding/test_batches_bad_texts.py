@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Iterator
 from itertools import count
 
 import pytest
@@ -14,11 +13,8 @@ from bbj_assets.errors import EmbedderMisconfigured
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.documents import delete_items
 from bbj_assets.store.failures import StoredFailure, list_failures
-from bbj_assets.store.models import ensure_model
 from bbj_assets_tests.embedding.batch_runs import (
     BAD,
-    DIMENSIONS,
-    MODEL,
     PARTITION,
     SOURCE,
     OllamaWithGate,
@@ -36,19 +32,6 @@ from bbj_assets_tests.embedding.batch_runs import (
 from bbj_assets_tests.fakes.model_server import Fault, refuse
 
 _names = count()
-
-
-@pytest.fixture
-def server() -> Iterator[OllamaWithGate]:
-    with OllamaWithGate() as server:
-        yield server
-
-
-@pytest.fixture
-def indexed(conn: Connection) -> Connection:
-    """The store after an earlier run: the model is registered, so that no run begins with a probe."""
-    ensure_model(conn, MODEL, DIMENSIONS)
-    return conn
 
 
 @pytest.mark.parametrize(

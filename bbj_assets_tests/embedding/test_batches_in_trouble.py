@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 from hypothesis import given as for_all
@@ -15,10 +15,9 @@ from bbj_assets.embedding.report import BatchNews
 from bbj_assets.errors import DatabaseUnavailable, EmbedderMisconfigured, EmbedderUnavailable
 from bbj_assets.patience import LONGEST_WAIT, seconds_before_retry
 from bbj_assets.store.connection import Connection
-from bbj_assets.store.models import active_model, ensure_model
+from bbj_assets.store.models import active_model
 from bbj_assets_tests.embedding.batch_runs import (
     BAD,
-    DIMENSIONS,
     MODEL,
     SOURCE,
     OllamaWithGate,
@@ -38,20 +37,6 @@ from bbj_assets_tests.embedding.batch_runs import (
     waiting_for_locks,
 )
 from bbj_assets_tests.fakes.model_server import Embedding, Fault, Reply, refuse
-
-
-@pytest.fixture
-def server() -> Iterator[OllamaWithGate]:
-    with OllamaWithGate() as server:
-        yield server
-
-
-@pytest.fixture
-def indexed(conn: Connection) -> Connection:
-    """The store after an earlier run: the model is registered, so that no run begins with a probe."""
-    ensure_model(conn, MODEL, DIMENSIONS)
-    return conn
-
 
 # -- transient: tried again
 
@@ -166,7 +151,10 @@ def test_a_server_that_refuses_every_text_is_what_is_broken(
         assert "llama runner process has terminated" in str(raised.value)
     assert failed(indexed) == set(), "no text is blamed"
     levels = math.ceil(math.log2(batch_size))
-    assert (len(server.batches), server.probes) == (1 + levels, 3), "not text by text"
+    # While an answer without a usable vector is read, the worker has asked for one batch more.
+    at_once = 1 if outage.kind == "refuse" else 2
+    assert 1 + levels <= len(server.batches) <= at_once * (1 + levels), "not text by text"
+    assert 3 <= server.probes <= at_once * 3
     server.outage = None
     embed(database_url, server)
     assert_stored(indexed, lengths(16))
@@ -284,9 +272,9 @@ def test_a_database_that_goes_away_while_the_workers_of_a_bad_server_end_loses_n
     all_gone = asyncio.Event()
 
     class SlowToStop(OllamaEmbedder):
-        async def embed(self, texts: Sequence[str]) -> Vectors:
+        async def embed(self, texts: Sequence[str], on_answer: Callable[[], None] = lambda: None) -> Vectors:
             try:
-                return await super().embed(texts)
+                return await super().embed(texts, on_answer)
             except asyncio.CancelledError:
                 end_all_sessions(indexed)
                 all_gone.set()

@@ -13,7 +13,6 @@ from bbj_assets.embedding.report import BatchNews
 from bbj_assets.errors import EmbedderMisconfigured, EmbedderUnavailable, EmbeddingError, RateLimited
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.failures import list_failures
-from bbj_assets.store.models import ensure_model
 from bbj_assets_tests.embedding.batch_runs import (
     BAD,
     DIMENSIONS,
@@ -87,13 +86,6 @@ def protocol(request: pytest.FixtureRequest) -> Iterator[Protocol]:
             yield server, lambda patience: OllamaEmbedder(server.url, MODEL, patience)
         else:
             yield server, lambda patience: OpenAIEmbedder(f"{server.url}/v1", MODEL, None, patience)
-
-
-@pytest.fixture
-def indexed(conn: Connection) -> Connection:
-    """The store after an earlier run: the model is registered, so that no run begins with a probe."""
-    ensure_model(conn, MODEL, DIMENSIONS)
-    return conn
 
 
 @pytest.mark.parametrize("name", PASSING)

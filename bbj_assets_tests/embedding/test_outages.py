@@ -1,14 +1,13 @@
 """A model server that is down is left alone, and one that is only busy is worked with as far as it goes."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
 from bbj_assets.errors import EmbedderUnavailable, EmbeddingError, RateLimited, Stopped
 from bbj_assets.store.connection import Connection
-from bbj_assets.store.models import ensure_model
 from bbj_assets_tests.embedding.batch_runs import (
     DIMENSIONS,
     MODEL,
@@ -26,19 +25,6 @@ from bbj_assets_tests.fakes.model_server import Embedding, Fault, Reply, refuse
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 
 SERVED = 10
-
-
-@pytest.fixture
-def server() -> Iterator[OllamaWithGate]:
-    with OllamaWithGate() as server:
-        yield server
-
-
-@pytest.fixture
-def indexed(conn: Connection) -> Connection:
-    """The store after an earlier run: the model is registered, so that no run begins with a probe."""
-    ensure_model(conn, MODEL, DIMENSIONS)
-    return conn
 
 
 @pytest.mark.parametrize("workers", [1, 4, 32])

@@ -1,31 +1,19 @@
 """Runs over a source: what changed is replaced, what is gone goes, and everything else stays as it is."""
 
-import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bbj_assets.errors import ListingError, ShrinkError
-from bbj_assets.ingest.chunks import ChunksReport, ParseOptions, PartitionReport, current_partitions, refresh_chunks
+from bbj_assets.errors import ListingError
+from bbj_assets.ingest.chunks import PartitionReport, current_partitions
 from bbj_assets.source import ChunkSettings
-from bbj_assets.store.connection import Connection, connect
+from bbj_assets.store.connection import Connection
 from bbj_assets.store.documents import delete_source
 from bbj_assets_tests.ingest.conftest import Refresh
+from bbj_assets_tests.ingest.pages import PAGES, page
 from bbj_assets_tests.ingest.stored import contents, hashes, physical_rows, texts
 from bbj_assets_tests.sources.mdx.pages import Site
-
-PAGES = {
-    "index.md": "# Welcome\n\nWhere to start.\n",
-    "grids/rows.md": "# Rows\n\nA grid has rows.\n\n## Colours\n\nRows have colours.\n",
-    "grids/columns.md": "# Columns\n\nA grid has columns.\n",
-    "events/click.mdx": "# Click\n\nSomebody clicked.\n",
-}
-
-
-def page(number: int) -> str:
-    return f"# Page {number}\n\nWhat page {number} says.\n"
-
 
 # What a run does
 
@@ -259,106 +247,6 @@ def test_a_source_that_cannot_be_listed_loses_nothing(
         refresh(partitions)
 
     assert physical_rows(conn) == before
-
-
-def test_losing_more_than_half_of_a_source_is_refused_until_it_is_confirmed(
-    conn: Connection, site: Site, refresh: Refresh
-) -> None:
-    site.write({f"part{n % 3}/{n}.md": page(n) for n in range(42)})
-    refresh()
-    before = physical_rows(conn)
-    for n in range(22):
-        (site.root / f"part{n % 3}" / f"{n}.md").unlink()
-    site.write({"part1/new.md": page(99)})
-
-    with pytest.raises(ShrinkError, match=r"'mdx-test': 22 of its 42 documents .*--allow-shrink"):
-        refresh()
-    assert physical_rows(conn) == before
-
-    report = refresh(allow_shrink=True)
-    assert (report.total.deleted, report.total.changed, report.total.unchanged) == (22, 1, 20)
-
-
-def test_losing_half_of_a_source_or_no_more_than_twenty_documents_is_believed(
-    conn: Connection, site: Site, refresh: Refresh
-) -> None:
-    site.write({f"{n}.md": page(n) for n in range(42)})
-    refresh()
-    for n in range(21):
-        (site.root / f"{n}.md").unlink()
-    half = refresh()
-    for n in range(21, 41):
-        (site.root / f"{n}.md").unlink()
-    twenty = refresh()
-
-    assert (half.total.deleted, twenty.total.deleted) == (21, 20)
-    assert texts(conn).keys() == {"mdx-test://41.md"}
-
-
-def test_an_emptied_folder_does_not_empty_a_large_source(conn: Connection, site: Site, refresh: Refresh) -> None:
-    site.write({f"{n}.md": page(n) for n in range(21)})
-    refresh()
-    for n in range(21):
-        (site.root / f"{n}.md").unlink()
-
-    with pytest.raises(ShrinkError):
-        refresh()
-
-    assert len(texts(conn)) == 21
-
-
-# Several at once
-
-
-def test_of_two_runs_over_a_source_the_second_waits_and_then_changes_nothing(
-    conn: Connection, site: Site, database_url: str
-) -> None:
-    site.write(PAGES)
-    partitions = current_partitions(conn, site.source)[0]
-    first_has_begun, second_waits = threading.Event(), threading.Event()
-    reports: dict[str, ChunksReport] = {}
-
-    def first() -> None:
-        def progress(done: int, _total: int) -> None:
-            if done == 0:
-                first_has_begun.set()
-                assert second_waits.wait(60)
-
-        with connect(database_url) as own:
-            options = ParseOptions(ChunkSettings(), 1)
-            reports["first"] = refresh_chunks(own, site.source, partitions, options, on_progress=progress)
-
-    def second() -> None:
-        assert first_has_begun.wait(60)
-        with connect(database_url) as own:
-            options = ParseOptions(ChunkSettings(), 1)
-            reports["second"] = refresh_chunks(own, site.source, partitions, options, on_wait=second_waits.set)
-
-    threads = [threading.Thread(target=run) for run in (first, second)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert (reports["first"].total.changed, reports["second"].total.changed) == (4, 0)
-    assert reports["second"].total.unchanged == 4
-    assert {xmin for _, xmin, _ in physical_rows(conn)[0].values()} != set()
-
-
-def test_runs_over_two_sources_do_not_wait_for_each_other(site: Site, refresh: Refresh, database_url: str) -> None:
-    site.write(PAGES)
-    waited = []
-
-    def meanwhile(done: int, _total: int) -> None:
-        if done == 0:
-            with connect(database_url) as own:
-                other = replace(site.source, name="mdx-other")
-                options = ParseOptions(ChunkSettings(), 1)
-                report = refresh_chunks(own, other, ["grids"], options, on_wait=lambda: waited.append("other"))
-                assert report.total.changed == 2
-
-    assert refresh(on_progress=meanwhile).total.changed == 4
-    assert waited == []
 
 
 def test_one_worker_or_several_give_the_same_rows(conn: Connection, site: Site, refresh: Refresh) -> None:

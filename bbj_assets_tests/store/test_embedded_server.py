@@ -172,6 +172,7 @@ def test_a_home_too_deep_for_a_socket_gets_one_in_the_folder_for_temporary_files
                 row = conn.execute("SHOW data_directory").fetchone()
                 assert row is not None
                 assert Path(row[0]) == deep / "postgres"
+            assert list(Path(short).iterdir()) == [], "it goes with the server"
         finally:
             (deep / "postgres").rename(home / "postgres")
 

@@ -86,14 +86,14 @@ class TransientError(PageError):
         super().__init__(url, reason, status=status)
 
 
-class Disallowed(PageError):  # noqa: N818 - reads as what it says
+class Disallowed(PageError):
     """The site's robots.txt asks us not to fetch it."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url, "robots.txt disallows it.")
 
 
-class OutsideSite(PageError):  # noqa: N818 - reads as what it says
+class OutsideSite(PageError):
     """It redirects to an address that is not ours to fetch."""
 
     def __init__(self, url: str, target: str, *, permanently: bool) -> None:

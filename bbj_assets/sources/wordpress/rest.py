@@ -33,7 +33,7 @@ _NO_TYPES = frozenset({"attachment", "nav_menu_item", "revision", "user_request"
 _SHORT_NAMES = {"post": "posts", "page": "pages"}
 
 
-class RouteClosed(BBjAssetsError):  # noqa: N818 - reads as what it says
+class RouteClosed(BBjAssetsError):
     """The site has no such route, or keeps it to itself. `status` is what it answers, if it answers."""
 
     def __init__(self, message: str, status: int | None = None) -> None:

@@ -1,0 +1,103 @@
+"""Who looks at an index while its ingests are killed: a reader, a ledger of texts, and all rows to compare."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import psycopg
+
+from bbj_assets.errors import DatabaseError
+from bbj_assets.search.hybrid import Filters, search
+from bbj_assets.store.connection import Connection, connect
+from bbj_assets.store.models import active_model
+from bbj_assets_tests.chaos.guide import torn
+from bbj_assets_tests.fakes.model_server import FakeModelServer, vector_for
+
+
+@dataclass
+class Reader:
+    """Somebody who reads and searches all the while."""
+
+    url: str
+    looks: int = 0
+    answers: int = 0
+    complaints: list[str] = field(default_factory=list)
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join(20)
+
+    def _read(self) -> None:
+        while not self._ended.is_set():
+            try:
+                with connect(self.url) as conn:
+                    while not self._ended.wait(0.02):
+                        self._look(conn)
+            except (DatabaseError, psycopg.OperationalError):  # PostgreSQL was stopped: that is part of it
+                time.sleep(0.05)
+            except Exception as error:  # noqa: BLE001 - shown by the test
+                self.complaints.append(repr(error))
+                return
+
+    def _look(self, conn: Connection) -> None:
+        for url, contents in conn.execute(
+            "SELECT source_url, array_agg(content ORDER BY ordinal) FROM documents LEFT JOIN chunks USING (source_url) "
+            "GROUP BY 1"
+        ):
+            wrong = torn([content for content in contents if content])
+            if wrong:
+                self.complaints.append(f"{url}: {wrong}")
+        self.looks += 1
+        model = active_model(conn)
+        if model is not None:
+            question = "a sentence about a window"
+            hits = search(conn, question, vector_for(question, model.dimensions)[np.newaxis], model, Filters())
+            self.answers += bool(hits)
+
+
+class Ledger:
+    """What the model server was asked for, against what was stored of it, from now on."""
+
+    def __init__(self, url: str, server: FakeModelServer) -> None:
+        self._url = url
+        self._server = server
+        self._asked, self._stored = self._count()
+
+    def lost(self) -> int:
+        """How many texts were embedded since the last call and not stored."""
+        asked, stored = self._count()
+        lost = asked - self._asked - (stored - self._stored)
+        self._asked, self._stored = asked, stored
+        return lost
+
+    def _count(self) -> tuple[int, int]:
+        with connect(self._url) as conn:
+            row = conn.execute("SELECT count(*) FROM embeddings").fetchone()
+        assert row is not None
+        return sum(self._server.embedded.values()), int(row[0])
+
+
+def rows(url: str) -> dict[str, list[tuple[object, ...]]]:
+    """All that an ingest decides; vectors of texts that are gone are kept on purpose and left out."""
+    with connect(url) as conn:
+        return {
+            "documents": conn.execute(
+                "SELECT source_url, item, source, partition_key, title, doc_type, generations, deprecated, "
+                "display_url, section_path, content_sha256, recipe, dependencies, metadata FROM documents ORDER BY 1"
+            ).fetchall(),
+            "chunks": conn.execute(
+                "SELECT source_url, ordinal, content, context_header, content_hash, token_count, search_vector "
+                "FROM chunks ORDER BY 1, 2"
+            ).fetchall(),
+            "embeddings": conn.execute(
+                "SELECT model, content_hash, embedding FROM embeddings e "
+                "WHERE EXISTS (SELECT FROM chunks c WHERE c.content_hash = e.content_hash) ORDER BY 1, 2"
+            ).fetchall(),
+            "failures": conn.execute("SELECT stage, item FROM failures ORDER BY 1, 2").fetchall(),
+        }

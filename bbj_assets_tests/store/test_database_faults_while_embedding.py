@@ -1,0 +1,78 @@
+"""Every fault of PostgreSQL, under the batch runner."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from bbj_assets.embedding import batches
+from bbj_assets.errors import DatabaseError, DatabaseUnavailable
+from bbj_assets.store.connection import Connection
+from bbj_assets.store.models import ensure_model
+from bbj_assets_tests.embedding import batch_runs
+from bbj_assets_tests.fakes.ollama_server import FakeOllama
+from bbj_assets_tests.store.database_faults import (
+    FAULTS,
+    Striking,
+)
+
+VECTORS = batch_runs.lengths(40)
+
+
+@pytest.fixture
+def models(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOllama]:
+    """A model server, texts without a vector, and little patience for connections."""
+    monkeypatch.setattr(batches, "_CONNECTION_SECONDS", 1.0)
+    ensure_model(conn, batch_runs.MODEL, batch_runs.DIMENSIONS)
+    batch_runs.put(conn, VECTORS)
+    with FakeOllama(models=[batch_runs.MODEL], dimensions=batch_runs.DIMENSIONS) as server:
+        yield server
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_embedding_under_a_fault_that_stays_ends_with_one_clear_error_and_blames_no_text(
+    name: str, conn: Connection, visitor: str, models: FakeOllama
+) -> None:
+    striking = Striking(FAULTS[name], conn, "embeddings")
+
+    with pytest.raises(DatabaseError) as raised:
+        batch_runs.embed(visitor, models, on_progress=striking.on_progress, on_batch=only_outages(striking))
+
+    assert isinstance(raised.value, DatabaseUnavailable) == FAULTS[name].passes
+    assert re.search(FAULTS[name].says, str(raised.value))
+    assert re.match(
+        r"Cannot (store what was embedded|embed source 'mdx-dwc'): PostgreSQL at postgresql://visitor@",
+        str(raised.value),
+    )
+    assert "\n" not in str(raised.value)
+    striking.heal()
+    stored = batch_runs.vectors(conn).keys()
+    assert stored < batch_runs.hashes(VECTORS)
+    assert bool(stored) == FAULTS[name].under_way
+    assert batch_runs.failed(conn) == set()
+    models.embedded.clear()
+
+    batch_runs.embed(visitor, models)
+
+    assert sum(models.embedded.values()) == len(VECTORS) - len(stored)
+    batch_runs.assert_stored(conn, VECTORS)
+
+
+@pytest.mark.parametrize("name", ["too many clients", "a deadlock", "no memory"])
+def test_embedding_under_a_fault_that_passes_asks_the_model_for_nothing_twice(
+    name: str, conn: Connection, visitor: str, models: FakeOllama
+) -> None:
+    striking = Striking(FAULTS[name], conn, "embeddings")
+    striking.heals_when_seen = True
+
+    report = batch_runs.embed(visitor, models, on_progress=striking.on_progress, on_batch=only_outages(striking))
+
+    said = rf"wait for the database: .*{FAULTS[name].says}.* Trying again \(\d/4\)"
+    assert any(re.search(said, outage) for outage in striking.outages), striking.outages
+    assert report.texts == {"total": len(VECTORS), "embedded": len(VECTORS), "stored": len(VECTORS)}
+    assert set(models.embedded.values()) == {1}
+    batch_runs.assert_stored(conn, VECTORS)
+
+
+def only_outages(striking: Striking) -> Callable[[batches.BatchNews], None]:
+    return lambda news: striking.on_outage(news) if news.kind == "outage" else None
