@@ -139,15 +139,15 @@ class Runner:
 
     async def _work(self, worker: int, tasks: asyncio.TaskGroup) -> None:
         """Deal with one part after the other; the next one is asked for while an answer is still being read."""
-        being_read: set[asyncio.Task[None]] = set()
+        being_read: asyncio.Task[None] | None = None
         while part := await self._agenda.take():
             await self._health.no_doubt()
             is_free = asyncio.Event()
             task = tasks.create_task(self._embed(worker, part, is_free.set))
             await is_free.wait()
-            if being_read:
-                await asyncio.wait(being_read)
-            being_read = {task}
+            if being_read and not being_read.done():
+                await asyncio.wait([being_read])
+            being_read = task
 
     async def _embed(self, worker: int, part: Part, on_answer: Callable[[], None]) -> None:
         """Embed a part and hand it on; if that fails it is put back, whole or in halves, or is a failure."""

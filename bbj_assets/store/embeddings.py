@@ -15,6 +15,7 @@ from bbj_assets.embedding.embedder import Vectors
 from bbj_assets.store.connection import AsyncConnection
 
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_EMBEDDINGS = "COPY embeddings (model, content_hash, embedding) FROM STDIN (FORMAT binary)"
 _COPY_TRAILER = b"\xff\xff"
 
 
@@ -104,7 +105,7 @@ async def pending_page(conn: AsyncConnection, model: str, after: int, size: int)
     )
     return [
         PendingText(content_hash, partition, embedded_text(header, content), url)
-        async for content_hash, partition, header, content, url in cursor
+        for content_hash, partition, header, content, url in await cursor.fetchall()
     ]
 
 
@@ -126,19 +127,15 @@ async def embedded_of_pending(
 
 
 async def store_vectors(conn: AsyncConnection, model: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
-    """Store one vector a text, in one transaction; a text that another run has stored meanwhile is left as it is.
+    """Store one vector a text, all or none of them; a text that another run has stored meanwhile is left as it is.
 
     All runs store in the order of the hashes, because two that wait for each other's rows would be a deadlock.
     """
     rows = dict(sorted(zip(hashes, vectors, strict=True), key=lambda row: row[0]))
     while rows:
         try:
-            async with conn.transaction(), conn.cursor() as cursor:
-                # Unlike a document, a vector is expensive to make again: a crash of the server must not lose it.
-                await conn.execute("SET LOCAL synchronous_commit = on")
-                statement = "COPY embeddings (model, content_hash, embedding) FROM STDIN (FORMAT binary)"
-                async with cursor.copy(statement) as copy:
-                    await copy.write(_binary_copy(model, list(rows), np.stack(list(rows.values()))))
+            async with conn.cursor() as cursor, cursor.copy(_COPY_EMBEDDINGS) as copy:
+                await copy.write(_binary_copy(model, list(rows), np.stack(list(rows.values()))))
             return
         except psycopg.errors.UniqueViolation:
             cursor = await conn.execute(

@@ -1,5 +1,6 @@
 """The batch runner with a server that is well: every text once, in good batches, side by side."""
 
+import asyncio
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,7 @@ from bbj_assets.embedding.batches import PROBE_TEXT, EmbeddingsReport
 from bbj_assets.embedding.ollama import OllamaEmbedder
 from bbj_assets.errors import Stopped
 from bbj_assets.store.connection import Connection
-from bbj_assets.store.models import Model, active_model, all_models
+from bbj_assets.store.models import Model, active_model, all_models, ensure_model
 from bbj_assets_tests.embedding.batch_runs import (
     DIMENSIONS,
     MODEL,
@@ -21,9 +22,11 @@ from bbj_assets_tests.embedding.batch_runs import (
     lengths,
     options,
     put,
+    until,
     vectors,
 )
-from bbj_assets_tests.fakes.model_server import vector_for
+from bbj_assets_tests.fakes import model_server
+from bbj_assets_tests.fakes.model_server import Reply, vector_for
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 
 # -- every text once
@@ -129,6 +132,24 @@ def test_as_many_requests_are_under_way_as_there_are_workers(
     server.latency = 0.05
     embed(database_url, server, options(workers=3))
     assert server.most_at_once == 3
+
+
+def test_the_next_batch_is_asked_for_while_an_answer_is_read(
+    conn: Connection, database_url: str, server: OllamaWithGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def write_in_halves(writer: asyncio.StreamWriter, reply: Reply, **_: bool) -> None:
+        """The second half when the next batch was asked for; there are eight."""
+        asked, half = len(server.batches), len(reply.body) // 2
+        head = f"HTTP/1.1 {reply.status} OK\r\nContent-Length: {len(reply.body)}\r\n\r\n"
+        writer.write(head.encode() + reply.body[:half])
+        await until(lambda: len(server.batches) > asked or asked == 8)
+        writer.write(reply.body[half:])
+
+    ensure_model(conn, MODEL, DIMENSIONS)
+    put(conn, lengths(32))
+    monkeypatch.setattr(model_server, "_write", write_in_halves)
+    embed(database_url, server, options(workers=1))
+    assert_stored(conn, lengths(32))
 
 
 def test_an_embedder_may_ask_for_fewer_workers(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
