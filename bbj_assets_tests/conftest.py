@@ -20,7 +20,17 @@ from bbj_assets.store.migrate import migrate
 REPOSITORY = Path(__file__).parent.parent
 SAMPLE_DATA = REPOSITORY / "sample_data"
 
-_LONGEST = ("search/test_corpus_questions", "test_readme", "chaos/", "defs/", "deploy/", "cli/")
+_LONGEST = (
+    "defs/test_operating",
+    "chaos/test_kills",
+    "defs/test_kills_of_the_platform",
+    "search/test_corpus_questions",
+    "test_readme",
+    "defs/",
+    "deploy/",
+    "chaos/",
+    "cli/",
+)
 
 _MEMORY, _MEMORY_NEEDED = Path("/dev/shm"), 4 * 1024**3  # noqa: S108 - folders of random names are made in it
 
@@ -37,6 +47,12 @@ def pytest_configure() -> None:
     if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED:
         os.environ["TMPDIR"] = str(_MEMORY)
         tempfile.tempdir = None
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are cores: a third of the time a test waits, for servers or for a clock."""
+    cores = os.cpu_count() or 1
+    return cores + cores // 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
