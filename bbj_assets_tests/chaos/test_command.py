@@ -19,8 +19,8 @@ KILLS = int(os.environ.get("BBJ_ASSETS_CHAOS_COMMANDS", "4"))
 PAGES = 100
 WORKERS, BATCH_SIZE = 2, 4
 IN_FLIGHT = 6 * WORKERS * BATCH_SIZE
-"""Texts that may be embedded and not yet stored: two batches with each worker, and twice as many in and before the storer
-as there are workers."""
+"""Texts that may be embedded and not yet stored: two batches with each worker, and twice as many batches as there are
+workers before the storer and in it."""
 QUESTIONS = 2
 """Texts that each command asks the model for to see that it is there."""
 

@@ -28,8 +28,8 @@ from bbj_assets_tests.fakes.ollama_server import FakeOllama
 KILLS = int(os.environ.get("BBJ_ASSETS_CHAOS_KILLS", "30"))
 PAGES = 300
 IN_FLIGHT = 6 * WORKERS * BATCH_SIZE
-"""Texts that may be embedded and not yet stored: two batches with each worker, and twice as many in and before the storer
-as there are workers."""
+"""Texts that may be embedded and not yet stored: two batches with each worker, and twice as many batches as there are
+workers before the storer and in it."""
 
 
 @pytest.fixture
