@@ -64,7 +64,7 @@ def test_a_backfill_ends_whole_whatever_is_killed_meanwhile(
         platform.start(name)
         platform.wait_until_up()
 
-    # A run that was killed before its process began is given up by Dagster after three minutes.
+    # A run that was killed before its process began is given up by Dagster after its start timeout.
     wait_for("the backfill is over", lambda: platform.backfill_status(backfill).startswith("COMPLETED"), 3 * PATIENCE)
     wait_for("nothing more is to do", platform.is_idle, PATIENCE)
     assert platform.backfill_status(backfill) == "COMPLETED_SUCCESS"
