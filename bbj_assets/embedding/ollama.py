@@ -74,7 +74,7 @@ class OllamaEmbedder:
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
             timeout=httpx.Timeout(patience, connect=CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=None),
+            limits=httpx.Limits(max_connections=None),  # as many as the runner has workers
             trust_env=not self._server.is_loopback,
         )
 
@@ -121,7 +121,7 @@ class OllamaEmbedder:
             raise self._server.refusal(response.status_code, _reason(response), response.headers.get("Retry-After"))
         try:
             vectors = _vectors(body)
-        except (ValueError, TypeError, KeyError) as error:  # no JSON, no object, or one without vectors
+        except (ValueError, TypeError, KeyError, RecursionError) as error:  # no JSON, no object, or one without vectors
             raise self._server.unintelligible(error) from error
         return checked(vectors, texts, None)
 
@@ -135,12 +135,15 @@ def _vectors(body: bytes) -> Vectors:
 
     Raises:
         EmbedderUnavailable: they are not all of one length.
-        ValueError, TypeError, KeyError: it is no such answer.
+        ValueError, TypeError, KeyError, RecursionError: it is no such answer.
     """
     try:
         return _matrix(body)
     except (ValueError, TypeError):  # the slow way knows NaN, which is no JSON, and what is wrong with all the others
-        return as_vectors(json.loads(body)["embeddings"])
+        rows = json.loads(body)["embeddings"]
+        if not isinstance(rows, list):
+            raise TypeError("no list of vectors") from None
+        return as_vectors(rows)
 
 
 def _matrix(body: bytes) -> Vectors:

@@ -25,6 +25,7 @@ from bbj_assets.errors import (
     TextRejected,
 )
 from bbj_assets.patience import seconds_to_wait
+from bbj_assets.settings import load_settings
 from bbj_assets_tests.fakes.model_server import FakeModelServer, Fault, refuse, vectors_for
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 from bbj_assets_tests.fakes.openai_server import FakeOpenAI
@@ -155,6 +156,41 @@ def test_a_model_that_was_not_pulled_is_named_with_the_command(ollama: FakeOllam
         embed(OllamaEmbedder(ollama.url, "bge-m3"), TEXTS)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"embeddings": 5}',
+        '{"embeddings": "many"}',
+        '{"embeddings": null}',
+        '{"embeddings": [null, null]}',
+        '{"embeddings": [["a", "b"]]}',
+        '{"embeddings": [1, 2]}',
+        '{"embeddings": [[], []]}',
+        '{"embeddings": {"a": [1]}}',
+        "[[1, 2]]",
+        "5",
+        "",
+        "[" * 100_000,
+    ],
+)
+def test_an_answer_of_another_shape_is_an_error_of_the_server(
+    body: str, ollama: FakeOllama, embed: Embed, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(ollama, "render", lambda _request, _vectors: body)
+    with pytest.raises(EmbedderUnavailable):
+        embed(OllamaEmbedder(ollama.url, MODEL), TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "vector"), [("[0, 1]", [0, 1]), ("[1e-3, -2.5E2]", [0.001, -250]), ("[1e-60, 3]", [0, 3])]
+)
+def test_numbers_are_read_as_json_writes_them(
+    numbers: str, vector: list[float], ollama: FakeOllama, embed: Embed, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(ollama, "render", lambda _request, _vectors: f'{{"embeddings": [{numbers}]}}')
+    assert embed(OllamaEmbedder(ollama.url, MODEL), ["text"]).tolist() == np.array([vector], dtype=np.float32).tolist()
+
+
 def test_a_text_beyond_the_context_is_refused_and_not_cut(ollama: FakeOllama, embed: Embed):
     ollama.context = 100
     with pytest.raises(TextRejected, match="exceeds the context length"):
@@ -263,6 +299,13 @@ def test_the_key_is_in_no_message_and_no_log(openai: FakeOpenAI, embed: Embed, c
     with caplog.at_level(logging.DEBUG), pytest.raises(EmbedderMisconfigured) as raised:
         embed(OpenAIEmbedder(f"{openai.url}/v1", MODEL, "sk-secret"), TEXTS)
     assert "sk-secret" not in caplog.text + str(raised.value)
+
+
+def test_ollama_gets_its_key_from_the_environment(ollama: FakeOllama, monkeypatch: pytest.MonkeyPatch):
+    settings = load_settings(embedder="ollama", ollama_host=ollama.url)
+    assert "Authorization" not in OllamaEmbedder.of(settings)._client.headers
+    monkeypatch.setenv("OLLAMA_API_KEY", "secret")
+    assert OllamaEmbedder.of(settings)._client.headers["Authorization"] == "Bearer secret"
 
 
 def test_the_fake_counts_what_is_under_way_at_once(ollama: FakeOllama):
