@@ -7,26 +7,28 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC
 from pathlib import Path
 
 import click
 from rich.console import Console
+from tenacity import Retrying
 
 from bbj_assets.cli.invocation import Invocation, last_invocation, new_invocation
 from bbj_assets.cli.live import LiveProgress
-from bbj_assets.cli.session import run_all
+from bbj_assets.cli.session import InterruptedAtOnce, run_all
 from bbj_assets.cli.summary import print_summary, summary_json
 from bbj_assets.cli.validation import validated
 from bbj_assets.embedding.in_use import settings_in_use
-from bbj_assets.errors import ConfigurationError
+from bbj_assets.errors import ConfigurationError, DatabaseError
 from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.settings import Settings, load_settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
 from bbj_assets.store.locks import Holder, ingest_lock
 from bbj_assets.store.models import active_model
+from bbj_assets.store.outages import explaining, patience
 
 INTERRUPTED = 130
 
@@ -51,10 +53,15 @@ OLLAMA_HOST, BBJ_HOME.
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
+    interrupted = "Interrupted. What was done is stored."
     try:
         yield
-    except KeyboardInterrupt:  # before the runs began, or for the second time: the first one ends them in order
-        click.echo("Interrupted. What was done is stored.", err=True)
+    except InterruptedAtOnce:
+        click.echo(interrupted, err=True)
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)  # the usual end would wait for the threads of the runs
+    except KeyboardInterrupt:  # before the runs began: from then on the first one ends them in order
+        click.echo(interrupted, err=True)
         sys.exit(INTERRUPTED)
 
 
@@ -116,6 +123,9 @@ def main(
         for problem in error.problems:
             click.echo(problem, err=True)
         sys.exit(2)
+    except DatabaseError as error:
+        click.echo(error, err=True)
+        sys.exit(1)
     seconds = time.monotonic() - started
     print_summary(console, live.states, outcomes, seconds)
     if as_json:
@@ -153,7 +163,14 @@ def _alone(console: Console, url: str) -> Iterator[None]:
         )
 
     name = f"bbj-ingest-all, process {os.getpid()} on {socket.gethostname()}"
-    with connect(url) as conn, ingest_lock(conn, name.encode()[:63].decode(errors="ignore"), say):
+
+    def attempt() -> ExitStack:
+        with explaining("see whether another ingest is running", url), ExitStack() as stack:
+            conn = stack.enter_context(connect(url))
+            stack.enter_context(ingest_lock(conn, name.encode()[:63].decode(errors="ignore"), say))
+            return stack.pop_all()
+
+    with Retrying(**patience(1.0, lambda said: _say(console, said)))(attempt):
         yield
 
 

@@ -19,6 +19,10 @@ SEARCH_INDEX = "search index"
 _POLL_SECONDS = 0.5
 
 
+class InterruptedAtOnce(KeyboardInterrupt):
+    """A second Ctrl-C: the runs are still at work, in threads that nobody can end but with the process."""
+
+
 def run_all(
     settings: Settings,
     url: str,
@@ -33,6 +37,9 @@ def run_all(
 
     The runs are in threads, so that the main thread hears Ctrl-C. On the first one, the runs end between two
     batches; on the second, at once.
+
+    Raises:
+        InterruptedAtOnce: it was the second one; whoever catches it ends the process.
     """
     from bbj_assets.defs.build import build_defs
     from bbj_assets.defs.run_processes import fail_lost_runs
@@ -54,10 +61,15 @@ def run_all(
                 invocation.complete(source.name)
             return outcome
 
-        with ThreadPoolExecutor(max_workers=max(1, at_once), thread_name_prefix="source") as pool:
+        pool = ThreadPoolExecutor(max_workers=max(1, at_once), thread_name_prefix="source")
+        try:
             futures = {source.name: pool.submit(do, source) for source in sources}
             while wait(futures.values(), timeout=_POLL_SECONDS).not_done:
                 pass  # a wait without an end would not let signals in
+        except KeyboardInterrupt as interrupt:
+            raise InterruptedAtOnce from interrupt
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
         outcomes = {name: future.result() for name, future in futures.items()}
         if not live.stopping.is_set():
             error = run_search_index(defs, instance, run)

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
 
-from bbj_assets.embedding import create_embedder
+from bbj_assets.embedding import create_embedder, model_name
 from bbj_assets.embedding.batches import probe
 from bbj_assets.embedding.in_use import settings_in_use
 from bbj_assets.errors import ConfigurationError, DatabaseError, EmbeddingError
@@ -30,25 +30,25 @@ def validated(settings: Settings, names: tuple[str, ...]) -> Iterator[tuple[tupl
         sources = load_sources(settings).select(names)
     except ConfigurationError as error:
         problems += error.problems
-    try:
-        with database(settings) as url:
-            try:
-                with connect(url) as conn:
-                    _register_model(conn, settings)
-            except EmbeddingError as error:
-                problems.append(str(error))
-            if problems:
-                raise ConfigurationError(problems)
-            yield sources, url
-    except DatabaseError as error:
-        problems += _problems_of_embedder(settings)
-        raise ConfigurationError([*problems, str(error)]) from error
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(database(settings))
+            with connect(url) as conn:
+                _register_model(conn, settings)
+        except EmbeddingError as error:
+            problems.append(str(error))
+        except DatabaseError as error:
+            problems += _problems_of_embedder(settings)
+            raise ConfigurationError([*problems, str(error)]) from error
+        if problems:
+            raise ConfigurationError(problems)
+        yield sources, url
 
 
 def _register_model(conn: Connection, settings: Settings) -> None:
     used = settings_in_use(settings, active_model(conn))
     dimensions = asyncio.run(_test_embedding(used))
-    name = create_embedder(used).model
+    name = model_name(used)
     ensure_model(conn, name, dimensions)
     note_embedder(conn, name, used.embedder)
 

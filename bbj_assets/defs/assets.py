@@ -146,8 +146,8 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
             only_failed=config.retry_failed,
             first_wait=settings.embedding_retry_seconds,
         )
-        with database(settings) as url:
-            try:
+        try:
+            with database(settings) as url:
                 with connect(url) as conn:
                     report = refresh_chunks(
                         conn,
@@ -159,10 +159,10 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
                         on_wait=lambda: runtime.progress.waiting(source.name),
                         on_outage=partial(_tell_of_outage, context, runtime, source),
                     )
-            except (SourceError, Stopped, DatabaseError) as error:
-                raise _failure(context, error) from error
-            with connect(url) as conn:  # the first one may have been lost
-                samples = sample_chunks(conn, source.name, report.partitions)
+                with connect(url) as conn:  # the first one may have been lost
+                    samples = sample_chunks(conn, source.name, report.partitions)
+        except (SourceError, Stopped, DatabaseError) as error:
+            raise _failure(context, error) from error
         runtime.progress.chunked(source.name, report)
         _tell_of_failures(context, report.failures)
         for key in report.partitions:
@@ -192,11 +192,11 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
                 context.log.warning(str(news))
             runtime.progress.batch(source.name, news)
 
-        with database(settings) as url:
-            async with embedder_in_use(settings, url) as embedder:
-                report = EmbeddingsReport(embedder.model)
-                runtime.progress.embedding(source.name, report)
-                try:
+        try:
+            with database(settings) as url:
+                async with embedder_in_use(settings, url) as embedder:
+                    report = EmbeddingsReport(embedder.model)
+                    runtime.progress.embedding(source.name, report)
                     await embed_pending(
                         url,
                         embedder,
@@ -211,8 +211,8 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
                         on_batch=tell,
                         report=report,
                     )
-                except Exception as error:
-                    raise _failure(context, error) from error
+        except Exception as error:
+            raise _failure(context, error) from error
         _tell_of_failures(context, report.failures)
         for key in context.partition_keys:
             context.add_asset_metadata(embeddings_metadata(report, key), asset_key=context.asset_key, partition_key=key)
@@ -226,18 +226,18 @@ def _visited(raw: AssetSpec, source: Source, settings: Settings) -> AssetsDefini
 
     @multi_asset(name=f"{source.group}__raw", specs=[raw])
     def visited(context: AssetExecutionContext, runtime: ResourceParam[Runtime]) -> MaterializeResult[None]:
-        with database(settings) as url:
-            try:
-                with explaining(f"visit the site of {source.name!r}", url), connect(url) as conn:
-                    visit(
-                        conn,
-                        source,
-                        on_progress=lambda done, total: runtime.progress.advanced(source.name, "visit", done, total),
-                        on_wait=lambda: runtime.progress.waiting(source.name),
-                    )
-                    register_sections(context.instance, conn, source)
-            except (SourceError, Stopped, DatabaseError) as error:
-                raise _failure(context, error) from error
+        visiting = f"visit the site of {source.name!r}"
+        try:
+            with database(settings) as url, explaining(visiting, url), connect(url) as conn:
+                visit(
+                    conn,
+                    source,
+                    on_progress=lambda done, total: runtime.progress.advanced(source.name, "visit", done, total),
+                    on_wait=lambda: runtime.progress.waiting(source.name),
+                )
+                register_sections(context.instance, conn, source)
+        except (SourceError, Stopped, DatabaseError) as error:
+            raise _failure(context, error) from error
         return MaterializeResult(
             asset_key=raw.key,
             metadata=raw_metadata(list(list_items(source))),

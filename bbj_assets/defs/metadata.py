@@ -48,6 +48,7 @@ FAILURES_COLUMNS = TableSchema(
         TableColumn("first_failed_at", "timestamptz", "When it failed first."),
         TableColumn("last_failed_at", "timestamptz", "When it failed last."),
         TableColumn("run_id", "text", "The run in which it failed last."),
+        TableColumn("input", "bytea", "SHA-256 of what a parser had read that was lost over it; it is tried no more."),
     ]
 )
 _FAILURE_COLUMNS = TableSchema(

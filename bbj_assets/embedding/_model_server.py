@@ -1,8 +1,6 @@
 """What is the same for every embedder behind HTTP: time-outs, proxies, and what an answer's status means."""
 
 import ipaddress
-from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -18,9 +16,6 @@ from bbj_assets.patience import seconds_to_wait
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 120.0
 """Long, because the first request may have to load the model from disk."""
-
-ON_ANSWER: ContextVar[Callable[[], None]] = ContextVar("on_answer")
-"""Whom the request under way in this task concerns. The clients' hooks see the head of an answer, but not who asked."""
 
 
 @dataclass(frozen=True, slots=True)

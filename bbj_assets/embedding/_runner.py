@@ -31,7 +31,8 @@ class BatchOptions:
     """How the runner works.
 
     Attributes:
-        workers: batches in flight at once; an embedder may lower it.
+        workers: batches that are asked for at once; an embedder may lower it. Each worker may have one answer more that
+            has begun to arrive.
         batch_size: texts a batch.
         retries: how often a batch is tried again after a transient error.
         first_wait: seconds before the first of them; doubled each time, with jitter, and never sooner than

@@ -5,8 +5,8 @@
                                  └── again later, or in halves
 
 Memory is flat: there is room for twice as many batches as there are workers before and after them, and whoever fills
-it waits. A worker asks for its next batch while the last one is being stored, so that a model server is never idle
-(with 50 ms a batch and four workers it would be, half of the time).
+it waits. A worker asks for its next batch when the model server begins to answer the last one, which is read and stored
+meanwhile: with 50 ms a batch and four workers, the server would otherwise be idle half of the time.
 
 Whatever ends the run, what was embedded stays embedded and the next run takes up the rest: the storer outlives the
 workers, and what it left behind, because the listener stopped it, is stored before the error goes on. A database that

@@ -112,6 +112,7 @@ class EmbeddedEmbedder:
     The model is loaded in the background from the moment that the object is there.
     """
 
+    default_model = MODEL
     max_concurrency = 2
     """The second call keeps the cores busy while the first one finishes its last micro-batches."""
 

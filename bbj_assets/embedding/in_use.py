@@ -7,9 +7,8 @@ the moment another model is activated until every program has been configured an
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-from bbj_assets.embedding import create_embedder
+from bbj_assets.embedding import create_embedder, model_name
 from bbj_assets.embedding.embedder import Embedder
-from bbj_assets.errors import EmbedderMisconfigured
 from bbj_assets.settings import Settings
 from bbj_assets.store.connection import connect
 from bbj_assets.store.models import Model, active_model, note_embedder
@@ -32,13 +31,8 @@ async def embedder_in_use(settings: Settings, url: str) -> AsyncIterator[Embedde
 
 def settings_in_use(settings: Settings, active: Model | None) -> Settings:
     """The settings with the embedder of the active model; those given if it is that already, or is not known."""
-    if active is None or active.embedder is None or _gives(settings, active):
+    if active is None or active.embedder is None:
+        return settings
+    if (active.embedder, active.name) == (settings.embedder, model_name(settings)):
         return settings
     return settings.model_copy(update={"embedder": active.embedder, "embedding_model": active.name})
-
-
-def _gives(settings: Settings, model: Model) -> bool:
-    try:
-        return settings.embedder == model.embedder and create_embedder(settings).model == model.name
-    except EmbedderMisconfigured:
-        return False

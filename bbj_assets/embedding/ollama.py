@@ -44,19 +44,29 @@ def server_url(host: str) -> str:
     except ValueError:
         parts, port = urlsplit(""), 0
     if parts.scheme not in ("http", "https"):
-        raise EmbedderMisconfigured(
-            f"OLLAMA_HOST is {host!r}, which is no address. Set it to the like of http://127.0.0.1:{_PORT}."
-        )
+        raise _no_address(host)
     name = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(  # noqa: S104 - read, never bound
         parts.hostname or "", parts.hostname
     )
     bracketed = f"[{name}]" if name and ":" in name else name
-    return f"{parts.scheme}://{bracketed}:{port}{parts.path.rstrip('/')}"
+    url = f"{parts.scheme}://{bracketed}:{port}{parts.path.rstrip('/')}"
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL:
+        raise _no_address(host) from None
+    return url
+
+
+def _no_address(host: str) -> EmbedderMisconfigured:
+    return EmbedderMisconfigured(
+        f"OLLAMA_HOST is {host!r}, which is no address. Set it to the like of http://127.0.0.1:{_PORT}."
+    )
 
 
 class OllamaEmbedder:
     """A model of an Ollama server, through `/api/embed`."""
 
+    default_model = DEFAULT_MODEL
     max_concurrency = None
     """The server queues what it cannot do at once (OLLAMA_NUM_PARALLEL)."""
 
@@ -149,9 +159,10 @@ def _vectors(body: bytes) -> Vectors:
 def _matrix(body: bytes) -> Vectors:
     answer = simdjson.Parser().parse(body)
     rows = answer["embeddings"] if isinstance(answer, simdjson.Object) else None
-    if not isinstance(rows, simdjson.Array) or len({_length(row) for row in rows}) != 1:
+    if not isinstance(rows, simdjson.Array) or len(lengths := {_length(row) for row in rows}) != 1:
         raise TypeError("no matrix of numbers")
-    return np.frombuffer(rows.as_buffer(of_type="d")).reshape(len(rows), -1).astype(np.float32)
+    numbers = np.frombuffer(rows.as_buffer(of_type="d"))  # of rows of rows, too
+    return numbers.reshape(len(rows), *lengths).astype(np.float32)
 
 
 def _length(row: object) -> int:
@@ -163,6 +174,6 @@ def _length(row: object) -> int:
 def _reason(response: httpx.Response) -> str:
     try:
         answer = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return response.text
     return str(answer.get("error", answer)) if isinstance(answer, dict) else response.text

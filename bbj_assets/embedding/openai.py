@@ -6,11 +6,12 @@ The client's own retries are off: the batch runner retries, and two layers of pa
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from bbj_assets.embedding._model_server import ANSWER_SECONDS, CONNECT_SECONDS, ON_ANSWER, ModelServer
+from bbj_assets.embedding._model_server import ANSWER_SECONDS, CONNECT_SECONDS, ModelServer
 from bbj_assets.embedding.embedder import Vectors, as_vectors, checked, refuse_unencodable
 from bbj_assets.errors import EmbedderMisconfigured, EmbeddingError
 from bbj_assets.settings import Settings
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "text-embedding-3-small"
 DEFAULT_URL = "https://api.openai.com/v1"
 
+_ON_ANSWER: ContextVar[Callable[[], None]] = ContextVar("on_answer")
+"""Whom the request under way in this task concerns: the client's hook sees the head of an answer, but not who asked."""
+
 
 class OpenAIEmbedder:
     """A model behind an OpenAI-compatible `/embeddings`."""
 
+    default_model = DEFAULT_MODEL
     max_concurrency = None
     """The server says by 429 when it is too much."""
 
@@ -94,7 +99,7 @@ class OpenAIEmbedder:
         if not texts:
             return as_vectors([])
         refuse_unencodable(texts)
-        ON_ANSWER.set(on_answer)
+        _ON_ANSWER.set(on_answer)
         try:
             # base64 is a quarter of the bytes. A server that does not know it answers numbers, which are read too.
             answer = await self._client.embeddings.create(model=self.model, input=list(texts), encoding_format="base64")
@@ -132,7 +137,7 @@ class OpenAIEmbedder:
 
 async def _tell_who_asked(response: "httpx.Response") -> None:
     if response.is_success:
-        ON_ANSWER.get()()
+        _ON_ANSWER.get()()
 
 
 def _is_about_connecting(error: Exception) -> bool:

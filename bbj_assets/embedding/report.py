@@ -19,7 +19,7 @@ class BatchNews:
         batch: its number, from 1.
         batches: how many there are.
         kind: `complete` of a batch that is stored; `retrying`, `halving` or `failing` after an error of it; `outage`
-            when all batches wait for the model server.
+            when all batches wait for the model server, or for the database.
         said: the same in words, for example `complete (64 chunks)`.
     """
 
@@ -43,7 +43,7 @@ class EmbeddingsReport:
         failures: the texts that could not be embedded, also in the `failures` table; each once, in one of the
             partitions that it stands in.
         batches: how many there were in `total`, were `completed` (all of their texts stored) or `failed` (not all),
-            and how often one was `retried` or `halved`. What is neither completed nor failed was not come to.
+            and how often one was `retried` or `halved`. What is neither completed nor failed was not ended.
         texts: how many there were in `total`, and were `embedded`, `stored` and `failed`, or `found` to have been
             stored by another run meanwhile. The same text may stand in several chunks, and is embedded once. Without
             a `total` the run ended before it could count them.

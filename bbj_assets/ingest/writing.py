@@ -68,10 +68,12 @@ class Writer:
 
     def __exit__(self, _kind: object, error: object, *_: object) -> None:
         with self._open:
-            if error is None or isinstance(error, Stopped):
-                self._write()
-                self._settle(all_of_them=True)
-            wait(self._writing)  # what is being written when something else fails is stored, or fails as well
+            try:
+                if error is None or isinstance(error, Stopped):
+                    self._write()
+                    self._settle(all_of_them=True)
+            finally:
+                wait(self._writing)  # what is being written when something else fails is stored, or fails as well
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Store these, now or with the next ones."""

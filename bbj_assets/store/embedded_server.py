@@ -88,9 +88,9 @@ class EmbeddedServer:
         """
         with self._open("postgres.users") as users:
             fcntl.flock(users, fcntl.LOCK_SH)
-            with self._alone():
-                self._start()
             try:
+                with self._alone():
+                    self._start()
                 yield self.url
             finally:
                 self._leave(users)
@@ -168,9 +168,12 @@ class EmbeddedServer:
 
     def _adopt(self) -> None:
         """Take over the index of the versions that kept it in the database `postgres`."""
-        with psycopg.connect(self._url_of("template1"), autocommit=True) as conn:
-            if conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE]).fetchone() is None:
-                conn.execute(f"ALTER DATABASE postgres RENAME TO {_DATABASE}")
+        try:
+            with psycopg.connect(self._url_of("template1"), autocommit=True) as conn:
+                if conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE]).fetchone() is None:
+                    conn.execute(f"ALTER DATABASE postgres RENAME TO {_DATABASE}")
+        except psycopg.Error as error:
+            raise DatabaseError(f"The embedded database in {self._data} cannot be used: {error}") from error
 
     def _initialise(self) -> None:
         # In a folder of its own, renamed when it is complete: a half-made cluster is never taken for a whole one.

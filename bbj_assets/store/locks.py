@@ -28,7 +28,7 @@ class Holder:
     """Who has a lock.
 
     Attributes:
-        name: as it called itself; None if this user may not know.
+        name: as it called itself; None if this user may not know, or it has just gone.
         since: when it came.
     """
 
@@ -40,12 +40,14 @@ class Holder:
 def ingest_lock(conn: Connection, name: str, on_wait: Callable[[Holder], None]) -> Iterator[None]:
     """Hold the lock under which everything is ingested; a second one waits here, told who is at it.
 
+    A restart of the server frees it while its holder goes on. Then two may ingest side by side, and only the lock of
+    each source keeps them apart.
+
     Args:
         conn: in autocommit mode, for nothing else.
         name: what others are told, at most 63 bytes.
     """
     conn.execute("SELECT set_config('application_name', %s, false)", [name])
-    conn.execute("SET idle_session_timeout = 0")
     if not _value(conn, "SELECT pg_try_advisory_lock(%s)", [INGEST_LOCK]):
         on_wait(_holder(conn, INGEST_LOCK))
         _wait(conn, "SELECT pg_advisory_lock(%s)", [INGEST_LOCK])

@@ -14,7 +14,7 @@ from psycopg import errors
 from psycopg_pool import PoolTimeout
 from tenacity import RetryCallState, retry_if_exception_type, stop_after_attempt
 
-from bbj_assets.errors import BBjAssetsError, DatabaseError, DatabaseUnavailable
+from bbj_assets.errors import DatabaseError, DatabaseUnavailable
 from bbj_assets.patience import seconds_before_retry
 from bbj_assets.store.connection import connect, without_password
 
@@ -94,6 +94,6 @@ def _reason(error: psycopg.Error, url: str) -> str:
     if isinstance(error, PoolTimeout):  # it tells how long it tried, and not why it failed
         try:
             connect(url).close()
-        except BBjAssetsError as refused:
+        except DatabaseError as refused:
             error = refused.__cause__ if isinstance(refused.__cause__, psycopg.Error) else error
     return (error.diag.message_primary or " ".join(str(error).split())).rstrip(".")

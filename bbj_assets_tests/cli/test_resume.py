@@ -10,8 +10,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from bbj_assets.cli.invocation import last_invocation, new_invocation
 from bbj_assets_tests.cli.conftest import Desk
+from bbj_assets_tests.fakes.model_server import Fault
 
 INGEST = "bbj-ingest-all"
 
@@ -91,3 +94,20 @@ def test_a_memory_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     for text in ("", "{", "[]", "{}", '{"id": 1}', "null"):
         (tmp_path / "last_ingest.json").write_text(text)
         assert last_invocation(tmp_path) is None
+
+
+def test_a_second_ctrl_c_ends_it_at_once(desk: Desk) -> None:
+    desk.ollama.inject(None, Fault("hang"))  # the first request is the validation's
+    process = desk.start(INGEST, "--sequential")
+    wait_until(lambda: len(desk.ollama.requests) == 2, process)
+    process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    process.send_signal(signal.SIGINT)
+
+    output, errors = process.communicate(timeout=20)
+
+    assert process.returncode == 130, errors
+    assert errors.endswith("Interrupted. What was done is stored.\n")
+    assert "Traceback" not in output + errors
+    assert desk.call(INGEST, "--resume").exit_code == 0

@@ -47,6 +47,9 @@ def test_the_second_says_for_whom_it_waits_and_then_finds_nothing_to_do(
 
     assert f"bbj-ingest-all, process {first.pid} on {socket.gethostname()} since 20" in line
     assert first.poll() is None, "the first one is still at work"
+    its_session = f"bbj-ingest-all, process {second.pid} on %"
+    desk.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s", its_session)
+    assert "Trying again (1/4)" in waiting_line(second), "as after a restart of the database"
     memory = json.loads((desk.home / "last_ingest.json").read_text())
     desk.ollama.latency = 0
     output, errors = first.communicate(timeout=60)

@@ -1,7 +1,10 @@
 """What a run says of what failed in it, and what is not tried again."""
 
+from dataclasses import replace
+
 from dagster import DagsterEventType
 
+from bbj_assets.defs.tags import PERMANENT_TAG
 from bbj_assets.embedding.report import BatchNews
 from bbj_assets.progress import Silent
 from bbj_assets_tests.defs.conftest import Installation
@@ -22,6 +25,19 @@ def test_the_log_of_a_run_names_the_first_failures_and_how_many_more_there_are(i
     assert warnings[20].startswith("5 more failed. `bbj-assets failures` and the asset `failures` list all")
     table = installation.metadata("guide", "chunks", section="bad")["failures"].value
     assert len(table.records) == 25
+
+
+def test_an_embedder_that_cannot_be_made_as_configured_is_not_tried_again(installation: Installation) -> None:
+    installation.write("guide/grids/page.md", "# Grids\n\nText.")
+    installation = replace(installation, settings=installation.settings.model_copy(update={"embedder": "openai"}))
+
+    error = installation.run()
+
+    assert error is not None
+    assert "set BBJ_ASSETS_OPENAI_API_KEY" in error
+    [run] = installation.instance.get_runs()
+    assert installation.instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_UP_FOR_RETRY) == []
+    assert run.tags[PERMANENT_TAG] == "true"
 
 
 class _Broken(Silent):

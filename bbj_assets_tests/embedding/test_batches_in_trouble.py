@@ -246,7 +246,7 @@ def test_what_is_being_stored_when_the_database_goes_away_is_stored_when_it_is_b
     async def scenario() -> None:
         with storing_held_up(indexed):
             run = asyncio.create_task(embedding(database_url, server, on_batch=news.append))
-            await until(lambda: len(server.requests) == 4 and waiting_for_locks(database_url) == 1)
+            await until(lambda: len(server.requests) == 5 and waiting_for_locks(database_url) == 1)
             end_all_sessions(indexed)
             await until(lambda: any(one.kind == "outage" for one in news))
         with pytest.raises(DatabaseUnavailable):  # of the reader

@@ -5,10 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bbj_assets.embedding import create_embedder
+from bbj_assets.embedding import create_embedder, model_name
+from bbj_assets.embedding.embedded import EmbeddedEmbedder
 from bbj_assets.embedding.embedder import as_vectors, checked, refuse_unencodable
+from bbj_assets.embedding.in_use import settings_in_use
 from bbj_assets.errors import EmbedderMisconfigured, EmbedderUnavailable, EmbeddingError, TextRejected
-from bbj_assets.settings import Settings
+from bbj_assets.settings import Settings, load_settings
+from bbj_assets.store.models import Model
 
 GOOD = np.array([[1, 0, 0], [0, 0.6, 0.8]], dtype=np.float32)
 
@@ -65,6 +68,16 @@ def test_half_a_surrogate_pair_is_named():
 )
 def test_what_is_configured_is_created(settings: dict[str, str], model: str):
     assert create_embedder(Settings(**settings)).model == model
+
+
+def test_which_embedder_is_in_use_is_known_without_loading_a_model(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(EmbeddedEmbedder, "__init__", lambda *_: pytest.fail("it was loaded"))
+    settings = load_settings()
+    known = Model(model_name(settings), 384, active=True, embedder="embedded")
+    assert settings_in_use(settings, known) is settings
+    other = Model("bge-m3", 1024, active=True, embedder="ollama")
+    used = settings_in_use(settings, other)
+    assert (used.embedder, model_name(used)) == ("ollama", "bge-m3")
 
 
 def test_a_fresh_machine_gets_the_embedded_model(package: Path, home: Path):

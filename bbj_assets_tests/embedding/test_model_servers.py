@@ -167,6 +167,7 @@ def test_a_model_that_was_not_pulled_is_named_with_the_command(ollama: FakeOllam
         '{"embeddings": [1, 2]}',
         '{"embeddings": [[], []]}',
         '{"embeddings": {"a": [1]}}',
+        '{"embeddings": [[[1, 2], [3]], [[4], [5, 6]], [[1, 2], [3]], [[4], [5, 6]]]}',
         "[[1, 2]]",
         "5",
         "",
@@ -276,7 +277,7 @@ def test_ollama_host_is_read_as_ollama_reads_it(host: str, url: str):
     assert server_url(host) == url
 
 
-@pytest.mark.parametrize("host", ["ftp://box", "box:port", "http://box:99999", "http://[::1"])
+@pytest.mark.parametrize("host", ["ftp://box", "box:port", "http://box:99999", "http://[::1", "b\u00fccher..de"])
 def test_an_ollama_host_that_is_no_address_is_refused(host: str):
     with pytest.raises(EmbedderMisconfigured, match="OLLAMA_HOST"):
         server_url(host)

@@ -1,5 +1,6 @@
 """Connections: errors that name the server and never a password."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from psycopg import conninfo
 
 from bbj_assets.errors import DatabaseError
-from bbj_assets.store.connection import Connection, connect, connect_like, without_password
+from bbj_assets.store.connection import Connection, configure, connect, connect_like, without_password
 
 
 def message(url: str) -> str:
@@ -111,6 +112,23 @@ def test_a_statement_is_a_transaction_of_its_own(conn: Connection, database_url:
 
     with connect(database_url) as other:
         assert other.execute("SELECT count(*) FROM seen").fetchone() == (0,)
+
+
+async def _session_of_pool(url: str) -> tuple[object, ...] | None:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+        await configure(conn)
+        return await (await conn.execute(_SETTINGS.encode())).fetchone()
+
+
+_SETTINGS = "SELECT current_setting('idle_session_timeout'), current_setting('synchronous_commit')"
+
+
+def test_no_session_is_ended_while_it_waits_for_a_parser_or_a_model(conn: Connection, database_url: str) -> None:
+    conn.execute(f"ALTER DATABASE {conn.info.dbname} SET idle_session_timeout = '30s'".encode())
+
+    with connect(database_url) as own:
+        assert own.execute(_SETTINGS.encode()).fetchone() == ("0", "off")
+    assert asyncio.run(_session_of_pool(database_url)) == ("0", "on")
 
 
 def test_another_connection_like_one_is_to_the_same_database_and_schema(database_url: str) -> None:
