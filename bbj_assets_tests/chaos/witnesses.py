@@ -37,7 +37,7 @@ class Reader:
         while not self._ended.is_set():
             try:
                 with connect(self.url) as conn:
-                    while not self._ended.wait(0.02):
+                    while not self._ended.wait(0.1):
                         self._look(conn)
             except (DatabaseError, psycopg.OperationalError):  # PostgreSQL was stopped: that is part of it
                 time.sleep(0.05)
