@@ -16,9 +16,9 @@ async def embed(url: str, model_server: str, source: str, options: BatchOptions)
         return await embed_pending(url, embedder, source, ["all"], options)
 
 
-def main(url: str, model_server: str, source: str) -> dict[str, float]:
+def main(url: str, model_server: str, source: str, workers: str) -> dict[str, float]:
     """Its figures."""
-    report = asyncio.run(embed(url, model_server, source, BatchOptions()))
+    report = asyncio.run(embed(url, model_server, source, BatchOptions(workers=int(workers))))
     return {
         "seconds": report.seconds,
         "stored": report.texts["stored"],

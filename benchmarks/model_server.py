@@ -22,6 +22,10 @@ MODEL = "nomic-embed-text"
 DIMENSIONS = 384
 
 
+AT_ONCE = 4
+"""Batches that it works on at once; others wait at the server, as with Ollama's OLLAMA_NUM_PARALLEL."""
+
+
 class BusyOllama(FakeOllama):
     """Answers a share of the requests by 429, at once, as a server with a full queue does."""
 
@@ -32,21 +36,23 @@ class BusyOllama(FakeOllama):
         self._turned_away = turned_away
         self._headers = {"Retry-After": retry_after} if retry_after else {}
         self._chance = random.Random(1)
+        self._slots = asyncio.Semaphore(AT_ONCE)
         self._worked = 0.0
         self._began = self._ended = 0.0
 
     def route(self, method: str, path: str, body: Mapping[str, object]) -> Reply | Embedding:
-        """As of the fake; `/busy` says how long it worked, added up over all requests, and within how many seconds."""
+        """As of the fake; `/busy` says how long it worked, added up over all batches, and within how many seconds."""
         if path == "/busy":
             return Reply(json.dumps({"worked": self._worked, "within": self._ended - self._began}).encode())
         if self._chance.random() < self._turned_away:
             return self.error(429, "server busy, please try again", self._headers)
         return super().route(method, path, body)
 
-    async def _answer(self, writer: asyncio.StreamWriter, method: str, path: str, body: bytes) -> None:
-        started = time.monotonic()
-        await super()._answer(writer, method, path, body)
-        if path != "/busy":
+    async def work(self) -> None:
+        """As of the fake, on so many batches at once; neither reading a request nor sending its answer is work."""
+        async with self._slots:
+            started = time.monotonic()
+            await super().work()
             self._began = self._began or started
             self._ended = time.monotonic()
             self._worked += self._ended - started

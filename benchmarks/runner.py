@@ -1,9 +1,9 @@
 """How busy the batch runner keeps a model server, and what being turned away costs.
 
-The server takes 50 ms a batch, however many come at once, and then writes its answer; the runner asks for four at once,
-so that nothing can be faster than 50 ms times the batches divided by four. Busy is what the server says: the share of
-the time in which it was at work on four requests, from reading one to having sent its answer. Where server, database
-and runner share two cores, it is well above what the floor suggests, because the server waits for a core as well.
+The server takes 50 ms a batch, four at a time, so that nothing can be faster than 50 ms times the batches divided by
+four. Busy is what the server says: the share of those four places in which it was at work on a batch. With as many
+workers as it has places, a place is empty from the end of a batch until the next request has arrived; with one worker
+more, that request waits there already. Server, database and runner share the cores.
 """
 
 import json
@@ -18,12 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bbj_assets.documents import Chunk, Document
-from bbj_assets.embedding.batches import BatchOptions
 from bbj_assets.outcomes import ItemContent
 from bbj_assets.store.connection import connect
 from bbj_assets.store.documents import replace_items
 from benchmarks.memory import PeakMemory
-from benchmarks.model_server import busy_ollama
+from benchmarks.model_server import AT_ONCE, busy_ollama
 
 _LATENCY = 0.05
 _CHUNKS = 80_000
@@ -35,39 +34,44 @@ def measure_runner(console: Console, url: str, chunks: int = _CHUNKS) -> None:
     """Print a table of runs over the same chunks."""
     fill(url, "bench-runner", chunks)
     table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("Model server", "Seconds", "Floor", "Busy", "Throughput", "Retries"):
+    for heading in ("Model server", "Workers", "Seconds", "Floor", "Busy", "Throughput", "Retries"):
         table.add_column(heading, no_wrap=True, justify="left" if heading == "Model server" else "right")
-    without = 0.0
-    for name, turned_away, retry_after in (
-        ("50 ms a batch", 0.0, None),
-        ("a tenth turned away (429)", 0.1, None),
-        ("the same, Retry-After: 1", 0.1, "1"),
+    without: dict[int, float] = {}
+    for name, workers, turned_away, retry_after in (
+        ("50 ms a batch", AT_ONCE, 0.0, None),
+        ("a tenth turned away (429)", AT_ONCE, 0.1, None),
+        ("the same, Retry-After: 1", AT_ONCE, 0.1, "1"),
+        ("50 ms a batch", AT_ONCE + 1, 0.0, None),
+        ("a tenth turned away (429)", AT_ONCE + 1, 0.1, None),
     ):
         with busy_ollama(_LATENCY, turned_away, retry_after) as model_server:
-            figures = embed_once(url, model_server, "bench-runner")
+            figures = embed_once(url, model_server, "bench-runner", workers)
             busy = httpx.get(f"{model_server}/busy", trust_env=False).json()
         forget_vectors(url)
-        floor = figures["batches"] * _LATENCY / BatchOptions().workers
-        without = without or figures["seconds"]
+        floor = figures["batches"] * _LATENCY / AT_ONCE
+        without.setdefault(workers, figures["seconds"])
         table.add_row(
             name,
+            str(workers),
             f"{figures['seconds']:.2f}",
             f"{floor:.2f}",
-            f"{busy['worked'] / busy['within'] / BatchOptions().workers:.0%}",
-            f"{without / figures['seconds']:.0%}",
+            f"{busy['worked'] / busy['within'] / AT_ONCE:.0%}",
+            f"{without[workers] / figures['seconds']:.0%}",
             f"{figures['retried']:,.0f}",
         )
-    console.print(f"\nBatch runner: {chunks:,} chunks in batches of 64, four at a time, over HTTP.")
+    console.print(
+        f"\nBatch runner: {chunks:,} chunks in batches of 64 over HTTP, to a server that takes four at a time."
+    )
     console.print(table)
 
 
-def embed_once(url: str, model_server: str, source: str) -> dict[str, float]:
+def embed_once(url: str, model_server: str, source: str, workers: int = AT_ONCE) -> dict[str, float]:
     """One run of the batch runner in a process of its own; gives its figures, and its peak memory in bytes.
 
     Raises:
         SystemExit: it failed, or not all was embedded.
     """
-    command = [sys.executable, "-m", "benchmarks.embed_once", url, model_server, source]
+    command = [sys.executable, "-m", "benchmarks.embed_once", url, model_server, source, str(workers)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     with PeakMemory(process.pid) as memory:
         output, _ = process.communicate()

@@ -164,6 +164,7 @@ class _Run:
         self._run_id = run_id
         self._on_progress = on_progress
         self._stored: dict[str, WrittenItem] = {}
+        self._failures: list[Failure] = []
         self._deleted: Counter[str] = Counter()
 
     def attempt(self, conn: Connection) -> ChunksReport:
@@ -176,30 +177,32 @@ class _Run:
         twins = [twin for twin in twins if twin.partition_key in report.partitions]
         failed = [*twins, *_problems(source, ours)]
         given_up = []
+        if self._failures:  # in an earlier attempt: a run counts as one
+            tried = {failure.item for failure in self._failures}
+            changes.parse = [item for item in changes.parse if item.key not in tried]
         if not options.only_failed:
             known = list_failures(conn, source=source.name, stage="parse", partitions=report.partitions)
             given_up = give_up_poison(changes, known, recipe(source, options.chunks))
         if not options.only_failed:
             self._delete_vanished(conn, changes, {item.key for item in ours}, report)
         clear_parse_failures(conn, {item.key for item in changes.unchanged} - {failure.item for failure in failed})
-        writer = self._parse_and_store(conn, changes.parse, {item.key for item in items})
+        self._parse_and_store(conn, changes.parse, {item.key for item in items})
         record_failures(conn, failed, self._run_id)  # last, because an item that is stored loses its failure
         _count_listing(report, [*(item.partition for item in ours), *(twin.partition_key for twin in twins)])
         self._count_done(report, changes.unchanged)
-        _count_failures(report, [*writer.failures, *failed, *given_up])
+        _count_failures(report, [*self._failures, *failed, *given_up])
         for key, total in chunk_totals(conn, source.name, report.partitions).items():
             report.partitions[key].chunks_total = total
         return report
 
-    def _parse_and_store(self, conn: Connection, items: Sequence[Item], listed: Collection[str]) -> Writer:
+    def _parse_and_store(self, conn: Connection, items: Sequence[Item], listed: Collection[str]) -> None:
         self._on_progress(0, len(items))
         done = 0
-        with Writer(conn, listed, self._run_id, self._stored) as writer:
+        with Writer(conn, listed, self._run_id, self._stored, self._failures) as writer:
             for outcomes in parse_in_processes(_tasks(self._source, items, self._options), self._options.processes):
                 writer.add(outcomes)
                 done += len(outcomes)
                 self._on_progress(done, len(items))
-        return writer
 
     def _delete_vanished(
         self, conn: Connection, changes: Changes, listed: Collection[str], report: ChunksReport

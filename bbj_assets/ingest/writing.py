@@ -42,16 +42,19 @@ class Writer:
         conn: it writes beside this one, on connections of its own.
         listed: the keys of all items of the source.
         stored: takes up every item that was stored, by its key, however the `with` ends.
-
-    Attributes:
-        failures: those that could not be parsed or stored; they are in the `failures` table.
+        failures: takes up those that could not be parsed or stored, when they are in the `failures` table.
     """
 
     def __init__(
-        self, conn: Connection, listed: Collection[str], run_id: str | None, stored: dict[str, WrittenItem]
+        self,
+        conn: Connection,
+        listed: Collection[str],
+        run_id: str | None,
+        stored: dict[str, WrittenItem],
+        failures: list[Failure],
     ) -> None:
-        self.failures: list[Failure] = []
         self._stored = stored
+        self._failures = failures
         self._conn = conn
         self._listed = listed
         self._run_id = run_id
@@ -101,7 +104,7 @@ class Writer:
         while self._writing:
             done, self._writing = wait(self._writing, return_when=FIRST_COMPLETED)
             for future in done:
-                self.failures += future.result()
+                self._failures += future.result()
             if not all_of_them:
                 return
 
@@ -146,7 +149,7 @@ class Writer:
 
     def _fail(self, failure: Failure) -> None:
         record_failures(self._conn, [failure], self._run_id)
-        self.failures.append(failure)
+        self._failures.append(failure)
 
 
 def _chunks(item: ItemContent) -> int:

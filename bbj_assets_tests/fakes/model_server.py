@@ -150,6 +150,11 @@ class FakeModelServer(LoopbackServer):
     def error(self, status: int, reason: str, headers: Mapping[str, str]) -> Reply:
         """A refusal in the words of this protocol."""
 
+    async def work(self) -> None:
+        """What it does for every request."""
+        if self.latency:
+            await asyncio.sleep(self.latency)
+
     async def exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Read one request and answer it, well or not."""
         method, path, body = await _read_request(reader)
@@ -165,8 +170,7 @@ class FakeModelServer(LoopbackServer):
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
-            if self.latency:
-                await asyncio.sleep(self.latency)
+            await self.work()
             fault = self.faults.popleft() if self.faults else self.outage
             if fault and fault.kind == "hang":
                 await self._stopped.wait()

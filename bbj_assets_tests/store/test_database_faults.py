@@ -107,13 +107,16 @@ def test_an_ingest_under_a_fault_that_passes_is_completed_and_counted_once(
 ) -> None:
     striking = Striking(FAULTS[name], conn, "chunks")
     striking.heals_when_seen = True
+    (site.root / "0-bad.md").write_bytes(b"\x00\xff\xfe\x81")  # among the first, so before the fault
 
     with connect(visitor) as own:
         report = refresh(own, site, striking)
 
     assert re.search(rf"{FAULTS[name].says}.* Trying again \(\d/4\)", striking.outages[-1])
     total = report.total
-    assert (total.seen, total.changed, total.unchanged, total.failed) == (PAGES, PAGES, 0, 0)
+    assert (total.seen, total.changed, total.unchanged, total.failed) == (PAGES + 1, PAGES, 0, 1)
+    [failure] = list_failures(conn)
+    assert (failure.item, failure.attempts) == (f"{site.source.name}://0-bad.md", 1)
     assert total.chunks_written == total.chunks_total
     assert contents(conn) == clean_contents(conn, site)
 
