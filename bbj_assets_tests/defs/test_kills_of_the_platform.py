@@ -67,7 +67,7 @@ def test_a_backfill_ends_whole_whatever_is_killed_meanwhile(
     # A run that was killed before its process began is given up by Dagster after its start timeout.
     wait_for("the backfill is over", lambda: platform.backfill_status(backfill).startswith("COMPLETED"), 3 * PATIENCE)
     wait_for("nothing more is to do", platform.is_idle, PATIENCE)
-    assert platform.backfill_status(backfill) == "COMPLETED_SUCCESS"
+    assert platform.backfill_status(backfill) == "COMPLETED_SUCCESS", _ends_of_runs(operated)
     assert rows(operated.url) == rows(operated.clean_ingest(database_url, tmp_path))
     assert operated.failures() == set()
     assert _materialized(operated) == _pairs()
@@ -89,6 +89,16 @@ def _wait_until_in_the_middle(operated: Operated, backfill: str) -> None:
     assert platform.backfill_status(backfill) == "REQUESTED"
     assert platform.runs(statuses=["STARTED"])
     assert sum(operated.models.embedded.values()) < len(_PAGES)
+
+
+def _ends_of_runs(operated: Operated) -> str:
+    """How each run ended, for whoever looks for the reason."""
+    with DagsterInstance.from_config(str(operated.platform.folder / "home" / "dagster")) as instance:
+        return "\n".join(
+            f"{run.run_id} {run.status.value} {run.tags}\n    "
+            + "\n    ".join(entry.user_message for entry in instance.all_logs(run.run_id)[-4:])
+            for run in instance.get_runs()
+        )
 
 
 def _materialized(operated: Operated) -> set[tuple[str, str]]:
