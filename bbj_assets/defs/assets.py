@@ -147,7 +147,7 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
             first_wait=settings.embedding_retry_seconds,
         )
         try:
-            with database(settings) as url:
+            with database(settings) as url, explaining(f"update the chunks of {source.name!r}", url):
                 with connect(url) as conn:
                     report = refresh_chunks(
                         conn,
@@ -193,7 +193,7 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
             runtime.progress.batch(source.name, news)
 
         try:
-            with database(settings) as url:
+            with database(settings) as url, explaining(f"embed source {source.name!r}", url):
                 async with embedder_in_use(settings, url) as embedder:
                     report = EmbeddingsReport(embedder.model)
                     runtime.progress.embedding(source.name, report)
