@@ -147,7 +147,7 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
             first_wait=settings.embedding_retry_seconds,
         )
         try:
-            with database(settings) as url, explaining(f"update the chunks of {source.name!r}", url):
+            with database(settings) as url:
                 with connect(url) as conn:
                     report = refresh_chunks(
                         conn,
@@ -159,7 +159,8 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
                         on_wait=lambda: runtime.progress.waiting(source.name),
                         on_outage=partial(_tell_of_outage, context, runtime, source),
                     )
-                with connect(url) as conn:  # the first one may have been lost
+                sampling = f"sample the chunks of {source.name!r}"
+                with explaining(sampling, url), connect(url) as conn:  # the first one may have been lost
                     samples = sample_chunks(conn, source.name, report.partitions)
         except (SourceError, Stopped, DatabaseError) as error:
             raise _failure(context, error) from error
@@ -193,7 +194,7 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
             runtime.progress.batch(source.name, news)
 
         try:
-            with database(settings) as url, explaining(f"embed source {source.name!r}", url):
+            with database(settings) as url:
                 async with embedder_in_use(settings, url) as embedder:
                     report = EmbeddingsReport(embedder.model)
                     runtime.progress.embedding(source.name, report)

@@ -142,7 +142,11 @@ class EmbeddedEmbedder:
         """The name under which its vectors are stored."""
         return MODEL
 
-    async def embed(self, texts: Sequence[str], on_answer: Callable[[], None] = lambda: None) -> Vectors:  # noqa: ARG002
+    async def embed(
+        self,
+        texts: Sequence[str],
+        on_answer: Callable[[], None] = lambda: None,  # noqa: ARG002 - no server answers
+    ) -> Vectors:
         """One vector a text, in order, of length 1: shape (texts, 384).
 
         Raises:

@@ -12,6 +12,7 @@ from bbj_assets.embedding.embedder import Embedder
 from bbj_assets.settings import Settings
 from bbj_assets.store.connection import connect
 from bbj_assets.store.models import Model, active_model, note_embedder
+from bbj_assets.store.outages import explaining
 
 
 @asynccontextmanager
@@ -20,12 +21,13 @@ async def embedder_in_use(settings: Settings, url: str) -> AsyncIterator[Embedde
 
     Raises:
         EmbedderMisconfigured: it cannot work as configured.
+        DatabaseUnavailable: the database is away for the moment.
     """
-    with connect(url) as conn:
+    with explaining("look up the active model", url), connect(url) as conn:
         used = settings_in_use(settings, active_model(conn))
     async with aclosing(create_embedder(used)) as embedder:
         yield embedder
-    with connect(url) as conn:
+    with explaining("note the embedder of the model", url), connect(url) as conn:
         note_embedder(conn, embedder.model, used.embedder)
 
 

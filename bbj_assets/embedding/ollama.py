@@ -24,7 +24,6 @@ from bbj_assets.embedding.embedder import Vectors, as_vectors, checked, refuse_u
 from bbj_assets.errors import EmbedderMisconfigured
 from bbj_assets.settings import Settings
 
-DEFAULT_MODEL = "nomic-embed-text"
 _PORT = 11434
 
 
@@ -66,7 +65,7 @@ def _no_address(host: str) -> EmbedderMisconfigured:
 class OllamaEmbedder:
     """A model of an Ollama server, through `/api/embed`."""
 
-    default_model = DEFAULT_MODEL
+    default_model = "nomic-embed-text"
     max_concurrency = None
     """The server queues what it cannot do at once (OLLAMA_NUM_PARALLEL)."""
 
@@ -96,7 +95,7 @@ class OllamaEmbedder:
             EmbedderMisconfigured: OLLAMA_HOST is no address.
         """
         api_key = os.environ.get("OLLAMA_API_KEY")  # as Ollama's own client calls it
-        return cls(settings.ollama_host, settings.embedding_model or DEFAULT_MODEL, api_key=api_key)
+        return cls(settings.ollama_host, settings.embedding_model or cls.default_model, api_key=api_key)
 
     @property
     def model(self) -> str:

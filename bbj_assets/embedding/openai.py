@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import httpx
     from openai import APIStatusError
 
-DEFAULT_MODEL = "text-embedding-3-small"
 DEFAULT_URL = "https://api.openai.com/v1"
 
 _ON_ANSWER: ContextVar[Callable[[], None]] = ContextVar("on_answer")
@@ -30,7 +29,7 @@ _ON_ANSWER: ContextVar[Callable[[], None]] = ContextVar("on_answer")
 class OpenAIEmbedder:
     """A model behind an OpenAI-compatible `/embeddings`."""
 
-    default_model = DEFAULT_MODEL
+    default_model = "text-embedding-3-small"
     max_concurrency = None
     """The server says by 429 when it is too much."""
 
@@ -78,7 +77,7 @@ class OpenAIEmbedder:
                 "BBJ_ASSETS_EMBEDDER=openai needs a key: set BBJ_ASSETS_OPENAI_API_KEY, or "
                 "BBJ_ASSETS_OPENAI_BASE_URL for a server of your own that asks for none."
             )
-        return cls(settings.openai_base_url or DEFAULT_URL, settings.embedding_model or DEFAULT_MODEL, key)
+        return cls(settings.openai_base_url or DEFAULT_URL, settings.embedding_model or cls.default_model, key)
 
     @property
     def model(self) -> str:
