@@ -6,16 +6,25 @@ of a backfill in the UI has only the tags that a person typed. dagster.yaml name
     run_coordinator:
       module: bbj_assets.defs.run_queue
       class: SourceRunQueue
+
+Whoever has this queue, as the daemon does, also waits with the retry of a run until the code server is there.
 """
+
+from typing import Any
 
 from dagster import DagsterRun, QueuedRunCoordinator
 from dagster._core.run_coordinator.base import SubmitRunContext
 
+from bbj_assets.defs.run_retries import wait_for_code_servers
 from bbj_assets.defs.tags import SOURCE_TAG
 
 
 class SourceRunQueue(QueuedRunCoordinator):
     """Tags a run over the assets of one source with its name before it is queued."""
+
+    def __init__(self, **config: Any) -> None:
+        super().__init__(**config)
+        wait_for_code_servers()
 
     def submit_run(self, context: SubmitRunContext) -> DagsterRun:
         """Queue the run."""

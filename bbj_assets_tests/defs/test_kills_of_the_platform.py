@@ -1,5 +1,6 @@
 """kill -9 of what runs the platform while a backfill is under way: everything is done in the end, and nothing twice."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from bbj_assets_tests.defs.running_platform import wait_for
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 
 pytestmark = pytest.mark.timeout(1200)
+
+_RETRIES_EVERY = 5
+"""Seconds: how often Dagster's daemon looks whether a run is to be started again."""
 
 _SOURCES = ("guide", "course", "archive", "manual")
 _SECTIONS = ("grids", "charts", "trees")
@@ -58,9 +62,11 @@ def test_a_backfill_ends_whole_whatever_is_killed_meanwhile(
         _wait_until_in_the_middle(operated, backfill)
         workers = platform.run_workers()
         platform.kill(name)
-        if name == "code-server":  # as the kill of a container does
-            for worker in workers:
+        if name == "code-server":  # as the kill of a container does, which may be away for longer than it takes the
+            for worker in workers:  # daemon to see that its runs are lost, and to want to start them again
                 worker.kill()
+            wait_for("its runs are lost", lambda: not platform.runs(statuses=["STARTED"]), PATIENCE)
+            time.sleep(2 * _RETRIES_EVERY)
         platform.start(name)
         platform.wait_until_up()
 
@@ -96,7 +102,7 @@ def _ends_of_runs(operated: Operated) -> str:
     with DagsterInstance.from_config(str(operated.platform.folder / "home" / "dagster")) as instance:
         return "\n".join(
             f"{run.run_id} {run.status.value} {run.tags}\n    "
-            + "\n    ".join(entry.user_message for entry in instance.all_logs(run.run_id)[-4:])
+            + "\n    ".join(entry.message or entry.user_message for entry in instance.all_logs(run.run_id)[-6:])
             for run in instance.get_runs()
         )
 
