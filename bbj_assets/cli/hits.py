@@ -1,5 +1,6 @@
 """How search results look: for a person, and for a program."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,15 @@ from bbj_assets.search.hybrid import MARK_END, MARK_START
 
 if TYPE_CHECKING:
     from bbj_assets.search import Hit
+
+_LAYOUT = re.compile(
+    r"""^[ \t]*(?: (?:`{3,}|~{3,}).*           # a fence, with its language
+                | [|: \t]*-[|: \t]*-[|: \t-]*$  # the rule below a table's header, and between parts of a page
+                | \#{1,6}(?=[ \t])              # a heading
+                | \|                            # the edges of a table
+                ) | [ \t]*\|[ \t]*$ """,
+    re.MULTILINE | re.VERBOSE,
+)
 
 
 def print_hits(hits: "Sequence[Hit]") -> None:
@@ -56,4 +66,5 @@ def _marked(excerpt: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - ric
 
 
 def _one_line(excerpt: str) -> str:
-    return " ".join(excerpt.split())
+    """An excerpt as a line of running text: its words, without the Markdown that only lays them out."""
+    return " ".join(_LAYOUT.sub(" ", excerpt).split())
