@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from bbj_assets.embedding._agenda import Agenda, Batch, Part
 from bbj_assets.embedding._patience import patiently
+from bbj_assets.embedding._pending import PendingTexts
 from bbj_assets.embedding._server_health import ServerHealth, probe
 from bbj_assets.embedding._storer import Embedded, Storer
 from bbj_assets.embedding.embedder import Embedder, checked
@@ -19,7 +20,6 @@ from bbj_assets.errors import DatabaseError, EmbeddingError, RateLimited, TextRe
 from bbj_assets.outcomes import Failure
 from bbj_assets.patience import seconds_before_retry
 from bbj_assets.store.connection import AsyncConnection
-from bbj_assets.store.embeddings import pending_page
 
 _PAGE_BATCHES = 8
 _LAST_WAIT = 10.0
@@ -58,29 +58,30 @@ class Runner:
 
     Args:
         dimensions: of the vectors that are stored already or will be.
-        total: how many texts are pending.
     """
 
     def __init__(
         self,
         pool: AsyncConnectionPool[AsyncConnection],
+        pending: PendingTexts,
         embedder: Embedder,
         dimensions: int,
         options: BatchOptions,
         report: EmbeddingsReport,
         source: str,
         run_id: str | None,
-        total: int,
         listener: Listener,
     ) -> None:
+        self._pending = pending
         self._embedder = embedder
         self._dimensions = dimensions
         self._options = options
         self._report = report
         self._source = source
         self._run_id = run_id
-        self._total = total
         self._listener = listener
+        self._handed_out = 0
+        self._batches = 0
         self._done = 0
         self._workers = min(options.workers, embedder.max_concurrency or options.workers)
         self._agenda = Agenda(self._workers)
@@ -88,18 +89,18 @@ class Runner:
         self._storer = Storer(
             pool, embedder.model, 2 * self._workers, options.first_wait, self._tell_of_stored, self._tell_of_outage
         )
-        report.batches["total"] = -(-total // options.batch_size)
+        self._count_batches(0)
 
-    async def run(self, reader: AsyncConnection) -> None:
-        """Embed what is noted in the reader's session.
+    async def run(self) -> None:
+        """Embed what is pending.
 
         Raises:
             EmbeddingError: the embedder is down or misconfigured.
             DatabaseError: the database failed, and trying again did not help.
         """
-        self._listener.on_progress(0, self._total)
+        self._listener.on_progress(0, self._report.texts["total"])
         try:
-            await self._embed_and_store(reader)
+            await self._embed_and_store()
         except (BaseExceptionGroup, asyncio.CancelledError) as raised:  # an interrupt of Dagster is no Exception
             error = _first(raised)
             if not isinstance(error, psycopg.Error | DatabaseError):
@@ -108,13 +109,13 @@ class Runner:
                         self._count(await self._storer.store_waiting())
             raise error from error.__cause__
 
-    async def _embed_and_store(self, reader: AsyncConnection) -> None:
+    async def _embed_and_store(self) -> None:
         failed = None
         async with asyncio.TaskGroup() as storing:
             storing.create_task(self._storer.run())
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._read(reader))
+                    tasks.create_task(self._read())
                     for worker in range(1, self._workers + 1):
                         tasks.create_task(self._work(worker, tasks))
             except BaseExceptionGroup as group:  # what was embedded until then is stored before it is raised
@@ -123,19 +124,21 @@ class Runner:
         if failed:
             raise failed
 
-    async def _read(self, reader: AsyncConnection) -> None:
+    async def _read(self) -> None:
         size = self._options.batch_size
-        page = size * _PAGE_BATCHES
-        for position in range(0, self._total, page):
-            texts = await pending_page(reader, self._embedder.model, position, page)
-            found = min(page, self._total - position) - len(texts)
-            if found:
-                self._report.texts["found"] += found
-                self._advance(found)
-            for start in range(0, len(texts), size):
-                part = texts[start : start + size]
-                batch = Batch((position + start) // size + 1, len(part))
-                await self._agenda.add(Part(batch, part, self._options.retries))
+        texts = self._report.texts
+        while self._pending.left:
+            page = await self._pending.page(size * _PAGE_BATCHES, self._tell_of_lost_reader)
+            if page.found:
+                texts["found"] += page.found
+                self._advance(page.found)
+            texts["total"] = texts["found"] + self._handed_out + len(page.texts) + self._pending.left
+            self._count_batches(len(page.texts))
+            for start in range(0, len(page.texts), size):
+                part = page.texts[start : start + size]
+                self._handed_out += len(part)
+                self._batches += 1
+                await self._agenda.add(Part(Batch(self._batches, len(part)), part, self._options.retries))
         self._agenda.complete()
 
     async def _work(self, worker: int, tasks: asyncio.TaskGroup) -> None:
@@ -245,8 +248,20 @@ class Runner:
     def _tell_of_outage(self, worker: int, part: Part, said: str) -> None:
         self._tell(worker, part.batch, "outage", f"and all others wait for the database: {said}")
 
+    def _tell_of_lost_reader(self, said: str) -> None:
+        total = self._report.batches["total"]
+        self._listener.on_batch(BatchNews(0, self._batches + 1, total, "outage", f"waits for the database: {said}"))
+
+    def _count_batches(self, read: int) -> None:
+        """Note how many batches there are, with those of so many texts that were read and not handed out yet."""
+        size = self._options.batch_size
+        self._report.batches["total"] = self._batches + -(-read // size) + -(-self._pending.left // size)
+
     def _count(self, stored: Sequence[Embedded]) -> None:
-        self._report.texts["stored"] += sum(len(embedded.part.texts) for embedded in stored)
+        for embedded in stored:
+            self._report.texts["stored"] += len(embedded.part.texts)
+            for text in embedded.part.texts:
+                self._report.done.update(text.chunks)
 
     def _settle(self, worker: int, part: Part) -> None:
         """Take the texts of a part, which are stored or have failed, off what is left of their batch."""
@@ -265,7 +280,7 @@ class Runner:
     def _advance(self, texts: int) -> None:
         if texts:
             self._done += texts
-            self._listener.on_progress(self._done, self._total)
+            self._listener.on_progress(self._done, self._report.texts["total"])
 
 
 def _first(error: BaseException) -> BaseException:

@@ -10,8 +10,7 @@ meanwhile: with 50 ms a batch and four workers, the server would otherwise be id
 
 Whatever ends the run, what was embedded stays embedded and the next run takes up the rest: the storer outlives the
 workers, and what it left behind, because the listener stopped it, is stored before the error goes on. A database that
-fails is asked again by the storer, on another connection, while what it is to store waits; the reader's list of what is
-pending goes with its session, so that the run ends and the next one takes up the rest.
+fails is asked again by the storer and by the reader, on other connections, while what is to be stored waits.
 
 A batch that a server refuses is halved until the bad text stands alone, and its neighbours are stored: with b texts
 and one bad one that costs at most 2*ceil(log2(b)) further calls. A batch that meets a transient error is tried again,
@@ -28,24 +27,28 @@ again by itself, and then the text was not to blame.
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
-import psycopg
 from psycopg_pool import AsyncConnectionPool
+from tenacity import AsyncRetrying
 
 from bbj_assets.embedding._patience import patiently
+from bbj_assets.embedding._pending import Pending, PendingTexts
 from bbj_assets.embedding._runner import BatchOptions, Listener, Runner
 from bbj_assets.embedding._server_health import PROBE_TEXT, probe
 from bbj_assets.embedding.embedder import Embedder
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
+from bbj_assets.errors import DatabaseError
 from bbj_assets.store.connection import SESSION_OPTIONS, AsyncConnection, configure, connect
-from bbj_assets.store.embeddings import coverage, embedded_of_pending, note_pending
+from bbj_assets.store.embeddings import Coverage, coverage
 from bbj_assets.store.failures import settle_embedding_failures
 from bbj_assets.store.models import Model, ensure_model, find_model
-from bbj_assets.store.outages import explaining
+from bbj_assets.store.outages import explaining, patience
 from bbj_assets.store.vector_index import drop_before_bulk_load
 
 __all__ = ["PROBE_TEXT", "BatchOptions", "EmbeddingsReport", "embed_pending", "probe"]
@@ -78,35 +81,59 @@ async def embed_pending(
 
     Raises:
         EmbeddingError: the embedder is down or misconfigured; what was embedded until then is stored.
-        DatabaseUnavailable: the connection that reads what is pending was lost, or storing was tried in vain; worth a
-            run that takes up the rest.
+        DatabaseUnavailable: the database was asked again and again in vain; worth a run that takes up the rest.
         DatabaseError: the database failed in a way that a person has to help with.
     """
     started = time.monotonic()
     report = report or EmbeddingsReport(embedder.model)
-    with explaining(f"embed source {source!r}", url):
-        async with _pool(url, options.workers) as pool, pool.connection() as reader:
-            report.before = await coverage(reader, embedder.model, source, partitions)
-            total = 0
-            if any(partition.embedded < partition.chunks for partition in report.before.values()):
-                total = await note_pending(reader, embedder.model, source, partitions, only_failed=only_failed)
-            report.texts["total"] = total
-            try:
-                if total:
-                    dimensions = await _made_ready(url, embedder, options, total)
-                    listener = Listener(on_progress, on_batch)
-                    runner = Runner(pool, embedder, dimensions, options, report, source, run_id, total, listener)
-                    await runner.run(reader)
-            except BaseException:
-                with suppress(psycopg.Error):  # what ended the run is what its reader is told
-                    await _settle(reader, source, partitions, report, started)
-                raise
-            await _settle(reader, source, partitions, report, started)
+    wanted = Pending(embedder.model, source, partitions, only_failed)
+    async with _pool(url, options.workers) as pool:
+        report.before = await _coverage(pool, url, wanted)
+        try:
+            await _embed(pool, url, embedder, wanted, options, run_id, Listener(on_progress, on_batch), report)
+        except BaseException:
+            with suppress(DatabaseError):  # what ended the run is what its reader is told
+                await _settle(pool, url, report.model, patience(options.first_wait, retries=0))
+            raise
+        else:
+            await _settle(pool, url, report.model, patience(options.first_wait))
+            if report.texts["found"]:
+                report.after = await _coverage(pool, url, wanted)
+        finally:
+            report.seconds = time.monotonic() - started
     return report
+
+
+async def _coverage(pool: AsyncConnectionPool[AsyncConnection], url: str, wanted: Pending) -> dict[str, Coverage]:
+    with explaining(f"embed source {wanted.source!r}", url):
+        async with pool.connection() as conn:
+            return await coverage(conn, wanted.model, wanted.source, wanted.partitions)
+
+
+async def _embed(
+    pool: AsyncConnectionPool[AsyncConnection],
+    url: str,
+    embedder: Embedder,
+    wanted: Pending,
+    options: BatchOptions,
+    run_id: str | None,
+    listener: Listener,
+    report: EmbeddingsReport,
+) -> None:
+    with explaining(f"embed source {wanted.source!r}", url):
+        async with PendingTexts(pool, wanted, options.first_wait) as pending:
+            if any(partition.embedded < partition.chunks for partition in report.before.values()):
+                await pending.note()
+            report.texts["total"] = pending.left
+            if pending.left:
+                dimensions = await _made_ready(url, embedder, options, pending.left)
+                runner = Runner(pool, pending, embedder, dimensions, options, report, wanted.source, run_id, listener)
+                await runner.run()
 
 
 def _pool(url: str, workers: int) -> AsyncConnectionPool[AsyncConnection]:
     """For the reader, the storer, and whoever records a failure."""
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # of what it warns of, `explaining` tells, once
     return AsyncConnectionPool[AsyncConnection](
         url,
         min_size=1,
@@ -114,19 +141,23 @@ def _pool(url: str, workers: int) -> AsyncConnectionPool[AsyncConnection]:
         timeout=_CONNECTION_SECONDS,
         kwargs=SESSION_OPTIONS,
         configure=configure,
+        check=AsyncConnectionPool.check_connection,  # a server that restarts leaves it full of lost ones
         open=False,
     )
 
 
 async def _settle(
-    reader: AsyncConnection, source: str, partitions: Collection[str], report: EmbeddingsReport, started: float
+    pool: AsyncConnectionPool[AsyncConnection],
+    url: str,
+    model: str,
+    patience: Mapping[str, Any],
 ) -> None:
-    try:
-        await settle_embedding_failures(reader, report.model)
-        if report.texts["total"]:
-            report.done = await embedded_of_pending(reader, report.model, source, partitions)
-    finally:
-        report.seconds = time.monotonic() - started
+    async def attempt() -> None:
+        with explaining("forget failures that are none any more", url):
+            async with pool.connection() as conn:
+                await settle_embedding_failures(conn, model)
+
+    await AsyncRetrying(**patience)(attempt)
 
 
 async def _made_ready(url: str, embedder: Embedder, options: BatchOptions, rows: int) -> int:

@@ -7,6 +7,8 @@ from typing import Literal
 from bbj_assets.outcomes import Failure
 from bbj_assets.store.embeddings import Coverage
 
+_NOTHING = Coverage(0, 0)
+
 NewsKind = Literal["complete", "retrying", "halving", "failing", "outage"]
 
 
@@ -15,7 +17,7 @@ class BatchNews:
     """Something that happened to a batch; as a text it is the line that a person reads.
 
     Attributes:
-        worker: who had it last, from 1.
+        worker: who had it last, from 1; 0 is the one who reads what is to be embedded.
         batch: its number, from 1.
         batches: how many there are.
         kind: `complete` of a batch that is stored; `retrying`, `halving` or `failing` after an error of it; `outage`
@@ -30,6 +32,8 @@ class BatchNews:
     said: str
 
     def __str__(self) -> str:
+        if not self.worker:
+            return f"[reader] {self.said}"
         return f"[worker {self.worker}] batch {self.batch}/{self.batches} {self.said}"
 
 
@@ -39,6 +43,7 @@ class EmbeddingsReport:
 
     Attributes:
         before: coverage of each partition when the run began.
+        after: the same when it ended, if another run stored some of the texts meanwhile.
         done: how many chunks of each partition got their vector.
         failures: the texts that could not be embedded, also in the `failures` table; each once, in one of the
             partitions that it stands in.
@@ -52,7 +57,8 @@ class EmbeddingsReport:
 
     model: str
     before: dict[str, Coverage] = field(default_factory=dict)
-    done: dict[str, int] = field(default_factory=dict)
+    after: dict[str, Coverage] | None = None
+    done: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
     batches: Counter[str] = field(default_factory=Counter)
     texts: Counter[str] = field(default_factory=Counter)
@@ -60,16 +66,18 @@ class EmbeddingsReport:
 
     def pending(self, partition: str) -> int:
         """Chunks without a vector when the run began."""
-        found = self.before.get(partition, Coverage(0, 0))
+        found = self.before.get(partition, _NOTHING)
         return found.chunks - found.embedded
 
     def embedded(self, partition: str) -> int:
         """Chunks that got their vector."""
-        return self.done.get(partition, 0)
+        return self.done[partition]
 
     def reused(self, partition: str) -> int:
-        """Chunks whose text had a vector already."""
-        return self.before.get(partition, Coverage(0, 0)).embedded
+        """Chunks whose text had a vector already, or got it from another run meanwhile."""
+        if self.after is None:
+            return self.before.get(partition, _NOTHING).embedded
+        return max(0, self.after.get(partition, _NOTHING).embedded - self.done[partition])
 
     @property
     def left(self) -> int:
@@ -84,4 +92,4 @@ class EmbeddingsReport:
     @property
     def total_embedded(self) -> int:
         """Chunks that got their vector, of all partitions."""
-        return sum(self.done.values())
+        return self.done.total()

@@ -4,7 +4,7 @@ Asynchronous, because an event loop embeds. No transaction is open while a model
 noted once in a temporary table, and every page of it is a short read of its own.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,12 +21,23 @@ _COPY_TRAILER = b"\xff\xff"
 
 @dataclass(frozen=True, slots=True)
 class PendingText:
-    """A text without a vector, and one of the partitions and of the pages that it stands in."""
+    """A text without a vector.
+
+    Attributes:
+        chunks: how many chunks have it, in each of the partitions that it stands in.
+        source_url: one of the pages that it stands in.
+    """
 
     content_hash: bytes
-    partition_key: str
+    token_count: int
+    chunks: Mapping[str, int]
     text: str
     source_url: str
+
+    @property
+    def partition_key(self) -> str:
+        """One of the partitions that it stands in, always the same."""
+        return min(self.chunks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +64,44 @@ async def coverage(conn: AsyncConnection, model: str, source: str, partitions: C
 
 
 async def note_pending(
-    conn: AsyncConnection, model: str, source: str, partitions: Collection[str], *, only_failed: bool = False
+    conn: AsyncConnection,
+    model: str,
+    source: str,
+    partitions: Collection[str],
+    *,
+    only_failed: bool = False,
+    after: PendingText | None = None,
 ) -> int:
     """List the texts without a vector in this connection's `pending` table, each text once; gives their number.
 
     They are in the order of their length, so that a batch of neighbours needs little padding; the longest come
     first, so that the end of the work is in small steps.
+
+    Args:
+        after: list only what comes after this one in that order.
     """
+    last = (None, None, None) if after is None else (after.token_count, after.token_count, after.content_hash)
     await conn.execute("DROP TABLE IF EXISTS pending")
     await conn.execute(
         """
         CREATE TEMP TABLE pending AS
         SELECT row_number() OVER (ORDER BY token_count DESC, content_hash) AS position, *
         FROM (
-            SELECT DISTINCT ON (c.content_hash)
-                   c.content_hash, c.token_count, d.partition_key
-            FROM documents d JOIN chunks c USING (source_url)
-            WHERE d.source = %s AND d.partition_key = ANY(%s)
-              AND NOT EXISTS (SELECT FROM embeddings e WHERE e.model = %s AND e.content_hash = c.content_hash)
-              AND (NOT %s OR EXISTS (
-                  SELECT FROM failures f WHERE f.stage = 'embed' AND f.item = encode(c.content_hash, 'hex')))
-            ORDER BY c.content_hash, d.partition_key
+            SELECT content_hash, min(token_count) AS token_count, jsonb_object_agg(partition_key, chunks) AS chunks
+            FROM (
+                SELECT c.content_hash, min(c.token_count) AS token_count, d.partition_key, count(*) AS chunks
+                FROM documents d JOIN chunks c USING (source_url)
+                WHERE d.source = %s AND d.partition_key = ANY(%s)
+                  AND NOT EXISTS (SELECT FROM embeddings e WHERE e.model = %s AND e.content_hash = c.content_hash)
+                  AND (NOT %s OR EXISTS (
+                      SELECT FROM failures f WHERE f.stage = 'embed' AND f.item = encode(c.content_hash, 'hex')))
+                GROUP BY c.content_hash, d.partition_key
+            ) AS in_partitions
+            GROUP BY content_hash
         ) AS missing
+        WHERE %s::int IS NULL OR (-token_count, content_hash) > (-%s::int, %s::bytea)
         """,
-        [source, list(partitions), model, only_failed],
+        [source, list(partitions), model, only_failed, *last],
     )
     await conn.execute("CREATE INDEX ON pending (position)")
     await conn.execute("ANALYZE pending")
@@ -92,7 +117,7 @@ async def pending_page(conn: AsyncConnection, model: str, after: int, size: int)
     """
     cursor = await conn.execute(
         """
-        SELECT p.content_hash, p.partition_key, c.context_header, c.content, c.source_url
+        SELECT p.content_hash, p.token_count, p.chunks, c.context_header, c.content, c.source_url
         FROM pending p CROSS JOIN LATERAL (
             SELECT context_header, content, source_url FROM chunks WHERE content_hash = p.content_hash
             LIMIT 1  -- whichever: in the order of its pages, PostgreSQL would go through all of them for each text
@@ -104,26 +129,9 @@ async def pending_page(conn: AsyncConnection, model: str, after: int, size: int)
         [after, after + size, model],
     )
     return [
-        PendingText(content_hash, partition, embedded_text(header, content), url)
-        for content_hash, partition, header, content, url in await cursor.fetchall()
+        PendingText(content_hash, tokens, chunks, embedded_text(header, content), url)
+        for content_hash, tokens, chunks, header, content, url in await cursor.fetchall()
     ]
-
-
-async def embedded_of_pending(
-    conn: AsyncConnection, model: str, source: str, partitions: Collection[str]
-) -> dict[str, int]:
-    """How many chunks of each partition have a vector now that was noted as missing."""
-    cursor = await conn.execute(
-        """
-        SELECT d.partition_key, count(*)
-        FROM documents d JOIN chunks c USING (source_url)
-        JOIN pending p USING (content_hash) JOIN embeddings e ON e.model = %s AND e.content_hash = c.content_hash
-        WHERE d.source = %s AND d.partition_key = ANY(%s)
-        GROUP BY 1
-        """,
-        [model, source, list(partitions)],
-    )
-    return {partition: chunks async for partition, chunks in cursor}
 
 
 async def store_vectors(conn: AsyncConnection, model: str, hashes: Sequence[bytes], vectors: Vectors) -> None:

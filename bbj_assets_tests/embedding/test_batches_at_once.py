@@ -104,7 +104,7 @@ def test_a_text_that_another_run_has_stored_meanwhile_keeps_that_vector(
     assert np.array_equal(stored[hash_of("mine")], vector_for(given("mine"), DIMENSIONS))
 
 
-def test_texts_that_another_run_does_first_are_not_asked_for_and_count_as_done(
+def test_texts_that_another_run_does_first_are_not_asked_for_and_count_as_its_own(
     conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
@@ -127,7 +127,7 @@ def test_texts_that_another_run_does_first_are_not_asked_for_and_count_as_done(
     assert_stored(conn, mine + theirs)
     assert seen[-1] == (50, 50)
     assert all(before[0] < after[0] for before, after in pairwise(seen))
-    assert (report.pending("guide"), report.embedded("guide")) == (50, 50)
+    assert (report.pending("guide"), report.embedded("guide"), report.reused("guide")) == (50, 20, 30)
 
 
 @pytest.mark.parametrize("goes", ["a", "b"])

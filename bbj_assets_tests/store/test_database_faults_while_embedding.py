@@ -11,10 +11,7 @@ from bbj_assets.store.connection import Connection
 from bbj_assets.store.models import ensure_model
 from bbj_assets_tests.embedding import batch_runs
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
-from bbj_assets_tests.store.database_faults import (
-    FAULTS,
-    Striking,
-)
+from bbj_assets_tests.store.database_faults import FAULTS, Striking, end_sessions
 
 VECTORS = batch_runs.lengths(40)
 
@@ -41,7 +38,7 @@ def test_embedding_under_a_fault_that_stays_ends_with_one_clear_error_and_blames
     assert isinstance(raised.value, DatabaseUnavailable) == FAULTS[name].passes
     assert re.search(FAULTS[name].says, str(raised.value))
     assert re.match(
-        r"Cannot (store what was embedded|embed source 'mdx-dwc'): PostgreSQL at postgresql://visitor@",
+        r"Cannot ((store what was|read what is to be) embedded|embed source 'mdx-dwc'): PostgreSQL at postgresql://visitor@",
         str(raised.value),
     )
     assert "\n" not in str(raised.value)
@@ -72,6 +69,29 @@ def test_embedding_under_a_fault_that_passes_asks_the_model_for_nothing_twice(
     assert report.texts == {"total": len(VECTORS), "embedded": len(VECTORS), "stored": len(VECTORS)}
     assert set(models.embedded.values()) == {1}
     batch_runs.assert_stored(conn, VECTORS)
+
+
+def test_sessions_that_are_lost_again_and_again_cost_nothing_but_a_moment(
+    conn: Connection, visitor: str, models: FakeOllama, caplog: pytest.LogCaptureFixture
+) -> None:
+    news: list[str] = []
+
+    def end_all(done: int, _total: int) -> None:  # that of what is still to be read, too, before its second page
+        if done:
+            end_sessions(conn)
+
+    report = batch_runs.embed(
+        visitor, models, on_progress=end_all, on_batch=lambda said: news.append(f"{said.kind} {said}")
+    )
+
+    assert report.texts == {"total": len(VECTORS), "embedded": len(VECTORS), "stored": len(VECTORS)}
+    assert report.batches == {"total": 10, "completed": 10}
+    assert report.total_embedded == len(VECTORS)
+    assert set(models.embedded.values()) == {1}
+    batch_runs.assert_stored(conn, VECTORS)
+    said = r"outage \[reader\] waits for the database: Cannot read what is to be embedded: .*\. Trying again \(1/4\)\."
+    assert any(re.fullmatch(said, each) for each in news), news
+    assert caplog.text == "", "it was told already"
 
 
 def only_outages(striking: Striking) -> Callable[[batches.BatchNews], None]:

@@ -1,0 +1,110 @@
+"""What is pending, read page by page while the workers embed.
+
+The list of it is a temporary table, so that it is made once and no transaction is open while a model works. It goes
+with its session: when that is lost, another one lists what comes after the last text that was handed out, and neither
+the workers nor the storer notice.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Self
+
+from psycopg_pool import AsyncConnectionPool
+from tenacity import AsyncRetrying
+
+from bbj_assets.store.connection import AsyncConnection
+from bbj_assets.store.embeddings import PendingText, note_pending, pending_page
+from bbj_assets.store.outages import explaining, patience
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Which texts a run is to embed."""
+
+    model: str
+    source: str
+    partitions: Collection[str]
+    only_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the texts, and how many of the list need no vector any more: another run was faster, or they are gone."""
+
+    texts: list[PendingText]
+    found: int
+
+
+class PendingTexts:
+    """For one run in one event loop; a context manager, because it keeps a session.
+
+    Attributes:
+        left: how many texts there are that were not handed out yet.
+    """
+
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection], wanted: Pending, first_wait: float) -> None:
+        self.left = 0
+        self._pool = pool
+        self._wanted = wanted
+        self._first_wait = first_wait
+        self._session: AsyncConnection | None = None
+        self._position = 0
+        self._last: PendingText | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._close()
+
+    async def note(self) -> AsyncConnection:
+        """List what is pending, in the session that is returned, and count it as left.
+
+        Raises:
+            psycopg.Error: the database failed.
+        """
+        wanted = self._wanted
+        session = await self._pool.getconn()
+        try:
+            self.left = await note_pending(
+                session,
+                wanted.model,
+                wanted.source,
+                wanted.partitions,
+                only_failed=wanted.only_failed,
+                after=self._last,
+            )
+        except BaseException:
+            await self._pool.putconn(session)
+            raise
+        self._session, self._position = session, 0
+        return session
+
+    async def page(self, size: int, on_outage: Callable[[str], None]) -> Page:
+        """The next texts, at most so many of those that were listed.
+
+        Args:
+            on_outage: told before it is tried again when the database failed; what it raises ends that.
+
+        Raises:
+            DatabaseError: the database failed, and trying again did not help.
+        """
+        return await AsyncRetrying(**patience(self._first_wait, on_outage))(self._read, size)
+
+    async def _read(self, size: int) -> Page:
+        with explaining("read what is to be embedded", str(self._pool.conninfo)):
+            session = self._session
+            if session is None or session.closed:
+                await self._close()
+                session = await self.note()
+            listed = min(size, self.left)
+            texts = await pending_page(session, self._wanted.model, self._position, listed)
+        self._position += listed
+        self.left -= listed
+        self._last = texts[-1] if texts else self._last
+        return Page(texts, listed - len(texts))
+
+    async def _close(self) -> None:
+        if self._session is not None:
+            await self._pool.putconn(self._session)
+            self._session = None
