@@ -42,6 +42,7 @@ class Failure:
         input: of an item that killed or hung its parser a hash of what it was then; None of other failures.
         source_url: where a reader finds it: of a text a page that it stands in, None if none has it any more;
             of an item its key, which is a page's URL where the item is one page.
+        model: of a text the one that has no vector for it; '' of an item.
     """
 
     stage: Stage
@@ -53,6 +54,7 @@ class Failure:
     attempts: int = 1
     input: bytes | None = None
     source_url: str | None = None
+    model: str = ""
 
     @classmethod
     def of(
@@ -65,12 +67,13 @@ class Failure:
         *,
         parsed: bytes | None = None,
         source_url: str | None = None,
+        model: str = "",
     ) -> "Failure":
         """The failure that an exception means; `parsed` is its `input`."""
         text = str(error).replace("\0", "\\0").encode(errors="backslashreplace").decode()[:_MAX_ERROR]
         name = type(error).__name__
         url = item if stage == "parse" else source_url
-        return cls(stage, item, source, partition_key, name, text or name, input=parsed, source_url=url)
+        return cls(stage, item, source, partition_key, name, text or name, input=parsed, source_url=url, model=model)
 
 
 Outcome = ItemContent | Failure

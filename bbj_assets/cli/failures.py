@@ -60,6 +60,7 @@ def failure_json(failure: StoredFailure) -> dict[str, object]:
         "source_url": failure.source_url,
         "item": failure.item if failure.stage == "parse" else None,
         "content_hash": failure.item if failure.stage == "embed" else None,
+        "model": failure.model or None,
         "error_type": failure.error_type,
         "error": failure.error,
         "attempts": failure.attempts,

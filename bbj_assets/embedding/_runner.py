@@ -223,7 +223,9 @@ class Runner:
     async def _record_failure(self, worker: int, part: Part, error: EmbeddingError) -> None:
         [text] = part.texts
         item, url = text.content_hash.hex(), text.source_url
-        failure = Failure.of("embed", item, self._source, text.partition_key, error, source_url=url)
+        failure = Failure.of(
+            "embed", item, self._source, text.partition_key, error, source_url=url, model=self._embedder.model
+        )
         await self._storer.record(failure, self._run_id, worker, part)
         self._report.failures.append(failure)
         self._report.texts["failed"] += 1

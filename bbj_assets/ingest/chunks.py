@@ -185,7 +185,9 @@ class _Run:
             given_up = give_up_poison(changes, known, recipe(source, options.chunks))
         if not options.only_failed:
             self._delete_vanished(conn, changes, {item.key for item in ours}, report)
-        clear_parse_failures(conn, {item.key for item in changes.unchanged} - {failure.item for failure in failed})
+        clear_parse_failures(
+            conn, source.name, {item.key for item in changes.unchanged} - {failure.item for failure in failed}
+        )
         self._parse_and_store(conn, changes.parse, {item.key for item in items})
         record_failures(conn, failed, self._run_id)  # last, because an item that is stored loses its failure
         _count_listing(report, [*(item.partition for item in ours), *(twin.partition_key for twin in twins)])

@@ -174,7 +174,10 @@ def replace_items(conn: Connection, items: Sequence[ItemContent], run_id: str | 
         pageless = [item for item in items if not item.documents]
         if pageless:
             _copy(conn, "pageless_items", _PAGELESS_COLUMNS, (_pageless_row(item) for item in pageless))
-        conn.execute("DELETE FROM failures WHERE stage = 'parse' AND item = ANY(%s)", [keys])
+        conn.execute(
+            "DELETE FROM failures WHERE stage = 'parse' AND item = ANY(%s) AND source = ANY(%s)",
+            [keys, list({item.source for item in items})],
+        )
 
 
 def delete_items(conn: Connection, items: Collection[str]) -> None:

@@ -94,14 +94,15 @@ async def note_pending(
                 WHERE d.source = %s AND d.partition_key = ANY(%s)
                   AND NOT EXISTS (SELECT FROM embeddings e WHERE e.model = %s AND e.content_hash = c.content_hash)
                   AND (NOT %s OR EXISTS (
-                      SELECT FROM failures f WHERE f.stage = 'embed' AND f.item = encode(c.content_hash, 'hex')))
+                      SELECT FROM failures f WHERE f.stage = 'embed' AND f.item = encode(c.content_hash, 'hex')
+                        AND f.source = %s AND f.model = %s))
                 GROUP BY c.content_hash, d.partition_key
             ) AS in_partitions
             GROUP BY content_hash
         ) AS missing
         WHERE %s::int IS NULL OR (-token_count, content_hash) > (-%s::int, %s::bytea)
         """,
-        [source, list(partitions), model, only_failed, *last],
+        [source, list(partitions), model, only_failed, source, model, *last],
     )
     await conn.execute("CREATE INDEX ON pending (position)")
     await conn.execute("ANALYZE pending")

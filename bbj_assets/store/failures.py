@@ -13,16 +13,20 @@ _COLUMNS = """
         WHEN stage = 'parse' THEN item
         WHEN item ~ '^[0-9a-f]{64}$' THEN (
             SELECT min(source_url)
-            FROM (SELECT source_url FROM chunks WHERE content_hash = decode(item, 'hex') OFFSET 0) AS pages
-        )  -- OFFSET 0, or PostgreSQL would go through all chunks in the order of their pages to find the first
+            FROM (
+                SELECT source_url FROM chunks JOIN documents USING (source_url)
+                WHERE content_hash = decode(failures.item, 'hex') AND documents.source = failures.source
+                OFFSET 0  -- or PostgreSQL would go through all chunks in the order of their pages to find the first
+            ) AS pages
+        )
     END,
-    first_failed_at, last_failed_at, run_id
+    model, first_failed_at, last_failed_at, run_id
 """
 _RECORD = """
-    INSERT INTO failures (stage, item, source, partition_key, error_type, error, attempts, input, run_id)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT (stage, item) DO UPDATE SET
-        source = excluded.source, partition_key = excluded.partition_key,
+    INSERT INTO failures (stage, item, source, partition_key, error_type, error, attempts, input, model, run_id)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (stage, item, source, model) DO UPDATE SET
+        partition_key = excluded.partition_key,
         error_type = excluded.error_type, error = excluded.error, input = excluded.input,
         attempts = excluded.attempts
             + CASE WHEN failures.input IS DISTINCT FROM excluded.input THEN 0 ELSE failures.attempts END,
@@ -55,19 +59,24 @@ async def record_embedding_failure(conn: AsyncConnection, failure: Failure, run_
     await conn.execute(_RECORD, _row(failure, run_id))
 
 
-def clear_parse_failures(conn: Connection, items: Collection[str]) -> None:
-    """Forget the failures of items that are as they were when they last succeeded."""
+def clear_parse_failures(conn: Connection, source: str, items: Collection[str]) -> None:
+    """Forget the failures of a source's items that are as they were when they last succeeded."""
     if items:
-        conn.execute("DELETE FROM failures WHERE stage = 'parse' AND item = ANY(%s)", [list(items)])
+        conn.execute(
+            "DELETE FROM failures WHERE stage = 'parse' AND source = %s AND item = ANY(%s)", [source, list(items)]
+        )
 
 
 async def settle_embedding_failures(conn: AsyncConnection, model: str) -> None:
-    """Forget failures of texts that have their vector now, or that no chunk has any more."""
+    """Forget failures of texts that have their vector of this model now, or that their source has no more."""
     await conn.execute(
         """
         DELETE FROM failures f WHERE stage = 'embed' AND (
-            EXISTS (SELECT FROM embeddings e WHERE e.model = %s AND e.content_hash = decode(f.item, 'hex'))
-            OR NOT EXISTS (SELECT FROM chunks c WHERE c.content_hash = decode(f.item, 'hex'))
+            f.model = %s
+            AND EXISTS (SELECT FROM embeddings e WHERE e.model = f.model AND e.content_hash = decode(f.item, 'hex'))
+            OR NOT EXISTS (
+                SELECT FROM chunks c JOIN documents d USING (source_url)
+                WHERE c.content_hash = decode(f.item, 'hex') AND d.source = f.source)
         )
         """,
         [model],
@@ -97,9 +106,12 @@ def list_failures(
 
 
 def failed_sections(conn: Connection) -> dict[str, set[str]]:
-    """The partitions with failures, by source."""
+    """The partitions with failures that a run can take up, by source: those of another model it cannot."""
     sections: dict[str, set[str]] = {}
-    for source, partition in conn.execute("SELECT DISTINCT source, partition_key FROM failures ORDER BY 1, 2"):
+    for source, partition in conn.execute(
+        "SELECT DISTINCT source, partition_key FROM failures "
+        "WHERE stage = 'parse' OR model IN (SELECT name FROM models WHERE active) ORDER BY 1, 2"
+    ):
         sections.setdefault(source, set()).add(partition)
     return sections
 
@@ -107,5 +119,5 @@ def failed_sections(conn: Connection) -> dict[str, set[str]]:
 def _row(failure: Failure, run_id: str | None) -> tuple[object, ...]:
     return (
         failure.stage, failure.item, failure.source, failure.partition_key,
-        failure.error_type, failure.error, failure.attempts, failure.input, run_id,
+        failure.error_type, failure.error, failure.attempts, failure.input, failure.model, run_id,
     )  # fmt: skip

@@ -106,5 +106,6 @@ def remove_model(conn: Connection, name: str) -> int:
     """Forget a model with its vectors; gives their number."""
     with conn.transaction():
         vectors = conn.execute("DELETE FROM embeddings WHERE model = %s", [name]).rowcount
+        conn.execute("DELETE FROM failures WHERE stage = 'embed' AND model = %s", [name])
         conn.execute("DELETE FROM models WHERE name = %s", [name])
     return vectors

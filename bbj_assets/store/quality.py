@@ -30,7 +30,8 @@ def chunks_without_vector(conn: Connection, source: str, model: str | None) -> L
         WHERE d.source = %(source)s
           AND NOT EXISTS (SELECT FROM embeddings e WHERE e.model = %(model)s AND e.content_hash = c.content_hash)
           AND NOT EXISTS (
-              SELECT FROM failures f WHERE f.stage = 'embed' AND f.item = encode(c.content_hash, 'hex'))
+              SELECT FROM failures f WHERE f.stage = 'embed' AND f.item = encode(c.content_hash, 'hex')
+                AND f.source = d.source AND f.model = %(model)s)
     """
     parameters = {"source": source, "model": model}
     total = _count(conn, "FROM documents JOIN chunks USING (source_url) WHERE source = %(source)s", parameters)

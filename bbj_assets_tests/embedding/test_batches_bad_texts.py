@@ -9,12 +9,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
+from bbj_assets.embedding.ollama import OllamaEmbedder
 from bbj_assets.errors import EmbedderMisconfigured
 from bbj_assets.store.connection import Connection
-from bbj_assets.store.documents import delete_items
-from bbj_assets.store.failures import StoredFailure, list_failures
+from bbj_assets.store.documents import delete_items, delete_source
+from bbj_assets.store.failures import StoredFailure, failed_sections, list_failures
+from bbj_assets.store.models import remove_model
 from bbj_assets_tests.embedding.batch_runs import (
     BAD,
+    MODEL,
     PARTITION,
     SOURCE,
     OllamaWithGate,
@@ -147,6 +150,55 @@ def test_only_failed_takes_up_the_failures_and_nothing_else(
     assert failed(indexed) == set()
     assert_stored(indexed, [*lengths(8), *bad])
     assert (report.pending(PARTITION), report.embedded(PARTITION)) == (4, 3)
+
+
+def test_what_one_model_refuses_is_no_concern_of_another(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    server.models = {MODEL, "another"}
+    put(indexed, [*lengths(3), BAD])
+    server.poison = BAD
+    embed(database_url, server)
+
+    server.poison = None
+    embed(database_url, server, embedder=OllamaEmbedder(server.url, "another"))
+    assert [(failure.item, failure.model) for failure in list_failures(indexed)] == [(hash_of(BAD), MODEL)]
+    assert failed_sections(indexed) == {SOURCE: {PARTITION}}
+
+    report = embed(database_url, server, only_failed=True)
+    assert (report.total_embedded, failed(indexed)) == (1, set())
+
+
+def test_failures_of_a_model_beside_the_active_one_stay_until_they_are_settled_or_it_goes(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    server.models = {MODEL, "another"}
+    put(indexed, [*lengths(3), BAD])
+    embed(database_url, server)
+    server.poison = BAD
+    embed(database_url, server, embedder=OllamaEmbedder(server.url, "another"))
+
+    embed(database_url, server)
+    assert [(failure.item, failure.model) for failure in list_failures(indexed)] == [(hash_of(BAD), "another")]
+    assert failed_sections(indexed) == {}, "a run over the sections would embed with the active model"
+
+    remove_model(indexed, "another")
+    assert failed(indexed) == set()
+
+
+def test_a_text_of_two_sources_is_a_failure_of_both_until_each_of_them_is_rid_of_it(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    put(indexed, [BAD])
+    other = put(indexed, [BAD], source="other")
+    server.poison = BAD
+    for source in (SOURCE, "other"):
+        embed(database_url, server, source=source)
+
+    for source, page in ((SOURCE, f"{SOURCE}://{PARTITION}/page.md"), ("other", other)):
+        assert [failure.source_url for failure in list_failures(indexed, source=source)] == [page]
+    delete_source(indexed, "other")
+    assert [failure.source for failure in list_failures(indexed)] == [SOURCE]
 
 
 def test_failures_of_texts_that_are_gone_go(indexed: Connection, database_url: str, server: OllamaWithGate) -> None:

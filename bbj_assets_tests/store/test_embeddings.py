@@ -79,7 +79,9 @@ def test_every_text_of_the_partitions_without_a_vector_of_the_model_is_pending_o
 @pytest.mark.usefixtures("_texts")
 def test_only_what_failed_is_pending_when_that_is_asked_for(conn: Connection, database_url: str) -> None:
     for text in ("two", "one"):
-        record_failures(conn, [Failure("embed", hash_of(text).hex(), "docs", "p", "TextRejected", "no")], None)
+        record_failures(
+            conn, [Failure("embed", hash_of(text).hex(), "docs", "p", "TextRejected", "no", model="m")], None
+        )
 
     assert pending(database_url, only_failed=True) == ["two"]
 

@@ -79,9 +79,9 @@ def test_failures_are_listed_by_source_stage_and_partition(conn: Connection) -> 
 def test_clearing_forgets_the_named_parse_failures_only(conn: Connection) -> None:
     record_failures(conn, [failure("x://1"), failure("x://2"), failure("x://1", stage="embed")], None)
 
-    clear_parse_failures(conn, [])
+    clear_parse_failures(conn, "docs", [])
     assert len(list_failures(conn)) == 3
-    clear_parse_failures(conn, ["x://1"])
+    clear_parse_failures(conn, "docs", ["x://1"])
 
     assert [(found.stage, found.item) for found in list_failures(conn)] == [("parse", "x://2"), ("embed", "x://1")]
 
@@ -95,7 +95,7 @@ def test_embedding_failures_settle_when_the_text_has_its_vector_or_is_gone(conn:
         conn.execute("INSERT INTO embeddings VALUES (%s, %s, '[1,0,0]')", [model, content_hash])
     record_failures(
         conn,
-        [failure(key, stage="embed") for key in (embedded.hex(), waiting.hex(), of_another.hex(), "ff" * 32)]
+        [failure(key, stage="embed", model="m") for key in (embedded.hex(), waiting.hex(), of_another.hex(), "ff" * 32)]
         + [failure("x://b")],
         None,
     )
