@@ -210,6 +210,7 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
                             source.name, "embeddings", done, total
                         ),
                         on_batch=tell,
+                        on_wait=lambda: runtime.progress.waiting(source.name),
                         report=report,
                     )
         except Exception as error:

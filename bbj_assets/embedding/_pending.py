@@ -1,8 +1,8 @@
 """What is pending, read page by page while the workers embed.
 
 The list of it is a temporary table, so that it is made once and no transaction is open while a model works. It goes
-with its session: when that is lost, another one lists what comes after the last text that was handed out, and neither
-the workers nor the storer notice.
+with its session, as does the lock that keeps other runs from the same texts: when that is lost, another one lists what
+comes after the last text that was handed out, and neither the workers nor the storer notice.
 """
 
 from collections.abc import Callable, Collection
@@ -13,7 +13,15 @@ from psycopg_pool import AsyncConnectionPool
 from tenacity import AsyncRetrying
 
 from bbj_assets.store.connection import AsyncConnection
-from bbj_assets.store.embeddings import PendingText, note_pending, pending_page
+from bbj_assets.store.embeddings import (
+    Coverage,
+    PendingText,
+    claim_orphans,
+    coverage,
+    note_pending,
+    pending_page,
+)
+from bbj_assets.store.locks import take_embedding_lock
 from bbj_assets.store.outages import explaining, patience
 
 
@@ -40,14 +48,25 @@ class PendingTexts:
 
     Attributes:
         left: how many texts there are that were not handed out yet.
+
+    Args:
+        on_wait: called once if another run over the same texts has to end first.
     """
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection], wanted: Pending, first_wait: float) -> None:
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[AsyncConnection],
+        wanted: Pending,
+        first_wait: float,
+        on_wait: Callable[[], None],
+    ) -> None:
         self.left = 0
         self._pool = pool
         self._wanted = wanted
         self._first_wait = first_wait
+        self._on_wait = on_wait
         self._session: AsyncConnection | None = None
+        self._is_listed = False
         self._position = 0
         self._last: PendingText | None = None
 
@@ -55,30 +74,32 @@ class PendingTexts:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._close()
+        await self._give_back()
 
-    async def note(self) -> AsyncConnection:
-        """List what is pending, in the session that is returned, and count it as left.
+    async def coverage(self) -> dict[str, Coverage]:
+        """How far each partition is, now that no other run is at work on them.
+
+        Raises:
+            psycopg.Error: the database failed.
+        """
+        return await coverage(await self._taken(), self._wanted.model, self._wanted.source, self._wanted.partitions)
+
+    async def note(self) -> None:
+        """List what is pending, and count it as left.
 
         Raises:
             psycopg.Error: the database failed.
         """
         wanted = self._wanted
-        session = await self._pool.getconn()
-        try:
-            self.left = await note_pending(
-                session,
-                wanted.model,
-                wanted.source,
-                wanted.partitions,
-                only_failed=wanted.only_failed,
-                after=self._last,
-            )
-        except BaseException:
-            await self._pool.putconn(session)
-            raise
-        self._session, self._position = session, 0
-        return session
+        self.left = await note_pending(
+            await self._taken(),
+            wanted.model,
+            wanted.source,
+            wanted.partitions,
+            only_failed=wanted.only_failed,
+            after=self._last,
+        )
+        self._is_listed, self._position = True, 0
 
     async def page(self, size: int, on_outage: Callable[[str], None]) -> Page:
         """The next texts, at most so many of those that were listed.
@@ -93,10 +114,9 @@ class PendingTexts:
 
     async def _read(self, size: int) -> Page:
         with explaining("read what is to be embedded", str(self._pool.conninfo)):
-            session = self._session
-            if session is None or session.closed:
-                await self._close()
-                session = await self.note()
+            session = await self._taken()
+            if not self._is_listed:
+                await self.note()
             listed = min(size, self.left)
             texts = await pending_page(session, self._wanted.model, self._position, listed)
         self._position += listed
@@ -104,7 +124,23 @@ class PendingTexts:
         self._last = texts[-1] if texts else self._last
         return Page(texts, listed - len(texts))
 
-    async def _close(self) -> None:
+    async def _taken(self) -> AsyncConnection:
+        """The session that has the lock of this run, another one if it was lost."""
+        if self._session is not None and not self._session.closed:
+            return self._session
+        await self._give_back()
+        wanted = self._wanted
+        session = self._session = await self._pool.getconn()
+        try:
+            await take_embedding_lock(session, wanted.model, wanted.source, self._on_wait)
+            await claim_orphans(session, wanted.model, wanted.source, wanted.partitions)
+        except BaseException:
+            await session.close()  # so that it leaves no lock, and the next try takes another one
+            raise
+        return session
+
+    async def _give_back(self) -> None:
+        self._is_listed = False
         if self._session is not None:
             await self._pool.putconn(self._session)
             self._session = None

@@ -106,7 +106,7 @@ class Runner:
             if not isinstance(error, psycopg.Error | DatabaseError):
                 with suppress(DatabaseError, TimeoutError):
                     async with asyncio.timeout(_LAST_WAIT):
-                        self._count(await self._storer.store_waiting())
+                        self._note_stored(await self._storer.store_waiting())
             raise error from error.__cause__
 
     async def _embed_and_store(self) -> None:
@@ -231,7 +231,8 @@ class Runner:
         self._report.texts["failed"] += 1
         part.batch.failed += 1
         self._tell(worker, part.batch, "failing", f"has a chunk that cannot be embedded: {error}")
-        self._settle(worker, part)
+        for news in self._settled(worker, part):
+            self._listener.on_batch(news)
         self._advance(1)
 
     async def _prove_health(self, worker: int, part: Part, error: TransientEmbeddingError) -> None:
@@ -242,10 +243,19 @@ class Runner:
         await self._health.prove(error, tell)
 
     def _tell_of_stored(self, stored: Sequence[Embedded]) -> None:
-        self._count(stored)
-        for embedded in stored:
-            self._settle(embedded.worker, embedded.part)
+        for news in self._note_stored(stored):
+            self._listener.on_batch(news)
         self._advance(sum(len(embedded.part.texts) for embedded in stored))
+
+    def _note_stored(self, stored: Sequence[Embedded]) -> list[BatchNews]:
+        """Count what was stored, all of it before anybody is told: a listener may end the run."""
+        news = []
+        for embedded in stored:
+            self._report.texts["stored"] += len(embedded.part.texts)
+            for text in embedded.part.texts:
+                self._report.done.update(text.chunks)
+            news += self._settled(embedded.worker, embedded.part)
+        return news
 
     def _tell_of_outage(self, worker: int, part: Part, said: str) -> None:
         self._tell(worker, part.batch, "outage", f"and all others wait for the database: {said}")
@@ -259,25 +269,21 @@ class Runner:
         size = self._options.batch_size
         self._report.batches["total"] = self._batches + -(-read // size) + -(-self._pending.left // size)
 
-    def _count(self, stored: Sequence[Embedded]) -> None:
-        for embedded in stored:
-            self._report.texts["stored"] += len(embedded.part.texts)
-            for text in embedded.part.texts:
-                self._report.done.update(text.chunks)
-
-    def _settle(self, worker: int, part: Part) -> None:
-        """Take the texts of a part, which are stored or have failed, off what is left of their batch."""
+    def _settled(self, worker: int, part: Part) -> list[BatchNews]:
+        """Take the texts of a part, which are stored or have failed, off what is left of their batch; gives its end."""
         batch = part.batch
         batch.left -= len(part.texts)
         if batch.left:
-            return
+            return []
         self._report.batches["failed" if batch.failed else "completed"] += 1
         failed = f", {batch.failed} failed" if batch.failed else ""
-        self._tell(worker, batch, "complete", f"complete ({batch.size - batch.failed} chunks{failed})")
+        return [self._news(worker, batch, "complete", f"complete ({batch.size - batch.failed} chunks{failed})")]
 
     def _tell(self, worker: int, batch: Batch, kind: NewsKind, said: str) -> None:
-        total = self._report.batches["total"]
-        self._listener.on_batch(BatchNews(worker, batch.number, total, kind, said))
+        self._listener.on_batch(self._news(worker, batch, kind, said))
+
+    def _news(self, worker: int, batch: Batch, kind: NewsKind, said: str) -> BatchNews:
+        return BatchNews(worker, batch.number, self._report.batches["total"], kind, said)
 
     def _advance(self, texts: int) -> None:
         if texts:

@@ -45,7 +45,6 @@ from bbj_assets.embedding.embedder import Embedder
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
 from bbj_assets.errors import DatabaseError
 from bbj_assets.store.connection import SESSION_OPTIONS, AsyncConnection, configure, connect
-from bbj_assets.store.embeddings import Coverage, coverage
 from bbj_assets.store.failures import settle_embedding_failures
 from bbj_assets.store.models import Model, ensure_model, find_model
 from bbj_assets.store.outages import explaining, patience
@@ -68,6 +67,7 @@ async def embed_pending(
     run_id: str | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     on_batch: Callable[[BatchNews], None] = lambda _news: None,
+    on_wait: Callable[[], None] = lambda: None,
     report: EmbeddingsReport | None = None,
 ) -> EmbeddingsReport:
     """Embed every text of the partitions that has no vector of this model yet.
@@ -77,6 +77,7 @@ async def embed_pending(
         only_failed: only the texts that are in `failures`.
         on_progress: called with (texts done, texts in all) whenever some were stored; what it raises ends the run.
         on_batch: called when a batch is stored, and whenever one meets an error; what it raises ends the run.
+        on_wait: called once if another run over the source with the same model has to end first.
         report: the one that is filled and returned, for whoever wants to know what a run did that ended badly.
 
     Raises:
@@ -87,10 +88,21 @@ async def embed_pending(
     started = time.monotonic()
     report = report or EmbeddingsReport(embedder.model)
     wanted = Pending(embedder.model, source, partitions, only_failed)
-    async with _pool(url, options.workers) as pool:
-        report.before = await _coverage(pool, url, wanted)
+    async with (
+        _pool(url, options.workers) as pool,
+        PendingTexts(pool, wanted, options.first_wait, on_wait) as pending,
+    ):
+        with explaining(f"embed source {source!r}", url):
+            report.before = await pending.coverage()
         try:
-            await _embed(pool, url, embedder, wanted, options, run_id, Listener(on_progress, on_batch), report)
+            if any(partition.embedded < partition.chunks for partition in report.before.values()):
+                with explaining(f"embed source {source!r}", url):
+                    await pending.note()
+            report.texts["total"] = pending.left
+            if pending.left:
+                dimensions = await _made_ready(url, embedder, options, pending.left)
+                listener = Listener(on_progress, on_batch)
+                await Runner(pool, pending, embedder, dimensions, options, report, source, run_id, listener).run()
         except BaseException:
             with suppress(DatabaseError):  # what ended the run is what its reader is told
                 await _settle(pool, url, report.model, patience(options.first_wait, retries=0))
@@ -98,37 +110,11 @@ async def embed_pending(
         else:
             await _settle(pool, url, report.model, patience(options.first_wait))
             if report.texts["found"]:
-                report.after = await _coverage(pool, url, wanted)
+                with explaining(f"embed source {source!r}", url):
+                    report.after = await pending.coverage()
         finally:
             report.seconds = time.monotonic() - started
     return report
-
-
-async def _coverage(pool: AsyncConnectionPool[AsyncConnection], url: str, wanted: Pending) -> dict[str, Coverage]:
-    with explaining(f"embed source {wanted.source!r}", url):
-        async with pool.connection() as conn:
-            return await coverage(conn, wanted.model, wanted.source, wanted.partitions)
-
-
-async def _embed(
-    pool: AsyncConnectionPool[AsyncConnection],
-    url: str,
-    embedder: Embedder,
-    wanted: Pending,
-    options: BatchOptions,
-    run_id: str | None,
-    listener: Listener,
-    report: EmbeddingsReport,
-) -> None:
-    with explaining(f"embed source {wanted.source!r}", url):
-        async with PendingTexts(pool, wanted, options.first_wait) as pending:
-            if any(partition.embedded < partition.chunks for partition in report.before.values()):
-                await pending.note()
-            report.texts["total"] = pending.left
-            if pending.left:
-                dimensions = await _made_ready(url, embedder, options, pending.left)
-                runner = Runner(pool, pending, embedder, dimensions, options, report, wanted.source, run_id, listener)
-                await runner.run()
 
 
 def _pool(url: str, workers: int) -> AsyncConnectionPool[AsyncConnection]:
@@ -181,5 +167,5 @@ def _registered(url: str, name: str) -> Model | None:
 
 
 def _make_ready(url: str, model: Model, rows: int) -> None:
-    with connect(url) as conn:
+    with explaining(f"load the vectors of {model.name!r}", url), connect(url) as conn:
         drop_before_bulk_load(conn, ensure_model(conn, model.name, model.dimensions), rows)

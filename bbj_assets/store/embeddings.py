@@ -63,6 +63,26 @@ async def coverage(conn: AsyncConnection, model: str, source: str, partitions: C
     return {partition: Coverage(chunks, embedded) async for partition, chunks, embedded in cursor}
 
 
+async def claim_orphans(conn: AsyncConnection, model: str, source: str, partitions: Collection[str]) -> None:
+    """Have nobody collect vectors as orphans whose texts have come back; those that are being collected are waited for.
+
+    Whoever looks at the coverage afterwards sees what really stays.
+    """
+    cursor = await conn.execute(
+        """
+        SELECT e.content_hash FROM embeddings e
+        WHERE e.model = %s AND e.orphaned_at IS NOT NULL AND e.content_hash IN (
+            SELECT c.content_hash FROM documents d JOIN chunks c USING (source_url)
+            WHERE d.source = %s AND d.partition_key = ANY(%s))
+        """,
+        [model, source, list(partitions)],
+    )
+    if orphans := [content_hash for (content_hash,) in await cursor.fetchall()]:  # else no index build is waited for
+        await conn.execute(
+            "UPDATE embeddings SET orphaned_at = NULL WHERE model = %s AND content_hash = ANY(%s)", [model, orphans]
+        )
+
+
 async def note_pending(
     conn: AsyncConnection,
     model: str,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from bbj_assets.store.connection import Connection
+from bbj_assets.store.connection import AsyncConnection, Connection
 
 SCHEMA_LOCK = 0x62626A00
 """Held while the schema is migrated."""
@@ -21,6 +21,9 @@ INGEST_LOCK = 0x62626A02
 """Held by a command that ingests all, for as long as it runs."""
 
 _SOURCE_LOCKS = 0x62626A
+_EMBEDDING_LOCKS = 0x62626B
+
+_NO_TIMEOUTS = b"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def source_lock(conn: Connection, source: str, on_wait: Callable[[], None] = lam
 
     A second run over the same source waits here (after `on_wait` is called once), then finds nothing left to do.
     """
-    key = [_SOURCE_LOCKS, zlib.crc32(source.encode()) - 2**31]
+    key = [_SOURCE_LOCKS, _number(source)]
     if not _value(conn, "SELECT pg_try_advisory_lock(%s, %s)", key):
         on_wait()
         _wait(conn, "SELECT pg_advisory_lock(%s, %s)", key)
@@ -81,6 +84,20 @@ def source_lock(conn: Connection, source: str, on_wait: Callable[[], None] = lam
     finally:
         if not conn.closed:
             conn.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+
+
+async def take_embedding_lock(conn: AsyncConnection, model: str, source: str, on_wait: Callable[[], None]) -> None:
+    """Take the one lock under which a source's texts get their vectors of a model; it goes with its session.
+
+    A second run waits here (after `on_wait` is called once), then finds nothing left to do.
+    """
+    key = [_EMBEDDING_LOCKS, _number(f"{source}\n{model}")]
+    row = await (await conn.execute("SELECT pg_try_advisory_lock(%s, %s)", key)).fetchone()
+    if row and not row[0]:
+        on_wait()
+        async with conn.transaction():
+            await conn.execute(_NO_TIMEOUTS)
+            await conn.execute("SELECT pg_advisory_lock(%s, %s)", key)
 
 
 @contextmanager
@@ -97,8 +114,13 @@ def index_lock(conn: Connection) -> Iterator[None]:
 def _wait(conn: Connection, query: str, parameters: list[int]) -> None:
     """Wait for a lock as long as it takes: that another run is long is no fault, whatever time-outs the role has."""
     with conn.transaction():
-        conn.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+        conn.execute(_NO_TIMEOUTS)
         conn.execute(query.encode(), parameters)
+
+
+def _number(name: str) -> int:
+    """For a key of two numbers; two names that share one wait for each other without need."""
+    return zlib.crc32(name.encode()) - 2**31
 
 
 def _value(conn: Connection, query: str, parameters: list[int]) -> object:

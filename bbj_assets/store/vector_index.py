@@ -103,20 +103,21 @@ def vector_type(dimensions: int) -> tuple[str, str]:
 
 
 def _collect_orphans(conn: Connection, grace: timedelta) -> tuple[int, int]:
-    with conn.transaction():
-        conn.execute(
-            "UPDATE embeddings e SET orphaned_at = NULL WHERE orphaned_at IS NOT NULL "
-            "AND EXISTS (SELECT FROM chunks c WHERE c.content_hash = e.content_hash)"
-        )
-        marked = conn.execute(
-            "UPDATE embeddings e SET orphaned_at = now() WHERE orphaned_at IS NULL "
-            "AND NOT EXISTS (SELECT FROM chunks c WHERE c.content_hash = e.content_hash)"
-        ).rowcount
-        deleted = conn.execute(
-            "DELETE FROM embeddings e WHERE orphaned_at <= now() - %s "
-            "AND NOT EXISTS (SELECT FROM chunks c WHERE c.content_hash = e.content_hash)",
-            [grace],
-        ).rowcount
+    # Three transactions: whoever comes to need a vector clears its mark first (`claim_orphans`), which it can only see
+    # when that is committed; and a mark that came after that does no harm, because by then the text has a chunk.
+    conn.execute(
+        "UPDATE embeddings e SET orphaned_at = NULL WHERE orphaned_at IS NOT NULL "
+        "AND EXISTS (SELECT FROM chunks c WHERE c.content_hash = e.content_hash)"
+    )
+    marked = conn.execute(
+        "UPDATE embeddings e SET orphaned_at = now() WHERE orphaned_at IS NULL "
+        "AND NOT EXISTS (SELECT FROM chunks c WHERE c.content_hash = e.content_hash)"
+    ).rowcount
+    deleted = conn.execute(
+        "DELETE FROM embeddings e WHERE orphaned_at <= now() - %s "
+        "AND NOT EXISTS (SELECT FROM chunks c WHERE c.content_hash = e.content_hash)",
+        [grace],
+    ).rowcount
     return marked, deleted
 
 

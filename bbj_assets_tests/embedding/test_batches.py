@@ -212,6 +212,7 @@ def test_an_exception_of_the_listener_ends_the_run_with_what_was_done_stored(
 ) -> None:
     put(conn, lengths(200))
     told: list[int] = []
+    report = EmbeddingsReport(MODEL)
 
     def listen(done: int, _total: int) -> None:
         told.append(done)
@@ -219,11 +220,12 @@ def test_an_exception_of_the_listener_ends_the_run_with_what_was_done_stored(
             raise error
 
     with pytest.raises(type(error)) as raised:
-        embed(database_url, server, options(workers=workers), on_progress=listen)
+        embed(database_url, server, options(workers=workers), on_progress=listen, report=report)
     assert raised.value is error
     assert [done >= 12 for done in told].index(True) == len(told) - 1, "nobody who said stop is told more"
     stored = vectors(conn).keys()
     assert told[-1] <= len(stored) < 200
+    assert (report.texts["stored"], report.batches["completed"]) == (len(stored), len(stored) // 4)
     # Two a worker wait to be stored, one is being read, and one is asked for.
     assert len(server.batches) <= told[-1] // 4 + 4 * workers
     assert len(server.batches) - len(stored) // 4 <= workers, "all that was embedded, but for what was under way"

@@ -10,6 +10,7 @@ import pytest
 
 from bbj_assets.embedding import _runner
 from bbj_assets.embedding.batches import EmbeddingsReport
+from bbj_assets.embedding.ollama import OllamaEmbedder
 from bbj_assets.errors import EmbedderMisconfigured, Stopped
 from bbj_assets.store.connection import SESSION_OPTIONS, Connection, configure, connect
 from bbj_assets.store.documents import delete_items
@@ -128,6 +129,71 @@ def test_texts_that_another_run_does_first_are_not_asked_for_and_count_as_its_ow
     assert seen[-1] == (50, 50)
     assert all(before[0] < after[0] for before, after in pairwise(seen))
     assert (report.pending("guide"), report.embedded("guide"), report.reused("guide")) == (50, 20, 30)
+
+
+def test_a_second_run_over_a_source_waits_and_finds_nothing_left_to_do(
+    conn: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    ensure_model(conn, MODEL, DIMENSIONS)
+    put(conn, lengths(40))
+    waits: list[str] = []
+
+    async def scenario() -> tuple[EmbeddingsReport, EmbeddingsReport]:
+        server.close_the_gate()
+        first = asyncio.create_task(embedding(database_url, server))
+        await server.has_a_request()
+        second = asyncio.create_task(embedding(database_url, server, on_wait=lambda: waits.append("waits")))
+        await until(lambda: bool(waits))
+        server.gate.set()
+        return await first, await second
+
+    first, second = asyncio.run(scenario())
+    assert set(server.embedded.values()) == {1}
+    assert (first.total_embedded, second.total_embedded, second.pending("guide")) == (40, 0, 0)
+    assert waits == ["waits"]
+
+
+def test_a_run_over_another_source_or_with_another_model_does_not_wait(
+    conn: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    server.models = {MODEL, "another"}
+    put(conn, lengths(4))
+    put(conn, lengths(4, "other"), source="other")
+
+    async def scenario() -> None:
+        server.close_the_gate(after=1)  # which tells the dimensions
+        first = asyncio.create_task(embedding(database_url, server))
+        await server.has_a_request()
+        server.gate.set()
+        async with asyncio.timeout(30):
+            await embedding(database_url, server, source="other")
+            await embedding(database_url, server, embedder=OllamaEmbedder(server.url, "another"))
+        await first
+
+    asyncio.run(scenario())
+
+
+def test_a_vector_that_is_being_collected_as_an_orphan_is_made_again_when_its_text_comes_back(
+    conn: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    put(conn, ["old", "stays"])
+    embed(database_url, server)
+    put(conn, ["new", "stays"])
+    conn.execute("UPDATE embeddings SET orphaned_at = now() - interval '1 day' WHERE content_hash NOT IN "
+                 "(SELECT content_hash FROM chunks)")  # fmt: skip
+
+    async def scenario() -> EmbeddingsReport:
+        with connect(database_url) as collector, collector.transaction():
+            gone = collector.execute("DELETE FROM embeddings WHERE orphaned_at < now()").rowcount
+            assert gone == 1
+            put(conn, ["old", "stays"])
+            run = asyncio.create_task(embedding(database_url, server))
+            await until(lambda: waiting_for_locks(database_url) == 1 or run.done())
+        return await run
+
+    report = asyncio.run(scenario())
+    assert report.total_embedded == 1
+    assert {hash_of("old"), hash_of("stays")} <= vectors(conn).keys()
 
 
 @pytest.mark.parametrize("goes", ["a", "b"])
