@@ -16,6 +16,7 @@ to try again is a matter of the class, never of the words of a message.
      └── EmbeddingError
           ├── TransientEmbeddingError  worth trying again
           │    ├── EmbedderUnavailable   nobody answers, or the answer is a 5xx or cut off
+          │    │    └── EmbedderUnreachable   not even a connection comes about
           │    └── RateLimited           429 or 503; carries Retry-After
           └── PermanentEmbeddingError  trying again gives the same answer
                ├── TextRejected          these texts: halve the batch until the bad one stands alone
@@ -83,6 +84,10 @@ class TransientEmbeddingError(EmbeddingError):
 
 class EmbedderUnavailable(TransientEmbeddingError):
     """Nobody answers, or not in full."""
+
+
+class EmbedderUnreachable(EmbedderUnavailable):
+    """Nobody was there to ask: no text can have been to blame."""
 
 
 class RateLimited(TransientEmbeddingError):

@@ -9,10 +9,12 @@ of the throughput that way, and 38 % when workers wait with their batch.
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
+from typing import NamedTuple
 
 from bbj_assets.store.embeddings import PendingText
 
@@ -57,6 +59,16 @@ class Part:
     served: int = 0
     was_rejected: bool = False
 
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it may take the server down: nothing else is asked for meanwhile."""
+        return self.texts[0].is_suspect
+
+
+class _Due(NamedTuple):
+    part: Part
+    remove: Callable[[], object]
+
 
 class Agenda:
     """The parts that are to be done, for one event loop.
@@ -72,6 +84,7 @@ class Agenda:
         self._room = 2 * workers
         self._room_to_wait = _WAITING_PER_WORKER * workers
         self._in_hand = 0
+        self._has_suspect_in_hand = False
         self._is_complete = False
         self._changed = asyncio.Event()
 
@@ -91,20 +104,16 @@ class Agenda:
         """What is to be done next; None when all is done. Whoever took it says `done` when it is dealt with."""
         while True:
             now = asyncio.get_running_loop().time()
-            if self._next:
-                part = self._next.pop()
-            elif self._waiting and self._waiting[0][0] <= now:
-                part = heapq.heappop(self._waiting)[2]
-            elif self._fresh:
-                part = self._fresh.popleft()
-            elif self._is_complete and not self._waiting and not self._in_hand:
+            due = self._due(now)
+            if due and not (self._in_hand and (due.part.is_suspect or self._has_suspect_in_hand)):
+                due.remove()
+                self._in_hand += 1
+                self._has_suspect_in_hand = due.part.is_suspect
+                self._changed.set()
+                return due.part
+            if self._is_complete and not (due or self._waiting or self._in_hand):
                 return None
-            else:
-                await self._change(self._waiting[0][0] - now if self._waiting else None)
-                continue
-            self._in_hand += 1
-            self._changed.set()
-            return part
+            await self._change(self._waiting[0][0] - now if self._waiting and not due else None)
 
     def done(self) -> None:
         """What was taken is dealt with; what is left of it was put back before."""
@@ -121,6 +130,16 @@ class Agenda:
         due = asyncio.get_running_loop().time() + seconds
         heapq.heappush(self._waiting, (due, next(self._order), part))
         self._changed.set()
+
+    def _due(self, now: float) -> "_Due | None":
+        """What comes next, left where it lies."""
+        if self._next:
+            return _Due(self._next[-1], self._next.pop)
+        if self._waiting and self._waiting[0][0] <= now:
+            return _Due(self._waiting[0][2], partial(heapq.heappop, self._waiting))
+        if self._fresh:
+            return _Due(self._fresh[0], self._fresh.popleft)
+        return None
 
     @property
     def has_room_to_wait(self) -> bool:

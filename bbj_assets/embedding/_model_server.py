@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from bbj_assets.errors import (
     EmbedderMisconfigured,
     EmbedderUnavailable,
+    EmbedderUnreachable,
     EmbeddingError,
     RateLimited,
     TextRejected,
@@ -48,9 +49,9 @@ class ModelServer:
         except ValueError:
             return host == "localhost" or host.endswith(".localhost")
 
-    def unreachable(self) -> EmbedderUnavailable:
+    def unreachable(self) -> EmbedderUnreachable:
         """No connection came about."""
-        return EmbedderUnavailable(f"Cannot reach {self.name} at {self.url}. {self.if_down}")
+        return EmbedderUnreachable(f"Cannot reach {self.name} at {self.url}. {self.if_down}")
 
     def too_slow(self) -> EmbedderUnavailable:
         """A connection, but no answer in time."""

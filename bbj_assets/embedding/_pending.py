@@ -12,6 +12,7 @@ from typing import Self
 from psycopg_pool import AsyncConnectionPool
 from tenacity import AsyncRetrying
 
+from bbj_assets.outcomes import Failure
 from bbj_assets.store.connection import AsyncConnection
 from bbj_assets.store.embeddings import (
     Coverage,
@@ -23,6 +24,7 @@ from bbj_assets.store.embeddings import (
 )
 from bbj_assets.store.locks import take_embedding_lock
 from bbj_assets.store.outages import explaining, patience
+from bbj_assets.store.suspects import given_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,17 @@ class PendingTexts:
             after=self._last,
         )
         self._is_listed, self._position = True, 0
+
+    async def given_up(self) -> list[Failure]:
+        """The failures of texts that are not listed, because they take the model server down.
+
+        Raises:
+            psycopg.Error: the database failed.
+        """
+        wanted = self._wanted
+        if wanted.only_failed:
+            return []
+        return await given_up(await self._taken(), wanted.model, wanted.source, wanted.partitions)
 
     async def page(self, size: int, on_outage: Callable[[str], None]) -> Page:
         """The next texts, at most so many of those that were listed.

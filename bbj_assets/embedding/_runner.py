@@ -1,7 +1,7 @@
 """One run of the batch runner: a reader, the workers and a storer, and what comes of each answer of the model."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,12 +16,22 @@ from bbj_assets.embedding._server_health import ServerHealth, probe
 from bbj_assets.embedding._storer import Embedded, Storer
 from bbj_assets.embedding.embedder import Embedder, checked
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport, NewsKind
-from bbj_assets.errors import DatabaseError, EmbeddingError, RateLimited, TextRejected, TransientEmbeddingError
+from bbj_assets.errors import (
+    DatabaseError,
+    EmbedderUnavailable,
+    EmbedderUnreachable,
+    EmbeddingError,
+    RateLimited,
+    TextRejected,
+    TransientEmbeddingError,
+)
 from bbj_assets.outcomes import Failure
 from bbj_assets.patience import seconds_before_retry
 from bbj_assets.store.connection import AsyncConnection
+from bbj_assets.store.embeddings import PendingText
 
 _PAGE_BATCHES = 8
+_LEFT_ALONE = "It is left alone until it changes; `bbj-ingest-all --retry-failed` asks for it all the same."
 _LAST_WAIT = 10.0
 """Seconds for storing what a run that was stopped had embedded: whoever stops it does not wait for a lock."""
 
@@ -80,9 +90,11 @@ class Runner:
         self._source = source
         self._run_id = run_id
         self._listener = listener
+        self._given_up = report.texts["failed"]
         self._handed_out = 0
         self._batches = 0
-        self._done = 0
+        self._done = self._given_up
+        self._asked: set[Part] = set()  # for which the server owes an answer
         self._workers = min(options.workers, embedder.max_concurrency or options.workers)
         self._agenda = Agenda(self._workers)
         self._health = ServerHealth(embedder, self._workers, retries=options.retries, first_wait=options.first_wait)
@@ -98,7 +110,7 @@ class Runner:
             EmbeddingError: the embedder is down or misconfigured.
             DatabaseError: the database failed, and trying again did not help.
         """
-        self._listener.on_progress(0, self._report.texts["total"])
+        self._listener.on_progress(self._done, self._report.texts["total"])
         try:
             await self._embed_and_store()
         except (BaseExceptionGroup, asyncio.CancelledError) as raised:  # an interrupt of Dagster is no Exception
@@ -107,6 +119,8 @@ class Runner:
                 with suppress(DatabaseError, TimeoutError):
                     async with asyncio.timeout(_LAST_WAIT):
                         self._note_stored(await self._storer.store_waiting())
+                        if isinstance(error, EmbedderUnavailable):
+                            await self._suspect(error)
             raise error from error.__cause__
 
     async def _embed_and_store(self) -> None:
@@ -132,10 +146,9 @@ class Runner:
             if page.found:
                 texts["found"] += page.found
                 self._advance(page.found)
-            texts["total"] = texts["found"] + self._handed_out + len(page.texts) + self._pending.left
+            texts["total"] = self._given_up + texts["found"] + self._handed_out + len(page.texts) + self._pending.left
             self._count_batches(len(page.texts))
-            for start in range(0, len(page.texts), size):
-                part = page.texts[start : start + size]
+            for part in _parts(page.texts, size):
                 self._handed_out += len(part)
                 self._batches += 1
                 await self._agenda.add(Part(Batch(self._batches, len(part)), part, self._options.retries))
@@ -163,13 +176,21 @@ class Runner:
 
     async def _try(self, worker: int, part: Part, on_answer: Callable[[], None]) -> None:
         texts = [text.text for text in part.texts]
+        if part.is_suspect and not self._health.is_proved:  # only of a server that was well can it be said to go down
+            await self._ask_for_a_plain_text()
+        was_asked = part in self._asked
+        self._asked.add(part)
         try:
             vectors = checked(await self._embedder.embed(texts, on_answer), texts, self._dimensions)
         except TransientEmbeddingError as error:
+            if isinstance(error, EmbedderUnreachable) and not was_asked:
+                self._asked.discard(part)
             await self._try_again(worker, part, error)
         except TextRejected as error:
+            self._asked.discard(part)
             await self._single_out(worker, part, error)
         else:
+            self._asked.discard(part)
             self._health.answered()
             self._report.texts["embedded"] += len(texts)
             await self._storer.hand_on(Embedded(worker, part, vectors))
@@ -207,11 +228,15 @@ class Runner:
             await self._record_failure(worker, part, error)
         else:
             part.was_rejected = True
-            retries, first_wait = self._options.retries, self._options.first_wait
-            await patiently(partial(probe, self._embedder), retries=retries, first_wait=first_wait)
+            await self._ask_for_a_plain_text()
             self._agenda.put_back(part)
 
+    async def _ask_for_a_plain_text(self) -> None:
+        retries, first_wait = self._options.retries, self._options.first_wait
+        await patiently(partial(probe, self._embedder), retries=retries, first_wait=first_wait)
+
     def _halve(self, worker: int, part: Part, error: EmbeddingError, *, retries: int) -> None:
+        self._asked.discard(part)
         self._report.batches["halved"] += 1
         self._tell(worker, part.batch, "halving", f"failed, halving {len(part.texts)} chunks: {error}")
         middle = len(part.texts) // 2
@@ -221,6 +246,15 @@ class Runner:
         )
 
     async def _record_failure(self, worker: int, part: Part, error: EmbeddingError) -> None:
+        await self._blame(worker, part, error)
+        self._tell(worker, part.batch, "failing", f"has a chunk that cannot be embedded: {error}")
+        for news in self._settled(worker, part):
+            self._listener.on_batch(news)
+        self._advance(1)
+
+    async def _blame(self, worker: int, part: Part, error: EmbeddingError) -> None:
+        """Store the failure of a part that is a single text, and count it."""
+        self._asked.discard(part)
         [text] = part.texts
         item, url = text.content_hash.hex(), text.source_url
         failure = Failure.of(
@@ -230,10 +264,16 @@ class Runner:
         self._report.failures.append(failure)
         self._report.texts["failed"] += 1
         part.batch.failed += 1
-        self._tell(worker, part.batch, "failing", f"has a chunk that cannot be embedded: {error}")
-        for news in self._settled(worker, part):
-            self._listener.on_batch(news)
-        self._advance(1)
+
+    async def _suspect(self, error: EmbedderUnavailable) -> None:
+        """Note what the server had been asked for when it went down, and blame a text that was alone with it."""
+        if await self._storer.suspect(self._asked):
+            [part] = self._asked
+            blame = EmbedderUnavailable(
+                f"The model server goes down when it is asked for this text, and was away for longer than it is waited "
+                f"for: {error} {_LEFT_ALONE}"
+            )
+            await self._blame(0, part, blame)
 
     async def _prove_health(self, worker: int, part: Part, error: TransientEmbeddingError) -> None:
         def tell(tries: int, error: TransientEmbeddingError) -> None:
@@ -289,6 +329,15 @@ class Runner:
         if texts:
             self._done += texts
             self._listener.on_progress(self._done, self._report.texts["total"])
+
+
+def _parts(texts: Sequence[PendingText], size: int) -> Iterator[Sequence[PendingText]]:
+    """Texts that are asked for together: as many as a batch has, but each suspect by itself."""
+    plain = [text for text in texts if not text.is_suspect]
+    for start in range(0, len(plain), size):
+        yield plain[start : start + size]
+    for text in texts[len(plain) :]:
+        yield [text]
 
 
 def _first(error: BaseException) -> BaseException:

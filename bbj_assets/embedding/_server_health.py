@@ -61,6 +61,11 @@ class ServerHealth:
         self._is_well = asyncio.Event()
         self._is_well.set()
 
+    @property
+    def is_proved(self) -> bool:
+        """Whether the last that was heard of it was an answer."""
+        return self.served > 0 and not self._failed_in_a_row
+
     async def no_doubt(self) -> None:
         """Return when nobody doubts that the server is well."""
         await self._is_well.wait()

@@ -1,7 +1,7 @@
 """What was embedded goes to the database here, while the workers ask the model for more."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,6 +16,7 @@ from bbj_assets.store.connection import AsyncConnection
 from bbj_assets.store.embeddings import store_vectors
 from bbj_assets.store.failures import record_embedding_failure
 from bbj_assets.store.outages import explaining, patience
+from bbj_assets.store.suspects import suspect, suspect_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,20 @@ class Storer:
             DatabaseError: the database failed, and trying again did not help.
         """
         await self._patiently(partial(record_embedding_failure, failure=failure, run_id=run_id), worker, part)
+
+    async def suspect(self, asked: Collection[Part]) -> bool:
+        """Suspect the texts that a server had been asked for when it went down; gives whether one is proved.
+
+        Raises:
+            DatabaseError: the database failed.
+        """
+        hashes = [text.content_hash for part in asked for text in part.texts]
+        with explaining("note what the model server had been asked for", str(self._pool.conninfo)):
+            async with self._pool.connection() as conn:
+                if len(hashes) == 1 and next(iter(asked)).is_suspect:
+                    return await suspect_alone(conn, self._model, hashes[0])
+                await suspect(conn, self._model, hashes)
+                return False
 
     async def _patiently(self, store: Callable[[AsyncConnection], Awaitable[None]], worker: int, part: Part) -> None:
         async def attempt() -> None:

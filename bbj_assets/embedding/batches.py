@@ -20,6 +20,10 @@ blamed. So a text that crashes its server costs two times 1 + 2 + 4 seconds and 
 worker is busy with other batches. Being turned away (429, 503) is nobody's fault while the server serves others: that
 is tried again until it is served too.
 
+A text may take its server down for longer than it is waited for. Then the run ends, and what the server had been asked
+for is suspected: the next run asks for it last, text by text, with nothing else under way and after the server proved
+to be well. A text with which it goes down again, twice, is a failure, and left alone.
+
 Before a text is blamed for being refused, the server is asked for a vector of a text that every model can embed, and
 then once more for this one: two calls more. Ollama answers 400 to nearly everything that goes wrong inside it, and a
 broken installation would otherwise become a failure of every text, one by one. It also starts a runner that crashed
@@ -48,6 +52,7 @@ from bbj_assets.store.connection import SESSION_OPTIONS, AsyncConnection, config
 from bbj_assets.store.failures import settle_embedding_failures
 from bbj_assets.store.models import Model, ensure_model, find_model
 from bbj_assets.store.outages import explaining, patience
+from bbj_assets.store.suspects import clear_suspects
 from bbj_assets.store.vector_index import drop_before_bulk_load
 
 __all__ = ["PROBE_TEXT", "BatchOptions", "EmbeddingsReport", "embed_pending", "probe"]
@@ -98,7 +103,10 @@ async def embed_pending(
             if any(partition.embedded < partition.chunks for partition in report.before.values()):
                 with explaining(f"embed source {source!r}", url):
                     await pending.note()
-            report.texts["total"] = pending.left
+                    report.failures += await pending.given_up()
+            if report.failures:
+                report.texts["failed"] = len(report.failures)
+            report.texts["total"] = pending.left + report.texts["failed"]
             if pending.left:
                 dimensions = await _made_ready(url, embedder, options, pending.left)
                 listener = Listener(on_progress, on_batch)
@@ -142,6 +150,7 @@ async def _settle(
         with explaining("forget failures that are none any more", url):
             async with pool.connection() as conn:
                 await settle_embedding_failures(conn, model)
+                await clear_suspects(conn)
 
     await AsyncRetrying(**patience)(attempt)
 

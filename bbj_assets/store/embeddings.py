@@ -13,6 +13,7 @@ import psycopg
 from bbj_assets.documents import embedded_text
 from bbj_assets.embedding.embedder import Vectors
 from bbj_assets.store.connection import AsyncConnection
+from bbj_assets.store.suspects import MAX_ALONE
 
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_EMBEDDINGS = "COPY embeddings (model, content_hash, embedding) FROM STDIN (FORMAT binary)"
@@ -26,6 +27,8 @@ class PendingText:
     Attributes:
         chunks: how many chunks have it, in each of the partitions that it stands in.
         source_url: one of the pages that it stands in.
+        suspicion: how often the model server went down when it had been asked for nothing else; 0 if it went down
+            with this and others, -1 if it never did.
     """
 
     content_hash: bytes
@@ -33,6 +36,12 @@ class PendingText:
     chunks: Mapping[str, int]
     text: str
     source_url: str
+    suspicion: int
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the model server may go down when it is asked for it."""
+        return self.suspicion >= 0
 
     @property
     def partition_key(self) -> str:
@@ -95,18 +104,23 @@ async def note_pending(
     """List the texts without a vector in this connection's `pending` table, each text once; gives their number.
 
     They are in the order of their length, so that a batch of neighbours needs little padding; the longest come
-    first, so that the end of the work is in small steps.
+    first, so that the end of the work is in small steps. Suspects come last, the worst at the very end; those that are
+    proved are left out unless failures are asked for.
 
     Args:
         after: list only what comes after this one in that order.
     """
-    last = (None, None, None) if after is None else (after.token_count, after.token_count, after.content_hash)
+    last: tuple[object, ...] = (None,) * 4
+    if after:
+        last = (after.suspicion, after.suspicion, after.token_count, after.content_hash)
     await conn.execute("DROP TABLE IF EXISTS pending")
     await conn.execute(
         """
         CREATE TEMP TABLE pending AS
-        SELECT row_number() OVER (ORDER BY token_count DESC, content_hash) AS position, *
+        SELECT row_number() OVER (ORDER BY suspicion, token_count DESC, content_hash) AS position, listed.*
         FROM (
+          SELECT missing.*, coalesce(s.alone, -1) AS suspicion
+          FROM (
             SELECT content_hash, min(token_count) AS token_count, jsonb_object_agg(partition_key, chunks) AS chunks
             FROM (
                 SELECT c.content_hash, min(c.token_count) AS token_count, d.partition_key, count(*) AS chunks
@@ -119,10 +133,12 @@ async def note_pending(
                 GROUP BY c.content_hash, d.partition_key
             ) AS in_partitions
             GROUP BY content_hash
-        ) AS missing
-        WHERE %s::int IS NULL OR (-token_count, content_hash) > (-%s::int, %s::bytea)
+          ) AS missing LEFT JOIN suspects s ON s.model = %s AND s.content_hash = missing.content_hash
+          WHERE %s OR coalesce(s.alone, 0) < %s
+        ) AS listed
+        WHERE %s::int IS NULL OR (suspicion, -token_count, content_hash) > (%s::int, -%s::int, %s::bytea)
         """,
-        [source, list(partitions), model, only_failed, source, model, *last],
+        [source, list(partitions), model, only_failed, source, model, model, only_failed, MAX_ALONE, *last],
     )
     await conn.execute("CREATE INDEX ON pending (position)")
     await conn.execute("ANALYZE pending")
@@ -138,7 +154,7 @@ async def pending_page(conn: AsyncConnection, model: str, after: int, size: int)
     """
     cursor = await conn.execute(
         """
-        SELECT p.content_hash, p.token_count, p.chunks, c.context_header, c.content, c.source_url
+        SELECT p.content_hash, p.token_count, p.chunks, c.context_header, c.content, c.source_url, p.suspicion
         FROM pending p CROSS JOIN LATERAL (
             SELECT context_header, content, source_url FROM chunks WHERE content_hash = p.content_hash
             LIMIT 1  -- whichever: in the order of its pages, PostgreSQL would go through all of them for each text
@@ -150,8 +166,8 @@ async def pending_page(conn: AsyncConnection, model: str, after: int, size: int)
         [after, after + size, model],
     )
     return [
-        PendingText(content_hash, tokens, chunks, embedded_text(header, content), url)
-        for content_hash, tokens, chunks, header, content, url in await cursor.fetchall()
+        PendingText(content_hash, tokens, chunks, embedded_text(header, content), url, suspicion)
+        for content_hash, tokens, chunks, header, content, url, suspicion in await cursor.fetchall()
     ]
 
 

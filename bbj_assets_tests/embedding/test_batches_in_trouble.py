@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bbj_assets.embedding.embedder import Vectors
 from bbj_assets.embedding.ollama import OllamaEmbedder
 from bbj_assets.embedding.report import BatchNews
-from bbj_assets.errors import EmbedderMisconfigured, EmbedderUnavailable
+from bbj_assets.errors import EmbedderMisconfigured, EmbedderUnavailable, EmbedderUnreachable
 from bbj_assets.patience import LONGEST_WAIT, seconds_before_retry
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.models import active_model
@@ -118,9 +118,9 @@ def test_what_was_stored_before_a_server_went_down_stays_and_the_next_run_does_t
         await asyncio.to_thread(server.stop)
         await run
 
-    with pytest.raises(EmbedderUnavailable) as raised:
+    with pytest.raises(EmbedderUnreachable) as raised:
         asyncio.run(scenario())
-    assert type(raised.value) is EmbedderUnavailable
+    assert type(raised.value) is EmbedderUnreachable
     stored = vectors(indexed).keys()
     assert stored == {hash_of(text) for text in lengths(40) if server.embedded[given(text)]}
     assert len(stored) == 16

@@ -8,7 +8,9 @@ import pytest
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
 from bbj_assets.errors import EmbedderUnavailable, EmbeddingError, RateLimited, Stopped
 from bbj_assets.store.connection import Connection
+from bbj_assets.store.failures import list_failures
 from bbj_assets_tests.embedding.batch_runs import (
+    BAD,
     DIMENSIONS,
     MODEL,
     OllamaWithGate,
@@ -17,9 +19,11 @@ from bbj_assets_tests.embedding.batch_runs import (
     embedding,
     failed,
     given,
+    hash_of,
     lengths,
     options,
     put,
+    vectors,
 )
 from bbj_assets_tests.fakes.model_server import Embedding, Fault, Reply, refuse
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
@@ -174,3 +178,74 @@ def test_a_worker_that_waits_leaves_no_task_behind(
 
     asyncio.run(scenario())
     assert_stored(indexed, lengths(8))
+
+
+class GoesDown(FakeOllama):
+    """Is away after a text with the mark, until somebody starts it again; `asked` are the batches, in order."""
+
+    is_away = False
+
+    def route(self, method: str, path: str, body: Mapping[str, object]) -> Reply | Embedding:
+        request = super().route(method, path, body)
+        if isinstance(request, Embedding) and any(BAD in text for text in request.texts):
+            self.is_away = True
+        return self.error(502, "bad gateway", {}) if self.is_away else request
+
+
+def test_a_text_that_takes_its_server_down_for_long_holds_up_no_other_and_is_found(
+    indexed: Connection, database_url: str
+) -> None:
+    bad = f"{BAD} the longest of them all, so the first"
+    put(indexed, [bad, *lengths(40)])
+    put(indexed, [bad], page="the same elsewhere")
+    outcomes: list[tuple[int, int]] = []
+    with GoesDown(models=[MODEL], dimensions=DIMENSIONS) as server:
+        for _ in range(3):
+            server.is_away = False  # as a supervisor has it up again for the next try of the step
+            with pytest.raises(EmbedderUnavailable):
+                embed(database_url, server, options(workers=4))
+            outcomes.append((len(vectors(indexed)), len(failed(indexed))))
+
+        server.is_away = False
+        report = embed(database_url, server, options(workers=4))
+        assert not server.is_away, "it is left alone"
+        assert [failure.item for failure in report.failures] == [hash_of(bad)]
+        assert (report.texts["total"], report.texts["failed"]) == (1, 1)
+
+    [failure] = list_failures(indexed)
+    assert outcomes[-1] == (40, 1), "all others are done first"
+    assert "goes down when it is asked for this text" in failure.error
+    assert "--retry-failed" in failure.error
+
+
+def test_a_text_that_took_its_server_down_is_asked_for_when_somebody_says_so(
+    indexed: Connection, database_url: str
+) -> None:
+    put(indexed, [BAD, *lengths(4)])
+    with GoesDown(models=[MODEL], dimensions=DIMENSIONS) as server:
+        for _ in range(3):
+            server.is_away = False
+            with pytest.raises(EmbedderUnavailable):
+                embed(database_url, server)
+    with FakeOllama(models=[MODEL], dimensions=DIMENSIONS) as mended:
+        report = embed(database_url, mended, only_failed=True)
+
+    assert (report.total_embedded, failed(indexed)) == (1, set())
+    assert indexed.execute("SELECT count(*) FROM suspects").fetchone() == (0,)
+
+
+def test_texts_that_were_under_way_when_a_server_went_down_by_chance_are_no_failures(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    put(indexed, lengths(40))
+    for served in (3, 2, 1):
+        server.outage = None
+        server.fail_after(served, Fault("reset"))
+        with pytest.raises(EmbedderUnavailable):
+            embed(database_url, server, options(workers=4))
+        assert failed(indexed) == set()
+
+    server.outage = None
+    embed(database_url, server, options(workers=4))
+    assert_stored(indexed, lengths(40))
+    assert failed(indexed) == set()

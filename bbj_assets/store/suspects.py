@@ -1,0 +1,59 @@
+"""The `suspects`: texts that a model server had been asked for when it went down and stayed away.
+
+Most of them are innocent: the server was restarted, or ran out of memory over something else. So a suspect is no
+failure. It is asked for last, when nothing else is under way; one that takes the server down by itself is to blame.
+"""
+
+from collections.abc import Collection
+
+from bbj_assets.outcomes import Failure
+from bbj_assets.store.connection import AsyncConnection
+
+MAX_ALONE = 2
+"""So often a text may take the server down by itself; once may be chance."""
+
+
+async def suspect(conn: AsyncConnection, model: str, hashes: Collection[bytes]) -> None:
+    """Suspect these texts from now on."""
+    await conn.execute(
+        "INSERT INTO suspects (model, content_hash) SELECT %s, unnest(%s::bytea[]) ON CONFLICT DO NOTHING",
+        [model, list(hashes)],
+    )
+
+
+async def suspect_alone(conn: AsyncConnection, model: str, content_hash: bytes) -> bool:
+    """Note that a suspect was the only one this time; gives whether that is proof enough."""
+    cursor = await conn.execute(
+        "UPDATE suspects SET alone = alone + 1 WHERE model = %s AND content_hash = %s RETURNING alone",
+        [model, content_hash],
+    )
+    row = await cursor.fetchone()
+    return row is not None and row[0] >= MAX_ALONE
+
+
+async def given_up(conn: AsyncConnection, model: str, source: str, partitions: Collection[str]) -> list[Failure]:
+    """The failures of a source's texts that are left alone, because they take the server down."""
+    cursor = await conn.execute(
+        """
+        SELECT f.item, f.source, f.partition_key, f.error_type, f.error
+        FROM failures f JOIN suspects s ON s.model = f.model AND encode(s.content_hash, 'hex') = f.item
+        WHERE f.stage = 'embed' AND f.model = %s AND f.source = %s AND f.partition_key = ANY(%s) AND s.alone >= %s
+        ORDER BY 1
+        """,
+        [model, source, list(partitions), MAX_ALONE],
+    )
+    return [
+        Failure("embed", item, source, partition, error_type, error, model=model)
+        for item, source, partition, error_type, error in await cursor.fetchall()
+    ]
+
+
+async def clear_suspects(conn: AsyncConnection) -> None:
+    """Forget those that have their vector now, or that no chunk has any more."""
+    await conn.execute(
+        """
+        DELETE FROM suspects s WHERE
+            EXISTS (SELECT FROM embeddings e WHERE e.model = s.model AND e.content_hash = s.content_hash)
+            OR NOT EXISTS (SELECT FROM chunks c WHERE c.content_hash = s.content_hash)
+        """
+    )
