@@ -1,6 +1,9 @@
 """What is the same for every embedder behind HTTP: time-outs, proxies, and what an answer's status means."""
 
+import asyncio
 import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -29,7 +32,7 @@ class ModelServer:
         if_down: what to do when nobody answers.
         if_missing: what to do when it does not know the model.
         if_refused: what to do when it does not let us in.
-        patience: seconds that an answer may take.
+        patience: seconds that an answer may take, from the question to its last byte.
     """
 
     name: str
@@ -48,6 +51,22 @@ class ModelServer:
             return ipaddress.ip_address(host).is_loopback
         except ValueError:
             return host == "localhost" or host.endswith(".localhost")
+
+    @asynccontextmanager
+    async def in_time(self) -> AsyncIterator[None]:
+        """Ask it within this: who has no whole answer when the patience ends, gives up.
+
+        The client's own time-outs start anew with every byte, so that an answer that trickles in would be waited for
+        without end. They are off, but for the one of connecting.
+
+        Raises:
+            EmbedderUnavailable: there is no answer in time.
+        """
+        try:
+            async with asyncio.timeout(self.patience):
+                yield
+        except TimeoutError:
+            raise self.too_slow() from None
 
     def unreachable(self) -> EmbedderUnreachable:
         """No connection came about."""

@@ -82,7 +82,7 @@ class OllamaEmbedder:
         )
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
-            timeout=httpx.Timeout(patience, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
             limits=httpx.Limits(max_connections=None),  # as many as the runner has workers
             trust_env=not self._server.is_loopback,
         )
@@ -116,14 +116,15 @@ class OllamaEmbedder:
         refuse_unencodable(texts)
         request = {"model": self.model, "input": texts, "truncate": False}
         try:
-            async with self._client.stream("POST", f"{self._server.url}/api/embed", json=request) as response:
+            async with (
+                self._server.in_time(),
+                self._client.stream("POST", f"{self._server.url}/api/embed", json=request) as response,
+            ):
                 if response.is_success:
                     on_answer()
                 body = await response.aread()
         except (httpx.ConnectError, httpx.ConnectTimeout):
             raise self._server.unreachable() from None
-        except httpx.TimeoutException:
-            raise self._server.too_slow() from None
         except httpx.RequestError as error:
             raise self._server.cut_off(error) from error
         if not response.is_success:

@@ -50,7 +50,7 @@ class OpenAIEmbedder:
             if_refused="Set BBJ_ASSETS_OPENAI_API_KEY to a key that is allowed to use this model.",
             patience=patience,
         )
-        timeout = openai.Timeout(patience, connect=CONNECT_SECONDS)
+        timeout = openai.Timeout(None, connect=CONNECT_SECONDS)
         self._client = openai.AsyncOpenAI(
             base_url=self._server.url,
             api_key=api_key or "none",  # the client insists on one; local servers do not look at it
@@ -93,7 +93,7 @@ class OpenAIEmbedder:
             TextRejected: a text is too long for the model, or its vector is of no use.
             EmbedderMisconfigured: the key, the model or the address is wrong, or the quota used up.
         """
-        from openai import APIConnectionError, APIStatusError, APITimeoutError
+        from openai import APIConnectionError, APIStatusError
 
         if not texts:
             return as_vectors([])
@@ -101,9 +101,10 @@ class OpenAIEmbedder:
         _ON_ANSWER.set(on_answer)
         try:
             # base64 is a quarter of the bytes. A server that does not know it answers numbers, which are read too.
-            answer = await self._client.embeddings.create(model=self.model, input=list(texts), encoding_format="base64")
-        except APITimeoutError as error:
-            raise (self._server.unreachable() if _is_about_connecting(error) else self._server.too_slow()) from None
+            async with self._server.in_time():
+                answer = await self._client.embeddings.create(
+                    model=self.model, input=list(texts), encoding_format="base64"
+                )
         except APIConnectionError as error:
             cause = error.__cause__ or error
             raise (

@@ -135,6 +135,43 @@ def test_no_answer_in_time_is_not_waited_for(protocol: Protocol, embed: Embed):
         embed(embedder(patience=0.3), TEXTS)
 
 
+def test_an_answer_that_begins_and_never_ends_is_not_waited_for_either(protocol: Protocol):
+    server, make = protocol
+    server.inject(Fault("dribble"))
+    begun: list[str] = []
+
+    async def twice() -> Vectors:
+        embedder = make(patience=0.5)
+        try:
+            with pytest.raises(EmbedderUnavailable, match=r"did not answer within 0\.5 seconds"):
+                await asyncio.wait_for(embedder.embed(TEXTS, lambda: begun.append("the first")), 5)
+            return await embedder.embed(TEXTS, lambda: begun.append("the second"))
+        finally:
+            await embedder.aclose()
+
+    assert np.array_equal(asyncio.run(twice()), vectors_for(TEXTS, 64))
+    assert begun == ["the first", "the second"]
+
+
+def test_who_gives_a_request_up_is_not_told_that_the_server_is_slow(protocol: Protocol):
+    server, make = protocol
+    server.inject(Fault("dribble"))
+
+    async def given_up() -> None:
+        begun = asyncio.Event()
+        embedder = make(patience=30)
+        asked = asyncio.create_task(embedder.embed(TEXTS, begun.set))
+        await begun.wait()
+        asked.cancel()
+        try:
+            with pytest.raises(asyncio.CancelledError):
+                await asked
+        finally:
+            await embedder.aclose()
+
+    asyncio.run(given_up())
+
+
 def test_a_server_that_is_down_is_named_with_the_remedy(ollama: FakeOllama, openai: FakeOpenAI, embed: Embed):
     ollama.stop()
     with pytest.raises(EmbedderUnavailable) as raised:

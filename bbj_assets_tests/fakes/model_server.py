@@ -26,9 +26,9 @@ class Fault:
     """What goes wrong with one request.
 
     `refuse` answers with `status`; `reset` breaks the connection before an answer, `cut` in the middle of one; `hang`
-    never answers; `truncated` is half of an answer that pretends to be whole, `garbage` is no JSON and `empty` is `{}`;
-    `fewer` leaves out the last vector; `dimensions` gives each vector one number less and `ragged` only the first;
-    `nan` and `zero` spoil the first vector.
+    never answers, and `dribble` a byte at a time, never to the end; `truncated` is half of an answer that pretends to
+    be whole, `garbage` is no JSON and `empty` is `{}`; `fewer` leaves out the last vector; `dimensions` gives each
+    vector one number less and `ragged` only the first; `nan` and `zero` spoil the first vector.
     """
 
     kind: Literal[
@@ -36,6 +36,7 @@ class Fault:
         "reset",
         "cut",
         "hang",
+        "dribble",
         "truncated",
         "garbage",
         "empty",
@@ -177,6 +178,9 @@ class FakeModelServer(LoopbackServer):
             if fault and fault.kind in ("reset", "hang"):
                 writer.transport.abort()
                 return
+            if fault and fault.kind == "dribble":
+                await _dribble(writer)
+                return
             reply = self._reply(request, fault)
             await _write(writer, reply, cut=fault is not None and fault.kind == "cut")
         finally:
@@ -254,3 +258,11 @@ async def _write(writer: asyncio.StreamWriter, reply: Reply, *, cut: bool = Fals
     await writer.drain()
     if cut:
         writer.close()
+
+
+async def _dribble(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n")
+    while True:
+        writer.write(b" ")
+        await writer.drain()  # ends when the connection is lost
+        await asyncio.sleep(0.02)
