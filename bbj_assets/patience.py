@@ -32,7 +32,7 @@ def seconds_to_wait(retry_after: str | None) -> float | None:
         return float(text)
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter of numbers beyond those of C
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)

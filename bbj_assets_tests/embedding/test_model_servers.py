@@ -287,6 +287,8 @@ def test_retry_after_arrives_with_the_error(protocol: Protocol, embed: Embed):
         ("²", None),
         ("9" * 400, float("inf")),
         ("Wed, 21 Oct 99999 07:28:00 GMT", None),
+        ("Mon, 1 Jan 99999999999999999999 10:10:10 GMT", None),
+        ("Mon, 1 Jan 2020 10:10:10 +99999999999999", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None):
