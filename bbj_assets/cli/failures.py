@@ -1,10 +1,13 @@
 """`bbj-assets failures`: what could not be done, where it is, and what to do about it."""
 
+import fcntl
 import json
+import mmap
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from bbj_assets.errors import BBjAssetsError
 from bbj_assets.outcomes import Failure, Stage
@@ -71,10 +74,13 @@ def failure_json(failure: StoredFailure) -> dict[str, object]:
     }
 
 
-def append_failures(file: Path, failures: Sequence[StoredFailure]) -> None:
+def append_failures(file: Path, failures: Sequence[StoredFailure]) -> bool:
     """Append the failures to a file of JSON lines, each with the time of this export; what is there stays.
 
-    A last line that an interrupted export left unfinished is ended first, so that it spoils no other.
+    But for half a line at its end, which an interrupted export left: it is cut off, so that all lines can be read.
+
+    Returns:
+        Whether half a line was cut off.
 
     Raises:
         BBjAssetsError: the file cannot be written.
@@ -83,13 +89,36 @@ def append_failures(file: Path, failures: Sequence[StoredFailure]) -> None:
     lines = [json.dumps({**failure_json(failure), "exported_at": exported_at}) + "\n" for failure in failures]
     try:
         with file.open("a+b") as export:
-            if export.seek(0, os.SEEK_END):
-                export.seek(-1, os.SEEK_END)
-                if export.read(1) != b"\n":
-                    lines.insert(0, "\n")
+            fcntl.flock(export, fcntl.LOCK_EX)  # half a line may also be one that another export is about to end
+            unended = _unended_line(export)
+            cut_off = _is_half_a_failure(unended)
+            if cut_off:
+                export.truncate(export.seek(-len(unended), os.SEEK_END))
+            elif unended:
+                lines.insert(0, "\n")
             export.write("".join(lines).encode())
     except OSError as error:
         raise BBjAssetsError(f"Cannot write to {file}: {error.strerror}. Name a file in a folder of yours.") from error
+    return cut_off
+
+
+def _unended_line(file: BinaryIO) -> bytes:
+    """What stands after the last newline."""
+    if file.seek(0, os.SEEK_END) == 0:
+        return b""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content[content.rfind(b"\n") + 1 :]
+
+
+def _is_half_a_failure(line: bytes) -> bool:
+    """Whether it begins as a record and does not end as one; anything else is somebody's, and not for us to cut."""
+    if not line.startswith(b"{"):
+        return False
+    try:
+        json.loads(line)
+    except ValueError:
+        return True
+    return False
 
 
 def print_failures(failures: Sequence[StoredFailure]) -> None:

@@ -129,7 +129,11 @@ def export(context: click.Context, file: Path, source: str | None, stage: Stage 
     if not found:
         click.echo(f"Nothing has failed; {file} is as it was.")
         return
-    append_failures(file, found)
+    if append_failures(file, found):
+        click.echo(
+            f"The last line of {file} was half a failure, which an interrupted export had left: it is cut off.",
+            err=True,
+        )
     click.echo(f"Appended {len(found):,} failures to {file}.")
 
 

@@ -1,16 +1,19 @@
 """`bbj-assets failures` tells a person, a program and a file what the table `failures` holds, until it is healed."""
 
+import fcntl
 import json
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from bbj_assets.cli.failures import append_failures
 from bbj_assets.errors import ParseError, TextRejected
 from bbj_assets.outcomes import Failure
 from bbj_assets.store.connection import connect
 from bbj_assets.store.documents import replace_items
-from bbj_assets.store.failures import record_failures
+from bbj_assets.store.failures import StoredFailure, record_failures
 from bbj_assets_tests.cli.conftest import Desk
 from bbj_assets_tests.store.samples import chunks, item
 
@@ -135,17 +138,63 @@ def test_an_error_with_markup_or_escapes_is_shown_as_it_is(failing: Desk) -> Non
 
 def test_an_export_appends_and_can_be_read_back(failing: Desk, tmp_path: Path) -> None:
     file = tmp_path / "failures.jsonl"
-    file.write_text('{"mine": true}\n{"cut off": "in the mid')
+    file.write_text('{"mine": true}\n')
 
     done = failing.call(ASSETS, "failures", "export", str(file))
     failing.call(ASSETS, "failures", "export", str(file))
 
-    assert done.stdout == f"Appended 2 failures to {file}.\n"
-    mine, cut_off, *exported = file.read_text(encoding="utf-8").splitlines()
-    assert (mine, cut_off) == ('{"mine": true}', '{"cut off": "in the mid')
-    records = [json.loads(line) for line in exported]
+    assert done.output == f"Appended 2 failures to {file}.\n"
+    mine, *records = lines(file)
+    assert mine == {"mine": True}
     assert all(datetime.fromisoformat(record.pop("exported_at")) for record in records)
     assert records == [*listed(failing), *listed(failing)]
+
+
+def test_an_export_takes_up_where_one_was_interrupted(failing: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "failures.jsonl"
+    for whole in range(3):
+        failing.call(ASSETS, "failures", "export", str(file))
+        file.write_bytes(file.read_bytes()[:-40])
+
+        done = failing.call(ASSETS, "failures", "export", str(file))
+
+        assert done.stdout == f"Appended 2 failures to {file}.\n"
+        assert done.stderr == (
+            f"The last line of {file} was half a failure, which an interrupted export had left: it is cut off.\n"
+        )
+        assert [line["stage"] for line in lines(file)] == ["parse", "parse", "embed"] * (whole + 1)
+
+
+@pytest.mark.parametrize(
+    "last", ['{"mine": true}', "# Half a page of notes", '{"mine": "of old', ""], ids=["JSON", "text", "ended", "blank"]
+)
+def test_an_export_cuts_off_nothing_but_half_a_failure(last: str, failing: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "failures.jsonl"
+    before = f'{{"cut": "by a newl\n{last}' + ("\n" if "of old" in last else "")
+    file.write_text(before)
+
+    done = failing.call(ASSETS, "failures", "export", str(file))
+
+    assert done.stderr == ""
+    kept, *exported = file.read_text().removeprefix(before.rstrip("\n")).splitlines()
+    assert kept == ""
+    assert [json.loads(line)["stage"] for line in exported] == ["parse", "embed"]
+
+
+def test_an_export_waits_for_the_one_that_is_writing(tmp_path: Path) -> None:
+    file = tmp_path / "failures.jsonl"
+    failure = StoredFailure("embed", "00" * 32, "notes", "_root", "TextRejected", "It is too long.")
+    with ThreadPoolExecutor(1) as elsewhere:
+        with file.open("wb", buffering=0) as writing:
+            fcntl.flock(writing, fcntl.LOCK_EX)
+            writing.write(b'{"half": ')
+            other = elsewhere.submit(append_failures, file, [failure])
+            wait([other], timeout=0.3)
+            writing.write(b'"a line"}\n')
+        assert other.result(10) is False
+
+    first, second = lines(file)
+    assert (first, second["source"]) == ({"half": "a line"}, "notes")
 
 
 def test_where_nothing_failed_it_says_so_and_writes_no_file(desk: Desk, tmp_path: Path) -> None:
