@@ -59,6 +59,8 @@ class Reader:
             question = "a sentence about a window"
             hits = search(conn, question, vector_for(question, model.dimensions)[np.newaxis], model, Filters())
             self.answers += bool(hits)
+            if self.answers and not hits:
+                self.complaints.append("a search found nothing, and an earlier one did")
 
 
 class Ledger:
