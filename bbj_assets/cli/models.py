@@ -19,10 +19,11 @@ from bbj_assets.embedding import create_embedder
 from bbj_assets.embedding.batches import BatchOptions, embed_pending, probe
 from bbj_assets.errors import ConfigurationError
 from bbj_assets.settings import Settings
-from bbj_assets.store.connection import Connection, connect
+from bbj_assets.store.connection import connect
 from bbj_assets.store.corpus import stored_sources
 from bbj_assets.store.database import database
 from bbj_assets.store.documents import stored_partitions
+from bbj_assets.store.locks import index_lock
 from bbj_assets.store.models import (
     Coverage,
     Model,
@@ -30,9 +31,10 @@ from bbj_assets.store.models import (
     active_model,
     all_models,
     ensure_model,
-    find_model,
+    known_model,
     model_coverage,
     note_embedder,
+    removable_model,
     remove_model,
 )
 from bbj_assets.store.vector_index import drop_index, refresh_index
@@ -84,17 +86,18 @@ def add_model(settings: Settings, on_progress: Callable[[str, int, int], None]) 
         for source in stored_sources(conn):
             asyncio.run(_fill(settings, url, source, stored_partitions(conn, source), options, on_progress))
         refresh_index(conn, timedelta(days=settings.orphan_grace_days))
-        return CoveredModel(_found(conn, embedder.model), model_coverage(conn, embedder.model))
+        return CoveredModel(known_model(conn, embedder.model), model_coverage(conn, embedder.model))
 
 
 def activate(settings: Settings, name: str, *, force: bool) -> Model | None:
     """Make search use a model; gives the one that it used before.
 
     Raises:
-        ConfigurationError: there is no such model, or it has not a vector for every chunk (and no `force`).
+        ConfigurationError: there is no such model, or it has not a vector for every chunk (and no `force`), or it was
+            removed while the index was being built.
     """
     with database(settings) as url, connect(url) as conn:
-        model, before = _found(conn, name), active_model(conn)
+        model = known_model(conn, name)
         coverage = model_coverage(conn, name)
         if not coverage.complete and not force:
             problem = (
@@ -103,8 +106,10 @@ def activate(settings: Settings, name: str, *, force: bool) -> Model | None:
                 f"{f' --embedder {model.embedder}' if model.embedder else ''}`, or use --force."
             )
             raise ConfigurationError([problem])
-        refresh_index(conn, timedelta(days=settings.orphan_grace_days))
-        activate_model(conn, name)
+        with index_lock(conn):  # to the end, so that nobody drops what was built
+            refresh_index(conn, timedelta(days=settings.orphan_grace_days))
+            before = active_model(conn)
+            activate_model(conn, name)
     return before
 
 
@@ -115,13 +120,10 @@ def remove(settings: Settings, name: str) -> int:
         ConfigurationError: there is no such model, or search uses it.
     """
     with database(settings) as url, connect(url) as conn:
-        model = _found(conn, name)
-        if model.active:
-            raise ConfigurationError(
-                [f"The model {name!r} is the one that search uses. Activate another one first: bbj-assets models"]
-            )
-        drop_index(conn, model)
-        return remove_model(conn, name)
+        removable_model(conn, name)  # said at once, not after minutes in which another index is built
+        with index_lock(conn):
+            drop_index(conn, removable_model(conn, name))
+            return remove_model(conn, name)
 
 
 @contextmanager
@@ -158,14 +160,6 @@ def print_models(models: list[CoveredModel]) -> None:
             "active" if covered.model.active else "",
         )
     console.print(table)
-
-
-def _found(conn: Connection, name: str) -> Model:
-    model = find_model(conn, name)
-    if model is None:
-        known = ", ".join(model.name for model in all_models(conn)) or "none"
-        raise ConfigurationError([f"The index has no model {name!r}. Its models: {known}."])
-    return model
 
 
 async def _dimensions(settings: Settings) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bbj_assets.errors import EmbedderMisconfigured
+from bbj_assets.errors import ConfigurationError, EmbedderMisconfigured
 from bbj_assets.store.connection import Connection
 
 
@@ -79,6 +79,33 @@ def find_model(conn: Connection, name: str) -> Model | None:
     return Model(*row) if row else None
 
 
+def known_model(conn: Connection, name: str) -> Model:
+    """The model of this name.
+
+    Raises:
+        ConfigurationError: the index has none; the message names those that it has.
+    """
+    model = find_model(conn, name)
+    if model is None:
+        known = ", ".join(model.name for model in all_models(conn)) or "none"
+        raise ConfigurationError([f"The index has no model {name!r}. Its models: {known}."])
+    return model
+
+
+def removable_model(conn: Connection, name: str) -> Model:
+    """The model of this name, which search does not use.
+
+    Raises:
+        ConfigurationError: there is no such model, or search uses it.
+    """
+    model = known_model(conn, name)
+    if model.active:
+        raise ConfigurationError(
+            [f"The model {name!r} is the one that search uses. Activate another one first: bbj-assets models"]
+        )
+    return model
+
+
 def all_models(conn: Connection) -> list[Model]:
     """Every model, by name."""
     return [Model(*row) for row in conn.execute("SELECT name, dimensions, active, embedder FROM models ORDER BY name")]
@@ -95,17 +122,37 @@ def model_coverage(conn: Connection, name: str) -> Coverage:
 
 
 def activate_model(conn: Connection, name: str) -> None:
-    """Make search use this model, from one moment to the next."""
+    """Make search use this model, from one moment to the next.
+
+    Raises:
+        ConfigurationError: there is no such model; search goes on with the one that it uses.
+    """
     with conn.transaction():
-        # In this order, because of the index that allows one active model.
+        _keep_models_as_they_are(conn)
+        known_model(conn, name)
+        # One statement would not do: the index that allows one active model is asked at each row, in whatever order.
         conn.execute("UPDATE models SET active = false WHERE active AND name <> %s", [name])
         conn.execute("UPDATE models SET active = true WHERE name = %s", [name])
 
 
 def remove_model(conn: Connection, name: str) -> int:
-    """Forget a model with its vectors; gives their number."""
+    """Forget a model with its vectors; gives their number.
+
+    Raises:
+        ConfigurationError: there is no such model, or search uses it.
+    """
     with conn.transaction():
+        _keep_models_as_they_are(conn)
+        removable_model(conn, name)
         vectors = conn.execute("DELETE FROM embeddings WHERE model = %s", [name]).rowcount
         conn.execute("DELETE FROM failures WHERE stage = 'embed' AND model = %s", [name])
         conn.execute("DELETE FROM models WHERE name = %s", [name])
     return vectors
+
+
+def _keep_models_as_they_are(conn: Connection) -> None:
+    """Until the end of the transaction nobody else changes a model; search and those who store vectors go on.
+
+    What is read from here on stays true, also of rows that are not there yet.
+    """
+    conn.execute("LOCK TABLE models IN SHARE ROW EXCLUSIVE MODE")

@@ -5,7 +5,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from bbj_assets.store.connection import connect
+from bbj_assets.store.locks import index_lock
 from bbj_assets_tests.cli.conftest import Desk, Machine
+from bbj_assets_tests.cli.test_resume import wait_until
+from bbj_assets_tests.embedding.batch_runs import waiting_for_locks
 from bbj_assets_tests.fakes.model_server import refuse
 
 ASSETS, INGEST = "bbj-assets", "bbj-ingest-all"
@@ -94,6 +98,30 @@ def test_a_model_is_removed_with_its_vectors_but_not_the_active_one(filled: Desk
     assert (removed.exit_code, "3 vectors" in removed.stdout) == (0, True)
     assert models(filled).keys() == {FIRST}
     assert filled.query("SELECT DISTINCT model FROM embeddings") == [(FIRST,)]
+
+
+@pytest.mark.parametrize("order", [("activate", "remove"), ("remove", "activate")])
+def test_of_two_who_want_to_activate_and_to_remove_a_model_the_second_is_refused(
+    filled: Desk, order: tuple[str, str]
+) -> None:
+    filled.call(ASSETS, "models", "add", SECOND)
+    with connect(filled.url) as conn, index_lock(conn):  # as while an index is built
+        processes = []
+        for waiting, command in enumerate(order, 1):
+            processes.append(process := filled.start(ASSETS, "models", command, SECOND))
+            wait_until(lambda waiting=waiting: waiting_for_locks(filled.url) == waiting, process)
+    (_, done), (_, refused) = (process.communicate(timeout=60) for process in processes)
+    assert [process.returncode for process in processes] == [0, 2], (done, refused)
+    assert "Traceback" not in done + refused
+    if order[0] == "activate":
+        assert "the one that search uses" in refused
+        assert models(filled)[SECOND]["active"]
+        assert models(filled)[SECOND]["embedded"] == 3
+    else:
+        assert f"no model {SECOND!r}" in refused
+        assert models(filled).keys() == {FIRST}
+        assert models(filled)[FIRST]["active"]
+    assert "notes://today.md" in found(filled)
 
 
 @pytest.mark.parametrize("command", ["activate", "remove"])

@@ -4,9 +4,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bbj_assets.errors import EmbedderMisconfigured
+from bbj_assets.errors import ConfigurationError, EmbedderMisconfigured
 from bbj_assets.store.connection import Connection, connect
-from bbj_assets.store.models import Model, active_model, all_models, ensure_model, find_model
+from bbj_assets.store.models import (
+    Model,
+    activate_model,
+    active_model,
+    all_models,
+    ensure_model,
+    find_model,
+    remove_model,
+)
 
 
 def test_the_first_model_is_active_and_later_ones_wait_beside_it(conn: Connection) -> None:
@@ -44,3 +52,40 @@ def test_of_many_first_models_at_once_one_is_active(database_url: str, conn: Con
     assert sorted(registered, key=lambda model: model.name) == all_models(conn)
     assert len(registered) == 12
     assert sum(model.active for model in registered) == 1
+
+
+def test_a_model_that_is_gone_is_not_activated_and_search_keeps_its_own(conn: Connection) -> None:
+    first = ensure_model(conn, "first", 3)
+
+    with pytest.raises(ConfigurationError, match="no model 'gone'"):
+        activate_model(conn, "gone")
+
+    assert active_model(conn) == first
+
+
+def test_the_model_that_search_uses_is_not_removed(conn: Connection) -> None:
+    first, _ = ensure_model(conn, "first", 3), ensure_model(conn, "second", 3)
+    conn.execute("INSERT INTO embeddings VALUES ('first', 'hash', '[1,0,0]'), ('second', 'hash', '[1,0,0]')")
+
+    with pytest.raises(ConfigurationError, match="'first' is the one that search uses"):
+        remove_model(conn, "first")
+    with pytest.raises(ConfigurationError, match="no model 'gone'"):
+        remove_model(conn, "gone")
+    assert remove_model(conn, "second") == 1
+
+    assert all_models(conn) == [first]
+    assert conn.execute("SELECT model FROM embeddings").fetchall() == [("first",)]
+
+
+def test_of_many_activations_at_once_the_last_one_counts(database_url: str, conn: Connection) -> None:
+    names = [ensure_model(conn, f"m{number}", 3).name for number in range(6)]
+
+    def activate(name: str) -> None:
+        with connect(database_url) as own:
+            for _ in range(20):
+                activate_model(own, name)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(activate, names))
+
+    assert sum(model.active for model in all_models(conn)) == 1
