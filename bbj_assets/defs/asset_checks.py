@@ -65,20 +65,20 @@ def _checks(source: Source, settings: Settings, asset: Literal["chunks", "embedd
 
 
 def _not_shrunk(context: AssetCheckExecutionContext, conn: Connection, source: Source) -> Verdict:
-    before = _documents_when_last_good(context.instance, AssetCheckKey(AssetKey([source.group, "chunks"]), NOT_SHRUNK))
+    before = _most_when_last_good(context.instance, AssetCheckKey(AssetKey([source.group, "chunks"]), NOT_SHRUNK))
     allowed = is_told(context.run, "allow_shrink")
     return not_shrunk(source, count_documents(conn, source.name), before, allowed=allowed)
 
 
-def _documents_when_last_good(instance: DagsterInstance, key: AssetCheckKey) -> int | None:
+def _most_when_last_good(instance: DagsterInstance, key: AssetCheckKey) -> int | None:
     good = instance.event_log_storage.get_asset_check_execution_history(
         key, limit=1, status={AssetCheckExecutionRecordStatus.SUCCEEDED}
     )
     for record in good:
         evaluation = record.event.asset_check_evaluation if record.event else None
-        documents = evaluation.metadata.get("documents") if evaluation else None
-        if documents is not None and isinstance(documents.value, int):
-            return documents.value
+        most = evaluation.metadata.get("most") if evaluation else None
+        if most is not None and isinstance(most.value, int):
+            return most.value
     return None
 
 

@@ -21,8 +21,8 @@ from bbj_assets.sources.registry import PARSERS
 from bbj_assets.store.connection import Connection, connect, url_of
 from bbj_assets.store.documents import (
     chunk_totals,
-    count_documents,
     delete_items,
+    documents_of_items,
     stored_items,
     stored_partitions,
 )
@@ -184,7 +184,7 @@ class _Run:
             known = list_failures(conn, source=source.name, stage="parse", partitions=report.partitions)
             given_up = give_up_poison(changes, known, recipe(source, options.chunks))
         if not options.only_failed:
-            self._delete_vanished(conn, changes, {item.key for item in ours}, report)
+            self._delete_vanished(conn, changes, ours, items, report)
         clear_parse_failures(
             conn, source.name, {item.key for item in changes.unchanged} - {failure.item for failure in failed}
         )
@@ -207,18 +207,18 @@ class _Run:
                 self._on_progress(done, len(items))
 
     def _delete_vanished(
-        self, conn: Connection, changes: Changes, listed: Collection[str], report: ChunksReport
+        self,
+        conn: Connection,
+        changes: Changes,
+        ours: Iterable[Item],
+        listing: Iterable[Item],
+        report: ChunksReport,
     ) -> None:
         name = self._source.name
+        listed = {item.key for item in ours}
         vanished = {key: stored for key, stored in changes.vanished.items() if key not in listed}
-        lost = sum(stored.documents for stored in vanished.values())
-        present = count_documents(conn, name) if vanished else 0
-        if lost > _SHRINK_FREE and lost * 2 > present and not self._options.allow_shrink:
-            raise ShrinkError(
-                f"Source {name!r}: {lost} of its {present} documents are no longer there, which looks like a "
-                "fault. Nothing was deleted. Check its paths; if they are meant to go, run bbj-ingest-all with "
-                "--allow-shrink."
-            )
+        if any(stored.documents for stored in vanished.values()) and not self._options.allow_shrink:
+            _refuse_a_great_loss(conn, name, listing)
         stale = {
             failure.item for failure in list_failures(conn, source=name, stage="parse", partitions=report.partitions)
         }.difference(listed)
@@ -238,6 +238,21 @@ class _Run:
             partition.chunks_written += written.chunks
         for key, deleted in self._deleted.items():
             report.partitions[key].deleted = deleted
+
+
+def _refuse_a_great_loss(conn: Connection, name: str, listing: Iterable[Item]) -> None:
+    """Judge by the whole source: a loss that is spread over several runs would seem small to each of them."""
+    stored = documents_of_items(conn, name)
+    present = sum(stored.values())
+    for item in listing:
+        stored.pop(item.key, None)
+    lost = sum(stored.values())
+    if lost > _SHRINK_FREE and lost * 2 > present:
+        raise ShrinkError(
+            f"Source {name!r}: {lost} of its {present} documents are no longer there, which looks like a "
+            "fault. Nothing was deleted. Check its paths; if they are meant to go, run bbj-ingest-all with "
+            "--allow-shrink."
+        )
 
 
 def _without_twins(source: Source, items: Iterable[Item]) -> tuple[list[Item], list[Failure]]:

@@ -135,14 +135,16 @@ def not_shrunk(source: Source, documents: int, before: int | None, *, allowed: b
     """Whether the source has kept at least half of its documents.
 
     A listing that would lose more is refused before anything is deleted; this finds what no listing shows, such as a
-    parser that gives fewer documents, or a loss in small steps.
+    parser that gives fewer documents, or a loss in small steps. Hence the figure `most`, which a good verdict hands to
+    the next one: compared with the verdict before, each of the small steps would be fine.
 
     Args:
         documents: that it has now.
-        before: that it had when this last was judged good; None if never.
-        allowed: somebody said that it may shrink.
+        before: the most that it had since somebody last said that it may shrink; None if that is not known.
+        allowed: somebody says so now.
     """
-    figures = {"documents": documents, **({} if before is None else {"before": before})}
+    most = documents if allowed or before is None else max(before, documents)
+    figures = {"documents": documents, "most": most, **({} if before is None else {"before": before})}
     lost = (before or 0) - documents
     if allowed or before is None or lost <= SHRINK_FREE or lost * 2 <= before:
         compared = "nothing to compare with yet" if before is None else f"there were {before}"

@@ -117,6 +117,12 @@ def count_documents(conn: Connection, source: str) -> int:
     return int(row[0]) if row else 0
 
 
+def documents_of_items(conn: Connection, source: str) -> dict[str, int]:
+    """How many documents each item of a source has, of those that have any."""
+    rows = conn.execute("SELECT item, count(*) FROM documents WHERE source = %s GROUP BY item", [source])
+    return dict(rows.fetchall())
+
+
 def chunk_totals(conn: Connection, source: str, partitions: Collection[str]) -> dict[str, int]:
     """How many chunks each of the partitions has."""
     rows = conn.execute(

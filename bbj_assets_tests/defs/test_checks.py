@@ -146,6 +146,25 @@ def test_a_loss_in_small_steps_is_an_error_until_somebody_says_that_it_is_meant(
     assert checks(sound)["not_shrunk"].passed
 
 
+def test_losses_that_are_small_one_by_one_are_an_error_when_they_are_most_of_it_together(sound: Installation) -> None:
+    pages = [sound.folder / f"guide/many/{page:02}.md" for page in range(60)]
+    for page in pages:
+        sound.write(f"guide/many/{page.name}", f"# Page {page.stem}\n\nText {page.stem}.")
+    assert checks(sound)["not_shrunk"].passed
+
+    passed = []
+    for step in (pages[:18], pages[18:31], pages[31:45]):
+        for page in step:
+            page.unlink()
+        passed.append(checks(sound)["not_shrunk"].passed)
+    assert passed == [True, True, False]
+
+    assert checks(sound, SourceRun(allow_shrink=True))["not_shrunk"].passed
+    for page in pages[45:52]:
+        page.unlink()
+    assert checks(sound)["not_shrunk"].passed, "it is compared with what was allowed"
+
+
 @pytest.mark.parametrize(
     ("documents", "before", "allowed", "passed"),
     [

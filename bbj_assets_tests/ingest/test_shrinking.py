@@ -44,6 +44,23 @@ def test_losing_half_of_a_source_or_no_more_than_twenty_documents_is_believed(
     assert texts(conn).keys() == {"mdx-test://41.md"}
 
 
+def test_a_loss_is_judged_over_the_whole_source_however_few_of_its_sections_a_run_is_over(
+    conn: Connection, site: Site, refresh: Refresh
+) -> None:
+    site.write({f"part{n // 10}/{n}.md": page(n) for n in range(50)})
+    refresh()
+    for n in range(10, 50):
+        (site.root / f"part{n // 10}" / f"{n}.md").unlink()
+
+    for part in ("part1", "part2"):
+        with pytest.raises(ShrinkError, match="40 of its 50 documents"):
+            refresh([part])
+    assert refresh(["part0"]).total.unchanged == 10, "what has lost nothing is brought up to date"
+    assert len(texts(conn)) == 50
+
+    assert refresh(["part1"], allow_shrink=True).total.deleted == 10
+
+
 def test_an_emptied_folder_does_not_empty_a_large_source(conn: Connection, site: Site, refresh: Refresh) -> None:
     site.write({f"{n}.md": page(n) for n in range(21)})
     refresh()
