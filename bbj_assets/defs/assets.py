@@ -48,7 +48,14 @@ from bbj_assets.defs.tags import PERMANENT_TAG
 from bbj_assets.embedding.batches import embed_pending
 from bbj_assets.embedding.in_use import embedder_in_use
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
-from bbj_assets.errors import DatabaseError, DatabaseUnavailable, SourceError, Stopped, TransientEmbeddingError
+from bbj_assets.errors import (
+    DatabaseError,
+    DatabaseUnavailable,
+    ListingError,
+    SourceError,
+    Stopped,
+    TransientEmbeddingError,
+)
 from bbj_assets.ingest.chunks import ParseOptions, list_items, refresh_chunks
 from bbj_assets.ingest.fingerprints import data_version, fingerprints
 from bbj_assets.ingest.recipe import recipe
@@ -316,7 +323,7 @@ def _tell_of_outage(context: AssetExecutionContext, runtime: Runtime, source: So
 def _failure(context: AssetExecutionContext, error: Exception) -> Failure:
     """The failure of a step; of one that nobody need try again before something has changed, the run says so too."""
     may_pass = isinstance(error, TransientEmbeddingError | DatabaseUnavailable)  # the RetryPolicy is for these
-    if not may_pass:
+    if not may_pass and not isinstance(error, ListingError):  # a share that is away comes back by itself
         context.instance.add_run_tags(context.run.run_id, {PERMANENT_TAG: "true"})
     return Failure(str(error), allow_retries=may_pass)
 

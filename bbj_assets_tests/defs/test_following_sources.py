@@ -204,6 +204,23 @@ def test_a_failed_run_is_asked_for_again_and_not_for_ever(follower: Follower) ->
     assert len(set(names)) == MAX_ATTEMPTS
 
 
+def test_a_tree_that_could_not_be_read_for_a_moment_is_asked_for_again(follower: Follower, conn: Connection) -> None:
+    follower.settle()
+    follower.installation.write("guide/s05/page.md", "# Page 5\n\nNew text.")
+    follower.tick()
+    requests = follower.tick(later=60).run_requests or ()
+    guide = follower.installation.folder / "guide"
+    guide.rename(guide.with_name("away"))
+    assert not follower.runs(requests)
+    guide.with_name("away").rename(guide)
+
+    requests = follower.tick(later=3600).run_requests or ()
+
+    assert [ranges_of(request) for request in requests] == [("s05", "s05")]
+    assert follower.runs(requests)
+    assert contents(conn)["guide://s05/page.md"] == "New text."
+
+
 @pytest.mark.parametrize("reason", ["canceled", "permanent"])
 def test_what_a_person_canceled_or_what_would_fail_again_waits_for_a_change(follower: Follower, reason: str) -> None:
     follower.tick()
