@@ -109,8 +109,10 @@ class EmbeddingsConfig(Config):
     retry_failed: bool = Field(default=False, description="Embed only the texts that failed before.")
 
 
-def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | AssetsDefinition]:
-    """The lineage of one source: raw, chunks, embeddings."""
+def source_assets(
+    *, source: Source, sources: Sequence[Source], settings: Settings
+) -> list[AssetSpec | AssetsDefinition]:
+    """The lineage of one source: raw, chunks, embeddings. Pages of what is none of `sources` may become its own."""
     raw = AssetSpec(
         AssetKey([source.group, "raw"]),
         group_name=source.group,
@@ -152,6 +154,7 @@ def source_assets(*, source: Source, settings: Settings) -> list[AssetSpec | Ass
             allow_shrink=config.allow_shrink,
             only_failed=config.retry_failed,
             first_wait=settings.embedding_retry_seconds,
+            sources={each.name for each in sources},
         )
         try:
             with database(settings) as url:

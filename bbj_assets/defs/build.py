@@ -23,7 +23,9 @@ def build_defs(settings: Settings, config: SourcesConfig, progress: Progress | N
     sources = config.sources
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BetaWarning)  # of `backfill_policy`: nothing that our reader can act on
-        assets = [asset for source in sources for asset in source_assets(source=source, settings=settings)]
+        assets = [
+            asset for source in sources for asset in source_assets(source=source, sources=sources, settings=settings)
+        ]
         of_all = [asset(sources=sources, settings=settings) for asset in (search_index_asset, failures_asset)]
     ingests = {source: ingest_job(source) for source in sources}
     visits = {source: visit_job(source) for source in sources if is_visited(source)}

@@ -44,6 +44,7 @@ class ParseOptions:
         allow_shrink: also delete when more than half of the source's documents would go.
         only_failed: take up only the items that are in `failures`.
         first_wait: seconds before it is tried again when the database failed; doubled each time.
+        sources: the names of all sources there are; what is stored of another may be taken over. None: nothing may.
     """
 
     chunks: ChunkSettings
@@ -51,6 +52,7 @@ class ParseOptions:
     allow_shrink: bool = False
     only_failed: bool = False
     first_wait: float = 1.0
+    sources: Collection[str] | None = None
 
 
 @dataclass(slots=True)
@@ -185,9 +187,8 @@ class _Run:
             given_up = give_up_poison(changes, known, recipe(source, options.chunks))
         if not options.only_failed:
             self._delete_vanished(conn, changes, ours, items, report)
-        clear_parse_failures(
-            conn, source.name, {item.key for item in changes.unchanged} - {failure.item for failure in failed}
-        )
+        healed = {item.key for item in changes.unchanged} - {failure.item for failure in failed}
+        clear_parse_failures(conn, source.name, healed)
         self._parse_and_store(conn, changes.parse, {item.key for item in items})
         record_failures(conn, failed, self._run_id)  # last, because an item that is stored loses its failure
         _count_listing(report, [*(item.partition for item in ours), *(twin.partition_key for twin in twins)])
@@ -200,7 +201,8 @@ class _Run:
     def _parse_and_store(self, conn: Connection, items: Sequence[Item], listed: Collection[str]) -> None:
         self._on_progress(0, len(items))
         done = 0
-        with Writer(conn, listed, self._run_id, self._stored, self._failures) as writer:
+        sources = self._options.sources
+        with Writer(conn, listed, self._run_id, self._stored, self._failures, sources) as writer:
             for outcomes in parse_in_processes(_tasks(self._source, items, self._options), self._options.processes):
                 writer.add(outcomes)
                 done += len(outcomes)
@@ -223,7 +225,7 @@ class _Run:
             failure.item for failure in list_failures(conn, source=name, stage="parse", partitions=report.partitions)
         }.difference(listed)
         if vanished or stale:
-            delete_items(conn, [*vanished, *stale])
+            delete_items(conn, name, [*vanished, *stale])
         self._deleted.update(stored.partition_key for stored in vanished.values() if stored.documents)
 
     def _count_done(self, report: ChunksReport, unchanged: Sequence[Item]) -> None:

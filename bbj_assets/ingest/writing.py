@@ -2,11 +2,13 @@
 
 PostgreSQL spends most of a load on the full-text vectors, in the one process that serves a connection: 16 MB of
 Markdown take it three seconds. So two connections write at a time. They never meet: each item is in one batch,
-and no two items may give the same document.
+and no two items may give the same document. Nor may two sources, though those may find out only when both have stored
+it: then the later one fails.
 """
 
 import queue
-from collections.abc import Collection, Iterable, Sequence
+from collections import ChainMap
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ import psycopg
 from bbj_assets.errors import ParseError, Stopped
 from bbj_assets.outcomes import Failure, ItemContent, Outcome
 from bbj_assets.store.connection import Connection, connect_like
-from bbj_assets.store.documents import owners, replace_items
+from bbj_assets.store.documents import Owner, owners, replace_items
 from bbj_assets.store.failures import record_failures
 
 _CONNECTIONS = 2
@@ -43,6 +45,7 @@ class Writer:
         listed: the keys of all items of the source.
         stored: takes up every item that was stored, by its key, however the `with` ends.
         failures: takes up those that could not be parsed or stored, when they are in the `failures` table.
+        sources: the names of all sources there are; what is stored of another may be taken over. None: nothing may.
     """
 
     def __init__(
@@ -52,7 +55,9 @@ class Writer:
         run_id: str | None,
         stored: dict[str, WrittenItem],
         failures: list[Failure],
+        sources: Collection[str] | None = None,
     ) -> None:
+        self._sources = sources
         self._stored = stored
         self._failures = failures
         self._conn = conn
@@ -60,7 +65,7 @@ class Writer:
         self._run_id = run_id
         self._batch: list[ItemContent] = []
         self._batch_chunks = 0
-        self._claimed: dict[str, str] = {}
+        self._claimed: dict[str, Owner] = {}
         self._writing: set[Future[list[Failure]]] = set()
         self._idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
         self._open = ExitStack()
@@ -117,39 +122,55 @@ class Writer:
 
     def _store_with(self, conn: Connection, items: Sequence[ItemContent]) -> list[Failure]:
         try:
-            replace_items(conn, items, self._run_id)
+            replace_items(conn, items, self._run_id, self._sources)
         except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded) as error:
             if len(items) > 1:  # one of them cannot be stored: find it, so that its neighbours are
                 return [failure for item in items for failure in self._store_with(conn, [item])]
-            failure = _failure(items[0], error)
+            failure = _failure(items[0], self._rivalry(items[0], owners(conn, _pages(items))) or error)
             record_failures(conn, [failure], self._run_id)
             return [failure]
         self._stored.update((i.key, WrittenItem(i.partition_key, len(i.documents), _chunks(i))) for i in items)
         return []
 
     def _without_rivals(self, items: Sequence[ItemContent]) -> list[ItemContent]:
-        """The items whose documents no other listed item has under the same URL; the others fail."""
-        urls = [document.source_url for item in items for document, _ in item.documents]
-        stored = owners(self._conn, urls) if urls else {}
+        """The items whose documents no other listed item, and no other source, has under the same URL; others fail."""
+        stored = owners(self._conn, _pages(items)) if items else {}
         kept = []
         for item in items:
-            rivals = {
-                f"{document.source_url} (of {owner})"
-                for document, _ in item.documents
-                for owner in (self._claimed.get(document.source_url, stored.get(document.source_url)),)
-                if owner not in (None, item.key) and owner in self._listed
-            }
-            if rivals:
-                error = ParseError(f"{item.key}: another item gives the same page: {', '.join(sorted(rivals))}.")
+            error = self._rivalry(item, ChainMap(self._claimed, stored))
+            if error is not None:
                 self._fail(_failure(item, error))
             else:
                 kept.append(item)
-                self._claimed.update((document.source_url, item.key) for document, _ in item.documents)
+                self._claimed.update(dict.fromkeys(_pages([item]), Owner(item.source, item.key)))
         return kept
+
+    def _rivalry(self, item: ItemContent, owners: Mapping[str, Owner]) -> ParseError | None:
+        """What is wrong if some of the item's documents are another's."""
+        rivals = {page: owner for page in _pages([item]) if (owner := owners.get(page)) and self._holds(owner, item)}
+        elsewhere = {page: owner for page, owner in rivals.items() if owner.source != item.source}
+        if elsewhere:
+            said = ", ".join(sorted(f"{page} (of source {owner.source!r})" for page, owner in elsewhere.items()))
+            remedy = "Narrow `url` or `exclude` of one of them in sources.toml."
+            return ParseError(f"{item.key}: another source gives the same page: {said}. {remedy}")
+        if rivals:
+            said = ", ".join(sorted(f"{page} (of {owner.item})" for page, owner in rivals.items()))
+            return ParseError(f"{item.key}: another item gives the same page: {said}.")
+        return None
+
+    def _holds(self, owner: Owner, item: ItemContent) -> bool:
+        """Whether the owner keeps its page from this item; not when it is that item, or is gone."""
+        if owner.source != item.source:
+            return self._sources is None or owner.source in self._sources
+        return owner.item != item.key and owner.item in self._listed
 
     def _fail(self, failure: Failure) -> None:
         record_failures(self._conn, [failure], self._run_id)
         self._failures.append(failure)
+
+
+def _pages(items: Iterable[ItemContent]) -> list[str]:
+    return [document.source_url for item in items for document, _ in item.documents]
 
 
 def _chunks(item: ItemContent) -> int:

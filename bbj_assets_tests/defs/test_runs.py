@@ -13,8 +13,10 @@ from bbj_assets.errors import ListingError
 from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.progress import Silent
 from bbj_assets.store.connection import Connection
+from bbj_assets.store.documents import replace_items
 from bbj_assets_tests.defs.conftest import Installation
 from bbj_assets_tests.fakes.model_server import refuse
+from bbj_assets_tests.store.samples import item
 
 _LONG = "\n\n".join(f"## Step {n}\n\n" + f"Sentence {n} of a page that is long. " * 60 for n in range(6))
 CHUNK_COUNTS = (
@@ -353,3 +355,15 @@ def test_a_section_shows_what_its_chunks_are_like_and_the_failures_are_an_asset(
     assert numbers(inventory, "dagster/row_count") == (1,)
     [failure] = failures(inventory)
     assert (failure["source"], failure["section"], failure["item"]) == ("guide", "grids", "guide://grids/bytes.md")
+
+
+@pytest.mark.parametrize(("table", "owner"), [(("guide", "older"), "older"), (("guide",), "guide")])
+def test_a_page_of_another_source_moves_when_that_one_is_out_of_the_table(
+    table: tuple[str, ...], owner: str, installation: Installation, conn: Connection
+) -> None:
+    installation.write("guide/index.md", "# Welcome\n\nStart here.")
+    replace_items(conn, [item("guide://index.md", "Start there.", source="older")], None)
+
+    run_source(installation.defs(*table), installation.instance, installation.url, installation.source(), SourceRun())
+
+    assert conn.execute("SELECT source FROM documents").fetchall() == [(owner,)]

@@ -19,6 +19,7 @@ from bbj_assets.store.models import Model, active_model, all_models, ensure_mode
 from bbj_assets_tests.embedding.batch_runs import (
     DIMENSIONS,
     MODEL,
+    SOURCE,
     OllamaWithGate,
     assert_stored,
     embed,
@@ -46,7 +47,7 @@ def test_the_reader_does_not_run_ahead_of_a_model_that_is_busy(
     long, short = [f"{number:03d} long" for number in range(20)], [f"{number:03d}" for number in range(500)]
     put(conn, long, page="stays")
     gone = put(conn, short, page="goes")
-    embed_and_meanwhile(database_url, server, lambda: delete_items(conn, [gone]), options(batch_size=2))
+    embed_and_meanwhile(database_url, server, lambda: delete_items(conn, SOURCE, [gone]), options(batch_size=2))
     assert_stored(conn, long)
 
 
@@ -204,7 +205,7 @@ def test_a_text_whose_page_goes_is_embedded_for_the_other_page_that_has_it(
     first = [f"{number:03d} long" for number in range(20)]
     put(conn, first)
     pages = {page: put(conn, ["shared"], page=page) for page in ("a", "b")}
-    embed_and_meanwhile(database_url, server, lambda: delete_items(conn, [pages[goes]]), options(batch_size=1))
+    embed_and_meanwhile(database_url, server, lambda: delete_items(conn, SOURCE, [pages[goes]]), options(batch_size=1))
     assert_stored(conn, [*first, "shared"])
 
 
@@ -215,7 +216,7 @@ def test_chunks_that_go_during_a_run_are_not_counted_against_it(
     gone = put(conn, lengths(5), page="goes")
     embed(database_url, server)
     put(conn, ["new"], page="stays")
-    report = embed_and_meanwhile(database_url, server, lambda: delete_items(conn, [gone]))
+    report = embed_and_meanwhile(database_url, server, lambda: delete_items(conn, SOURCE, [gone]))
     assert (report.pending("guide"), report.embedded("guide"), report.total_embedded) == (1, 1, 1)
 
 

@@ -207,7 +207,7 @@ def test_failures_of_texts_that_are_gone_go(indexed: Connection, database_url: s
     put(indexed, [f"{BAD} stays"], page="c")
     server.poison = BAD
     embed(database_url, server)
-    delete_items(indexed, [gone])
+    delete_items(indexed, SOURCE, [gone])
     put(indexed, ["better"], page="b")
     embed(database_url, server)
     assert failed(indexed) == hashes([f"{BAD} stays"])

@@ -8,6 +8,7 @@ import pytest
 from bbj_assets.outcomes import Failure, ItemContent
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.documents import (
+    Owner,
     StoredItem,
     chunk_totals,
     count_documents,
@@ -92,7 +93,26 @@ def test_a_page_that_comes_of_another_item_now_belongs_to_that(conn: Connection)
     replace_items(conn, [item("x://new", pages={"x://page": ("new",)})], None)
 
     assert stored(conn) == {"x://page": ["new"], "x://rest": ["rest"]}
-    assert owners(conn, ["x://page", "x://rest", "x://none"]) == {"x://page": "x://new", "x://rest": "x://old"}
+    assert owners(conn, ["x://page", "x://rest", "x://none"]) == {
+        "x://page": Owner("docs", "x://new"),
+        "x://rest": Owner("docs", "x://old"),
+    }
+
+
+def test_what_another_source_has_is_neither_replaced_nor_deleted_nor_healed(conn: Connection) -> None:
+    replace_items(conn, [item("x://a", "theirs", source="other")], None)
+    record_failures(conn, failed("x://a", "x://b", source="other"), None)
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        replace_items(conn, [item("x://a", "ours")], None, ["docs", "other"])
+    replace_items(conn, [item("x://b", "ours")], None)
+    delete_items(conn, "docs", ["x://a", "x://b"])
+
+    assert stored(conn) == {"x://a": ["theirs"]}
+    assert [failure.item for failure in list_failures(conn)] == ["x://a", "x://b"]
+    replace_items(conn, [item("x://a", "ours")], None, ["docs"])
+    assert stored(conn) == {"x://a": ["ours"]}
+    assert [failure.item for failure in list_failures(conn)] == ["x://b"]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +159,7 @@ def test_deleting_items_takes_their_chunks_and_failures_along(conn: Connection) 
     replace_items(conn, [item("x://a", "1", "2"), item("x://b", "3")], None)
     record_failures(conn, failed("x://a", "x://b", "x://never"), None)
 
-    delete_items(conn, ["x://a", "x://never", "x://unknown"])
+    delete_items(conn, "docs", ["x://a", "x://never", "x://unknown"])
 
     assert stored(conn) == {"x://b": ["3"]}
     assert [failure.item for failure in list_failures(conn)] == ["x://b"]

@@ -100,7 +100,7 @@ def test_pages_go_through_all_that_is_pending_and_leave_out_what_is_done_or_gone
 ) -> None:
     async def work(own: AsyncConnection) -> list[str]:
         assert await note_pending(own, "m", "docs", ["p", "q"]) == 3
-        delete_items(conn, ["x://b"])
+        delete_items(conn, "docs", ["x://b"])
         await store_vectors(own, "m", [hash_of("two")], np.ones((1, 3), dtype=np.float32))
         pages = [await pending_page(own, "m", after, 1) for after in range(4)]
         return [found.text for page in pages for found in page]

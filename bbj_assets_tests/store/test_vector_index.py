@@ -172,7 +172,7 @@ def test_a_vector_whose_text_is_gone_is_marked_once_and_kept(conn: Connection, m
     add_vector(conn, model, "stays")
     add_vector(conn, model, "goes")
     assert refresh_index(conn, WEEK).orphans_marked == 0
-    delete_items(conn, ["x://b", "x://c"])
+    delete_items(conn, "docs", ["x://b", "x://c"])
 
     first, second = refresh_index(conn, WEEK), refresh_index(conn, WEEK)
 
