@@ -13,11 +13,13 @@ import hashlib
 import os
 import shlex
 import shutil
+import socket
 import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
@@ -72,14 +74,17 @@ class EmbeddedServer:
     @property
     def running(self) -> bool:
         """Whether a server answers for this data."""
-        try:
-            lines = (self._data / "postmaster.pid").read_text().splitlines()
-            os.kill(int(lines[0]), 0)
-        except PermissionError:  # it runs as another user
-            pass
-        except (OSError, ValueError, IndexError):
-            return False
-        return len(lines) > 7 and lines[7].strip() == "ready"
+        notes = self._notes()
+        return notes is not None and notes.is_ready and notes.has_listener
+
+    def _notes(self) -> "_Notes | None":
+        with suppress(OSError, ValueError):
+            return _Notes.of(self._notes_file.read_text())
+        return None
+
+    @property
+    def _notes_file(self) -> Path:
+        return self._data / "postmaster.pid"
 
     @contextmanager
     def use(self) -> Iterator[str]:
@@ -161,12 +166,23 @@ class EmbeddedServer:
             return
         if not (self._data / "PG_VERSION").exists():
             self._initialise()
+        self._forget_dead_server()
         folder = self._socket_folder
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder != self._data and os.geteuid() == 0:
             shutil.chown(folder, self._data.owner())
         self._pg_ctl("start", "-l", str(self._data / "log"), "-o", f"-h '' -k {shlex.quote(str(folder))}")
         self._adopt()
+
+    def _forget_dead_server(self) -> None:
+        """Have PostgreSQL start although a process of ours has the number of a server that was stopped hard.
+
+        It would take that process for the server and refuse. Processes that a dead server left behind it still finds,
+        by the memory that they share.
+        """
+        notes = self._notes()
+        if notes is not None and notes.address is not None and not notes.has_listener:
+            self._notes_file.unlink(missing_ok=True)
 
     def _adopt(self) -> None:
         """Take over the index of the versions that kept it in the database `postgres`."""
@@ -216,6 +232,42 @@ class EmbeddedServer:
                 f"Cannot start the embedded database in {self._data}: {said}. Its log is {self._data / 'log'}. "
                 "Set BBJ_ASSETS_DATABASE_URL to use a PostgreSQL of your own."
             )
+
+
+@dataclass(frozen=True, slots=True)
+class _Notes:
+    """What a server noted of itself in `postmaster.pid`, which stays behind when it is stopped hard.
+
+    The number of its process is left out: after a restart of the machine or of a container another one has it.
+
+    Attributes:
+        address: the socket where it listens; None as long as it does not yet.
+        is_ready: whether it had started and was not stopping.
+    """
+
+    address: Path | None
+    is_ready: bool
+
+    @classmethod
+    def of(cls, text: str) -> "_Notes":
+        """Read them: process, data, start, port, folder of the socket, addresses, shared memory, state."""
+        _process, _data, _start, port, folder, _addresses, _memory, state, *_ = [*text.splitlines(), *[""] * 8]
+        return cls(Path(folder) / f".s.PGSQL.{port}" if folder else None, state.strip() == "ready")
+
+    @property
+    def has_listener(self) -> bool:
+        """Whether someone listens there. No answer is waited for: one that recovers, or is busy, listens too."""
+        if self.address is None:
+            return False
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(0)
+            try:
+                client.connect(str(self.address))
+            except (ConnectionRefusedError, FileNotFoundError):
+                return False
+            except OSError:  # it has many in its queue, or listens for another user
+                return True
+        return True
 
 
 def _server(data: Path) -> "PostgresServer":

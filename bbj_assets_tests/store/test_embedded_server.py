@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
+import psutil
 import psycopg
 import pytest
 
@@ -156,6 +157,48 @@ def test_a_server_that_was_killed_recovers(server: EmbeddedServer, home: Path) -
 
     with server.use() as url, connect(url) as conn:
         assert conn.execute("SELECT count(*) FROM survives").fetchone() == (1,)
+
+
+@contextmanager
+def dead_server_whose_number_is_in_use_again(server: EmbeddedServer, home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """As after a restart of the machine or of a container: a process of the same user has it, and no server runs."""
+    notes = home / "postgres" / "postmaster.pid"
+    with server.use() as url:
+        with connect(url) as conn:
+            conn.execute("CREATE TABLE still_there AS SELECT 1")
+            conn.execute("CHECKPOINT")
+        number, *more = notes.read_text().splitlines(keepends=True)
+        processes = [psutil.Process(int(number)), *psutil.Process(int(number)).children(recursive=True)]
+        processes[0].kill()
+        psutil.wait_procs(processes, timeout=30)
+    with subprocess.Popen(["sleep", "300"], user=(home / "postgres").owner()) as other:
+        notes.write_text("".join([f"{other.pid}\n", *more]))
+        try:
+            yield other
+        finally:
+            other.kill()
+
+
+def test_a_server_that_was_killed_and_whose_number_another_process_has_starts_again(
+    server: EmbeddedServer, home: Path
+) -> None:
+    with dead_server_whose_number_is_in_use_again(server, home) as other:
+        assert not server.running
+        assert server.stop() is False
+        with server.use() as url, connect(url) as conn:
+            assert server.running
+            assert conn.execute("SELECT count(*) FROM still_there").fetchone() == (1,)
+        assert other.poll() is None, "it has nothing to do with it"
+
+
+def test_a_server_that_does_not_answer_for_a_while_runs(server: EmbeddedServer, home: Path) -> None:
+    with server.use():
+        process = psutil.Process(int((home / "postgres" / "postmaster.pid").read_text().splitlines()[0]))
+        process.suspend()  # as one that recovers, or has much else to do
+        try:
+            assert server.running
+        finally:
+            process.resume()
 
 
 def test_a_home_too_deep_for_a_socket_gets_one_in_the_folder_for_temporary_files(
