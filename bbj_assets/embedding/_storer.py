@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from psycopg.errors import ForeignKeyViolation
 from psycopg_pool import AsyncConnectionPool
 from tenacity import AsyncRetrying
 
 from bbj_assets.embedding._agenda import Part
 from bbj_assets.embedding.embedder import Vectors
+from bbj_assets.errors import EmbedderMisconfigured
 from bbj_assets.outcomes import Failure
 from bbj_assets.store.connection import AsyncConnection
 from bbj_assets.store.embeddings import store_vectors
@@ -85,6 +87,7 @@ class Storer:
 
         Raises:
             DatabaseError: the database failed, and trying again did not help.
+            EmbedderMisconfigured: the model is not in the index any more.
         """
         parts = list(self._waiting)
         if parts:
@@ -92,7 +95,7 @@ class Storer:
                 self._room.release()
             hashes = [text.content_hash for embedded in parts for text in embedded.part.texts]
             vectors = np.concatenate([embedded.vectors for embedded in parts])
-            store = partial(store_vectors, model=self._model, hashes=hashes, vectors=vectors)
+            store = partial(_store, model=self._model, hashes=hashes, vectors=vectors)
             await self._patiently(store, parts[0].worker, parts[0].part)
             del self._waiting[: len(parts)]
         return parts
@@ -126,3 +129,13 @@ class Storer:
                     await store(conn)
 
         await AsyncRetrying(**patience(self._first_wait, partial(self._on_outage, worker, part)))(attempt)
+
+
+async def _store(conn: AsyncConnection, model: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
+    try:
+        await store_vectors(conn, model, hashes, vectors)
+    except ForeignKeyViolation as error:  # no transaction keeps the model while vectors are made
+        raise EmbedderMisconfigured(
+            f"The model {model!r} was removed meanwhile, and its vectors with it. If it is still wanted, fill it anew: "
+            f"bbj-assets models add {model}"
+        ) from error

@@ -15,7 +15,7 @@ from bbj_assets.errors import EmbedderMisconfigured, Stopped
 from bbj_assets.store.connection import SESSION_OPTIONS, Connection, configure, connect
 from bbj_assets.store.documents import delete_items
 from bbj_assets.store.embeddings import store_vectors
-from bbj_assets.store.models import Model, active_model, all_models, ensure_model
+from bbj_assets.store.models import Model, active_model, all_models, ensure_model, remove_model
 from bbj_assets_tests.embedding.batch_runs import (
     DIMENSIONS,
     MODEL,
@@ -259,6 +259,23 @@ def test_first_models_that_are_registered_at_once_agree_on_one_active_model(
 
     assert asyncio.run(scenario()) == [Model("second", 16, active=False)] * 2
     assert active_model(conn) == Model("first", DIMENSIONS, active=True)
+
+
+def test_a_run_whose_model_is_removed_meanwhile_ends_with_the_remedy(
+    conn: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    ensure_model(conn, "active", DIMENSIONS)
+    ensure_model(conn, MODEL, DIMENSIONS)
+    put(conn, lengths(12))
+
+    def remove() -> None:
+        remove_model(conn, MODEL)
+
+    with pytest.raises(EmbedderMisconfigured, match=rf"'{MODEL}' was removed .*bbj-assets models add {MODEL}"):
+        embed_and_meanwhile(database_url, server, remove)
+
+    assert all_models(conn) == [Model("active", DIMENSIONS, active=True)]
+    assert vectors(conn) == {}
 
 
 # -- the model does not wait for the database
