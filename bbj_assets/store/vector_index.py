@@ -10,15 +10,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from psycopg import sql
+from psycopg.errors import LockNotAvailable
+from tenacity import Retrying
 
-from bbj_assets.store.connection import Connection
+from bbj_assets.store.connection import Connection, url_of
 from bbj_assets.store.locks import index_lock
 from bbj_assets.store.models import Model, all_models
+from bbj_assets.store.outages import explaining, patience
 
 _LIVE_ROW_COST = 5
 _SMALL_LOAD = 2_000  # below this a live index is quick enough, and search stays fast meanwhile
 _BUILD_MEMORY = "512MB"
 _EXACT_BELOW = 2_000  # so few vectors are compared one by one sooner than an index is read
+_LOCK_WAIT = "2s"  # for the moment in which nobody reads vectors; whoever comes to search then waits, too
+_FIRST_WAIT = 1.0  # seconds in which searches pass, before that is tried again
 _MOST_DIMENSIONS = 4_000  # of an HNSW index over `halfvec`; larger vectors are compared one by one, however many
 
 
@@ -40,23 +45,37 @@ class IndexReport:
 
 
 def drop_before_bulk_load(conn: Connection, model: Model, rows: int) -> bool:
-    """Drop the model's index when loading `rows` vectors is cheaper without it; `search_index` builds it again.
+    """Drop the model's index when loading `rows` vectors is cheaper without it; `refresh_index` builds it again.
 
-    Meanwhile search compares vectors one by one: slower, and exact.
+    Meanwhile search compares vectors one by one: slower, and exact. While a long transaction reads vectors, such as
+    that of a backup, the index stays: a slower load disturbs nobody.
     """
     if rows < _SMALL_LOAD or not _exists(conn, model):
         return False
     present = _count(conn, model)
     if rows * _LIVE_ROW_COST <= present + rows:
         return False
-    drop_index(conn, model)
+    with index_lock(conn):
+        try:
+            _drop(conn, model)
+        except LockNotAvailable:
+            return False
     return True
 
 
 def drop_index(conn: Connection, model: Model) -> None:
-    """Drop the model's index, if there is one."""
+    """Drop the model's index, if there is one; for about half a minute it is tried again, while searches go on.
+
+    Raises:
+        DatabaseUnavailable: a long transaction reads vectors, such as that of a backup.
+    """
+
+    def attempt() -> None:
+        with explaining(f"drop the index of the model {model.name!r}", url_of(conn)):
+            _drop(conn, model)
+
     with index_lock(conn):
-        conn.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier(index_name(model))))
+        Retrying(**patience(_FIRST_WAIT))(attempt)
 
 
 def refresh_index(conn: Connection, orphan_grace: timedelta) -> IndexReport:
@@ -79,6 +98,14 @@ def refresh_index(conn: Connection, orphan_grace: timedelta) -> IndexReport:
 def index_name(model: Model) -> str:
     """The name of a model's index, within PostgreSQL's 63 bytes whatever the model is called."""
     return f"embeddings_hnsw_{hashlib.sha256(model.name.encode()).hexdigest()[:16]}"
+
+
+def _drop(conn: Connection, model: Model) -> None:
+    # PostgreSQL waits until nobody reads the table, and whoever comes after that waits behind it. (CONCURRENTLY would
+    # let them pass, but when it is interrupted an index stays that is neither used nor gone.)
+    with conn.transaction():
+        conn.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_LOCK_WAIT)))
+        conn.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier(index_name(model))))
 
 
 def _build(conn: Connection, model: Model) -> None:

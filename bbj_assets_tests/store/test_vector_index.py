@@ -1,13 +1,19 @@
 """The vector index of each model, and vectors whose text is gone."""
 
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 
-from bbj_assets.store.connection import Connection
+from bbj_assets.errors import DatabaseUnavailable
+from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.documents import delete_items, replace_items
 from bbj_assets.store.models import Model, ensure_model
-from bbj_assets.store.vector_index import drop_before_bulk_load, index_name, refresh_index
+from bbj_assets.store.vector_index import drop_before_bulk_load, drop_index, index_name, refresh_index
+from bbj_assets_tests.embedding.batch_runs import waiting_for_locks
 from bbj_assets_tests.store.samples import chunks, item
 
 WEEK = timedelta(days=7)
@@ -162,6 +168,66 @@ def test_only_the_index_of_the_loaded_model_is_dropped(conn: Connection, model: 
 
 def test_without_an_index_there_is_nothing_to_drop(conn: Connection, model: Model) -> None:
     assert drop_before_bulk_load(conn, model, 1_000_000) is False
+
+
+@contextmanager
+def backup(url: str) -> Iterator[None]:
+    """A transaction that has read the vectors and stays open, as that of pg_dump."""
+    with connect(url) as own, own.transaction():
+        own.execute("SELECT count(*) FROM embeddings")
+        yield
+
+
+@pytest.mark.usefixtures("_small_numbers")
+def test_a_load_during_a_backup_goes_on_with_the_index(conn: Connection, model: Model, database_url: str) -> None:
+    add_vectors(conn, model, 10)
+    refresh_index(conn, WEEK)
+    conn.execute("SET statement_timeout = '20s'")
+
+    with backup(database_url):
+        assert drop_before_bulk_load(conn, model, 1_000) is False
+
+    assert index_of(conn, model) is not None
+    assert drop_before_bulk_load(conn, model, 1_000), "another one, later"
+
+
+@pytest.mark.usefixtures("_small_numbers")
+def test_search_goes_on_while_an_index_is_dropped_after_a_backup(
+    conn: Connection, model: Model, database_url: str
+) -> None:
+    add_vectors(conn, model, 10)
+    refresh_index(conn, WEEK)
+
+    def drop() -> None:
+        with connect(database_url) as own:
+            drop_index(own, model)
+
+    with ThreadPoolExecutor(1) as pool:
+        with backup(database_url):
+            dropping = pool.submit(drop)
+            while not waiting_for_locks(database_url):
+                time.sleep(0.01)
+            conn.execute("SET statement_timeout = '5s'")
+            assert vectors(conn) == 10, "it waits for the lock no longer than a person for an answer"
+            assert not dropping.done()
+        dropping.result()
+
+    assert index_of(conn, model) is None
+
+
+@pytest.mark.usefixtures("_small_numbers")
+def test_an_index_that_is_read_for_too_long_stays_and_it_is_said_why(
+    conn: Connection, model: Model, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bbj_assets.store.vector_index._LOCK_WAIT", "20ms")
+    monkeypatch.setattr("bbj_assets.store.vector_index._FIRST_WAIT", 0.001)
+    add_vectors(conn, model, 10)
+    refresh_index(conn, WEEK)
+
+    with backup(database_url), pytest.raises(DatabaseUnavailable, match=r"index of the model 'all-minilm'.*pg_locks"):
+        drop_index(conn, model)
+
+    assert index_of(conn, model) is not None
 
 
 # Orphans
