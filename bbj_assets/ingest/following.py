@@ -17,10 +17,11 @@ from typing import TypeAlias
 
 from bbj_assets.ingest.fingerprints import SHARED
 
-MAX_ATTEMPTS = 3
-"""So often the same state is asked for; then it waits for a person, or for the next change."""
+_FIRST_WAIT = 60.0
+_LONGEST_WAIT = 3600.0
+"""Seconds until a state whose run failed is asked for again, doubled each time up to an hour: an outage of a night must
+end by itself, and a run that fails costs little."""
 
-_RETRY_FACTOR = 6
 _MAX_RANGES = 4
 _SMALL_GAP = 8
 
@@ -37,6 +38,7 @@ class Watch:
         attempts: how often the present state was asked for.
         asked_at: when anything was asked for last.
         request: the name under which.
+        given_up: asking again is of no use before something changes.
     """
 
     seen: Mapping[Section, str] = field(default_factory=dict)
@@ -44,6 +46,7 @@ class Watch:
     attempts: int = 0
     asked_at: float = 0.0
     request: str = ""
+    given_up: bool = False
 
     @property
     def gone(self) -> set[Section]:
@@ -72,15 +75,21 @@ def notice(watch: Watch, listing: Mapping[Section, str], known: Collection[Secti
     if not changed:
         return watch
     pending = {**watch.pending, **dict.fromkeys(changed, now)}
-    return replace(watch, seen=dict(listing), pending=pending, attempts=0)
+    return replace(watch, seen=dict(listing), pending=pending, attempts=0, given_up=False)
 
 
 def is_due(watch: Watch, now: float, quiet: float) -> bool:
     """Whether the pending sections are to be asked for: they are quiet, and a failed attempt is some time ago."""
-    if not watch.pending or watch.attempts >= MAX_ATTEMPTS:
+    if not watch.pending or watch.given_up:
         return False
-    wait = quiet * _RETRY_FACTOR**watch.attempts if watch.attempts else 0.0
-    return now - max(watch.pending.values()) >= quiet and now - watch.asked_at >= wait
+    return now - max(watch.pending.values()) >= quiet and now - watch.asked_at >= _wait(watch.attempts)
+
+
+def _wait(attempts: int) -> float:
+    if attempts == 0:
+        return 0.0
+    doublings = min(attempts - 1, 10)  # more would be too large for a float, one day
+    return min(_FIRST_WAIT * 2.0**doublings, _LONGEST_WAIT)
 
 
 def settled(watch: Watch, done: Collection[Section]) -> Watch:
@@ -108,7 +117,7 @@ def asked(watch: Watch, wanted: Collection[Section], now: float) -> Watch:
 
 def given_up(watch: Watch) -> Watch:
     """The watch when asking again is of no use before something changes."""
-    return replace(watch, attempts=MAX_ATTEMPTS)
+    return replace(watch, given_up=True)
 
 
 def ranges(order: Sequence[Section], wanted: Collection[Section]) -> list[tuple[Section, Section]]:

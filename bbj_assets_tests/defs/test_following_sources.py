@@ -22,7 +22,7 @@ from dagster._core.loader import LoadingContextForTest
 from bbj_assets.defs.sensors import follow
 from bbj_assets.defs.tags import PERMANENT_TAG, RANGE_END_TAG, RANGE_START_TAG, SOURCE_TAG
 from bbj_assets.ingest.fingerprints import SHARED, fingerprints
-from bbj_assets.ingest.following import MAX_ATTEMPTS, Watch
+from bbj_assets.ingest.following import Watch
 from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.store.connection import Connection
 from bbj_assets_tests.defs.conftest import Installation
@@ -195,13 +195,30 @@ def test_a_run_that_took_up_only_failures_does_not_count(follower: Follower) -> 
     assert [ranges_of(request) for request in follower.tick(later=60).run_requests or ()] == [("s03", "s03")]
 
 
-def test_a_failed_run_is_asked_for_again_and_not_for_ever(follower: Follower) -> None:
+def test_a_failed_run_is_asked_for_again_and_again(follower: Follower) -> None:
     follower.tick()
     names = []
-    for _ in range(MAX_ATTEMPTS + 2):
+    for _ in range(20):
         names += [request.run_key for request in follower.tick(later=3600).run_requests or ()]
-    assert len(names) == MAX_ATTEMPTS
-    assert len(set(names)) == MAX_ATTEMPTS
+    assert len(names) == len(set(names)) == 20
+
+
+def test_an_embedder_that_is_down_for_a_night_is_found_when_it_is_back(follower: Follower, conn: Connection) -> None:
+    follower.settle()
+    follower.installation.write("guide/s03/page.md", "# Page 3\n\nNew text.")
+    up = follower.installation.settings
+    follower.installation.settings = up.model_copy(update={"ollama_host": "http://127.0.0.1:1"})
+    follower.tick()
+    for _ in range(5):
+        [request] = follower.tick(later=3600).run_requests or ()
+        assert not follower.runs([request])
+    follower.installation.settings = up
+
+    [request] = follower.tick(later=3600).run_requests or ()
+
+    assert follower.runs([request])
+    without_vector = "SELECT count(*) FROM chunks LEFT JOIN embeddings USING (content_hash) WHERE model IS NULL"
+    assert conn.execute(without_vector).fetchone() == (0,)
 
 
 def test_a_tree_that_could_not_be_read_for_a_moment_is_asked_for_again(follower: Follower, conn: Connection) -> None:

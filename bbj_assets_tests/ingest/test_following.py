@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from bbj_assets.ingest.fingerprints import SHARED
 from bbj_assets.ingest.following import (
-    MAX_ATTEMPTS,
     Watch,
     asked,
     given_up,
@@ -88,17 +87,23 @@ def test_a_section_that_returns_to_what_it_was_while_a_run_is_under_way_is_asked
     assert watch.pending == {"a": 220}, "a run that began before does not count"
 
 
-def test_what_fails_is_asked_for_again_later_and_later_and_at_last_no_more() -> None:
+def test_what_fails_is_asked_for_again_later_and_later_and_then_every_hour() -> None:
     watch = notice(Watch(), {"a": "1"}, (), now=0)
     asked_at = []
-    for now in range(0, 100_000, 5):
+    for now in range(0, 20_000, 5):
         if is_due(watch, now, QUIET):
             watch = asked(watch, watch.pending, now)
             asked_at.append(now)
 
-    assert asked_at == [10, 70, 430]
-    assert len(asked_at) == MAX_ATTEMPTS
-    assert is_due(notice(watch, {"a": "2"}, (), now=200_000), 200_010, QUIET), "the next change is a new try"
+    assert asked_at == [10, 70, 190, 430, 910, 1_870, 3_790, 7_390, 10_990, 14_590, 18_190]
+    assert is_due(notice(watch, {"a": "2"}, (), now=18_200), 18_210, QUIET), "the next change is a new try"
+
+
+def test_what_has_failed_for_a_year_is_asked_for_still() -> None:
+    watch = asked(Watch(pending={"a": 0.0}, attempts=10_000), {"a"}, now=1_000)
+
+    assert not is_due(watch, 4_599, QUIET)
+    assert is_due(watch, 4_600, QUIET)
 
 
 def test_what_is_of_no_use_is_not_asked_for_before_something_changes() -> None:
@@ -113,7 +118,7 @@ def test_a_tick_that_is_run_again_asks_by_the_same_name_and_no_other_ever_does()
     names = []
     for round_ in range(20):
         watch = notice(watch, {"a": str(round_ % 2)}, (), now=100.0 * round_)
-        for attempt in range(MAX_ATTEMPTS):
+        for attempt in range(3):
             now = 100.0 * round_ + 10 * (attempt + 1)
             assert asked(watch, {"a"}, now).request == asked(watch, {"a"}, now + 1).request
             watch = asked(watch, {"a"}, now)
@@ -171,8 +176,7 @@ def test_whatever_happens_the_index_ends_as_the_tree(steps: list[tuple[str, str,
                     else:
                         world.index.pop(key, None)
                 now += 1
-    if watch.attempts < MAX_ATTEMPTS:
-        assert world.index == world.tree
+    assert world.index == world.tree
 
 
 @given(st.sets(st.integers(0, 199)), st.integers(1, 200))
