@@ -18,6 +18,7 @@ from dagster import (
 )
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from bbj_assets.defs.sensors import follow
 from bbj_assets.defs.tags import PERMANENT_TAG, RANGE_END_TAG, RANGE_START_TAG, SOURCE_TAG
@@ -253,12 +254,23 @@ def test_what_a_person_canceled_or_what_would_fail_again_waits_for_a_change(foll
     assert follower.tick(later=60).run_requests
 
 
-def test_nothing_is_asked_for_while_a_run_over_the_source_is_under_way(follower: Follower) -> None:
+@pytest.mark.parametrize("status", [DagsterRunStatus.QUEUED, DagsterRunStatus.STARTED])
+def test_nothing_is_asked_for_while_a_run_over_the_source_is_under_way_however_long_it_takes(
+    follower: Follower, status: DagsterRunStatus
+) -> None:
     follower.tick()
-    assert follower.cursor is not None
-    follower.installation.instance.add_run(_run({SOURCE_TAG: "guide"}, DagsterRunStatus.STARTED))
+    follower.installation.instance.add_run(_run({SOURCE_TAG: "guide"}, status))
 
     assert not follower.tick(later=60).run_requests
+    assert not follower.tick(later=5 * 3600).run_requests
+
+
+def test_a_run_that_was_never_handed_to_anybody_is_not_waited_for_for_ever(follower: Follower) -> None:
+    follower.tick()
+    follower.installation.instance.add_run(_run({SOURCE_TAG: "guide"}, DagsterRunStatus.NOT_STARTED))
+
+    assert not follower.tick(later=60).run_requests
+    assert follower.tick(later=3600).run_requests
 
 
 def test_a_listing_that_fails_changes_nothing(follower: Follower, conn: Connection) -> None:
@@ -331,4 +343,6 @@ def stale(follower: Follower) -> set[str]:
 
 
 def _run(tags: dict[str, str], status: DagsterRunStatus) -> DagsterRun:
-    return DagsterRun(job_name="ingest_guide", tags=tags, status=status)
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "__repository__")
+    origin = RemoteJobOrigin(repository, "ingest_guide")  # Dagster refuses to queue a run without one
+    return DagsterRun(job_name="ingest_guide", tags=tags, status=status, remote_job_origin=origin)

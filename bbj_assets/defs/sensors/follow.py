@@ -18,6 +18,7 @@ from dagster import (
     DefaultSensorStatus,
     DeleteDynamicPartitionsRequest,
     EventLogRecord,
+    RunRecord,
     RunRequest,
     RunsFilter,
     SensorDefinition,
@@ -51,7 +52,8 @@ _UNFINISHED = [
 ]
 _PAGE = 1_000
 _PATIENCE = 3600.0
-"""Seconds that a run of somebody else is waited for: one whose process was killed may never end."""
+"""Seconds that a run is waited for which was made and not begun: nobody ends it when its maker was killed. All others
+the daemon ends if they are lost, and a run that lives may take hours."""
 
 
 def follow_sensor(*, source: Source, job: UnresolvedAssetJobDefinition, settings: Settings) -> SensorDefinition:
@@ -204,9 +206,14 @@ def _at_work(instance: DagsterInstance, source: Source, now: float) -> bool:
             record.dagster_run.tags.get(SOURCE_TAG) == source.name
             or any(key.path[0] == source.group for key in record.dagster_run.asset_selection or ())
         )
-        and now - record.create_timestamp.timestamp() < _PATIENCE
+        and not _is_abandoned(record, now)
         for record in instance.get_run_records(RunsFilter(statuses=_UNFINISHED))
     )
+
+
+def _is_abandoned(record: RunRecord, now: float) -> bool:
+    age = now - record.create_timestamp.timestamp()
+    return record.dagster_run.status is DagsterRunStatus.NOT_STARTED and age >= _PATIENCE
 
 
 def _is_of_no_use(instance: DagsterInstance, request: str) -> bool:
