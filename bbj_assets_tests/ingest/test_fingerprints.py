@@ -9,6 +9,7 @@ import pytest
 
 from bbj_assets.errors import ListingError
 from bbj_assets.ingest.fingerprints import SHARED, data_version, fingerprints
+from bbj_assets.ingest.following import Watch, notice
 from bbj_assets.source import Source
 
 
@@ -61,6 +62,16 @@ def test_exactly_the_sections_that_a_change_touches_differ(
     after = of(docs)
     assert {key for key in {*before, *after} if before.get(key) != after.get(key)} == changed
     assert (data_version(before) != data_version(after)) == bool(changed)
+
+
+def test_what_a_tick_keeps_is_as_long_for_a_thousand_files_of_a_section_as_for_ten(docs: Path) -> None:
+    lengths = []
+    for count in (10, 1_000):
+        for number in range(count):
+            (docs / f"grids/page-{number}.md").touch()
+        lengths.append(len(notice(Watch(), of(docs), (), now=100).dumps()))
+
+    assert lengths[0] == lengths[1]
 
 
 def test_no_file_is_opened(docs: Path) -> None:
