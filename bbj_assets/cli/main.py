@@ -52,7 +52,7 @@ def main() -> None:
 def search(
     question: tuple[str, ...], sources: tuple[str, ...], generation: str | None, limit: int, *, as_json: bool
 ) -> None:
-    r"""Find the pages that answer QUESTION.
+    """Find the pages that answer QUESTION.
 
     \b
     bbj-assets search "run JavaScript in a BBjHtmlView"
@@ -62,7 +62,10 @@ def search(
     from bbj_assets.search import Filters
     from bbj_assets.search.ask import ask
 
-    hits = ask(load_settings(), " ".join(question), Filters(sources, generation), limit)
+    asked = " ".join(question)
+    if not any(character.isalnum() for character in asked):
+        raise click.UsageError('Ask with words: bbj-assets search "run JavaScript in a BBjHtmlView"')
+    hits = ask(load_settings(), asked, Filters(sources, generation), limit)
     if as_json:
         click.echo(json.dumps(hits_json(hits), indent=2, ensure_ascii=False))
     else:
@@ -98,7 +101,7 @@ def _selection(command: Callable[P, None]) -> Callable[P, None]:
 @click.pass_context
 @_clear_errors
 def failures(context: click.Context, source: str | None, stage: Stage | None, *, as_json: bool) -> None:
-    r"""List the files and texts that could not be done, and what to do about them.
+    """List the files and texts that could not be done, and what to do about them.
 
     \b
     bbj-assets failures --source mdx-dwc
@@ -142,7 +145,7 @@ def export(context: click.Context, file: Path, source: str | None, stage: Stage 
 @click.pass_context
 @_clear_errors
 def models(context: click.Context, *, as_json: bool) -> None:
-    r"""List the embedding models of the index, or change the one that search uses, with no downtime.
+    """List the embedding models of the index, or change the one that search uses, with no downtime.
 
     \b
     bbj-assets models add nomic-embed-text --embedder ollama

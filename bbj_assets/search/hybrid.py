@@ -38,13 +38,23 @@ class Filters:
         """The condition on `documents d`, with the named parameters of `parameters`."""
         return sql.SQL(
             "(%(sources)s::text[] = '{}' OR d.source = ANY(%(sources)s)) "
-            "AND (%(generation)s::text IS NULL OR d.generations && ARRAY[%(generation)s::text, 'all'])"
+            "AND (%(generations)s::text[] IS NULL OR d.generations && %(generations)s::text[])"
         )
 
     @property
     def parameters(self) -> dict[str, object]:
         """The values for `condition`."""
-        return {"sources": list(self.sources), "generation": self.generation}
+        generations = None if self.generation is None else list({self.generation, *self._speak_of_it})
+        return {"sources": list(self.sources), "generations": generations}
+
+    @property
+    def narrow(self) -> bool:
+        """Whether there is anything that may not be found."""
+        return bool(self.sources) or self.generation is not None
+
+    @property
+    def _speak_of_it(self) -> tuple[str, ...]:
+        return () if self.generation == "untagged" else ("all",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +121,7 @@ def fuse(lists: Iterable[Sequence[ChunkKey]]) -> list[tuple[ChunkKey, float]]:
 
 def _semantic_candidates(conn: Connection, vector: Vectors, model: Model, filters: Filters) -> list[ChunkKey]:
     # The model is a literal, or PostgreSQL cannot prove that its partial index applies. An iterative scan goes on
-    # until enough rows pass the filters; without it a narrow filter would find nothing among the nearest forty.
+    # until enough rows pass the filters; without it a narrow filter would find nothing among the nearest hundred.
     kind, _ = vector_type(model.dimensions)
     query = sql.SQL(
         """
@@ -123,9 +133,15 @@ def _semantic_candidates(conn: Connection, vector: Vectors, model: Model, filter
         """
     ).format(model=sql.Literal(model.name), filters=filters.condition, kind=sql.SQL(kind))
     text = "[" + ",".join(map(str, vector[0].tolist())) + "]"
+    parameters = {**filters.parameters, "vector": text, "limit": _CANDIDATES}
     with conn.transaction():
         conn.execute("SET LOCAL hnsw.iterative_scan = relaxed_order; SET LOCAL hnsw.ef_search = 100")
-        rows = conn.execute(query, {**filters.parameters, "vector": text, "limit": _CANDIDATES}, prepare=False)
+        rows = conn.execute(query, parameters, prepare=False).fetchall()
+        if len(rows) < _CANDIDATES and filters.narrow:
+            # The scan ends after hnsw.max_scan_tuples (20,000), or when its memory is used up. What lies further away
+            # than those is found without the index: so little passes the filter that comparing all of it is quick.
+            conn.execute("SET LOCAL enable_indexscan = off")
+            rows = conn.execute(query, parameters, prepare=False).fetchall()
         return [(source_url, ordinal) for source_url, ordinal in rows]
 
 

@@ -13,7 +13,7 @@ from psycopg import sql
 from bbj_assets.store.connection import Connection
 
 _COMMON = 0.1  # a word in more of the chunks than this finds nothing by itself, it only ranks
-_MAX_LEXEMES = 32
+_MAX_LEXEMES = 128  # the first ones of a question: whoever pastes a page has asked by then
 
 _TEXT_WEIGHT, _HEADER_WEIGHT = 0.1, 0.2
 """A word in the header (section path > title > heading) counts as two in the text.
@@ -77,8 +77,9 @@ def _weights(conn: Connection, question: str) -> dict[str, float]:
             WHERE schemaname = current_schema() AND tablename = 'chunks' AND attname = 'search_vector'
         )
         SELECT q.lexeme, coalesce(frequency, (SELECT min(frequency) FROM common) / 2, 0.001)
-        FROM unnest(tsvector_to_array(to_tsvector('english', replace(replace(%s, '.', ' '), '/', ' ')))) AS q (lexeme)
+        FROM unnest(to_tsvector('english', replace(replace(%s, '.', ' '), '/', ' '))) AS q (lexeme, positions)
         LEFT JOIN common USING (lexeme)
+        ORDER BY positions[1]
         LIMIT %s
         """,
         [question, _MAX_LEXEMES],

@@ -74,11 +74,12 @@ def test_search_keeps_to_its_filters(indexed: Machine, arguments: list[str], all
 
 
 def test_search_that_finds_nothing_says_so(indexed: Machine) -> None:
-    done = indexed.call(ASSETS, "search", "window", "--source", "nowhere")
+    nowhere = ("--source", "mdx-dwc", "--generation", "untagged")
+    done = indexed.call(ASSETS, "search", "window", *nowhere)
 
     assert done.exit_code == 0
     assert "Nothing was found. Try other words, or fewer filters." in done.output
-    assert json.loads(indexed.call(ASSETS, "search", "window", "--source", "nowhere", "--json").stdout) == []
+    assert json.loads(indexed.call(ASSETS, "search", "window", *nowhere, "--json").stdout) == []
 
 
 def test_search_in_an_empty_index_says_how_to_fill_it(desk: Desk) -> None:
@@ -205,6 +206,21 @@ def test_report_needs_no_model_server_and_no_table_of_sources(indexed: Machine) 
     assert alone.call(ASSETS, "report").exit_code == 0
 
 
+@pytest.mark.parametrize("question", ["", "  ", "!!! & |"])
+def test_a_question_without_words_is_a_mistake(indexed: Machine, question: str) -> None:
+    done = indexed.call(ASSETS, "search", question)
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "Ask with words" in done.stderr
+
+
+def test_a_source_of_which_nothing_is_indexed_is_a_mistake(indexed: Machine) -> None:
+    done = indexed.call(ASSETS, "search", "window", "--source", "javadocs", "--json")
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "Nothing is indexed of a source 'javadocs'. The index has: bbj-source," in done.stderr
+
+
 # --- help
 
 
@@ -218,12 +234,15 @@ def test_report_needs_no_model_server_and_no_table_of_sources(indexed: Machine) 
         ),
         (["report", "--help"], ["by source, generation and document type"]),
         (["database", "--help"], ["url", "start", "stop", "psql"]),
+        (["failures", "--help"], ["\n  bbj-assets failures export failures.jsonl\n"]),
+        (["models", "--help"], ["\n  bbj-assets models activate nomic-embed-text\n"]),
     ],
 )
 def test_its_help_teaches(indexed: Machine, arguments: list[str], said: list[str]) -> None:
     output = indexed.call(ASSETS, *arguments).output
 
     assert [words for words in said if words not in output] == []
+    assert "\\b" not in output
 
 
 # --- database
