@@ -34,6 +34,7 @@ from bbj_assets.store.models import (
     known_model,
     model_coverage,
     note_embedder,
+    refuse_second_embedder,
     removable_model,
     remove_model,
 )
@@ -73,9 +74,11 @@ def add_model(settings: Settings, on_progress: Callable[[str, int, int], None]) 
 
     Raises:
         EmbeddingError: the embedder is not there; what was embedded is stored, and adding it again does the rest.
+        EmbedderMisconfigured: the model has vectors of another embedder.
     """
     embedder = create_embedder(settings)
     with database(settings) as url, connect(url) as conn:
+        refuse_second_embedder(conn, embedder.model, settings.embedder)
         ensure_model(conn, embedder.model, asyncio.run(_dimensions(settings)))
         note_embedder(conn, embedder.model, settings.embedder)
         options = BatchOptions(

@@ -11,7 +11,7 @@ from bbj_assets.embedding import create_embedder, model_name
 from bbj_assets.embedding.embedder import Embedder
 from bbj_assets.settings import Settings
 from bbj_assets.store.connection import connect
-from bbj_assets.store.models import Model, active_model, note_embedder
+from bbj_assets.store.models import Model, active_model, note_embedder, refuse_second_embedder
 from bbj_assets.store.outages import explaining
 
 
@@ -20,11 +20,12 @@ async def embedder_in_use(settings: Settings, url: str) -> AsyncIterator[Embedde
     """The embedder that fills the index at `url`.
 
     Raises:
-        EmbedderMisconfigured: it cannot work as configured.
+        EmbedderMisconfigured: it cannot work as configured, or would fill the model of another one.
         DatabaseUnavailable: the database is away for the moment.
     """
     with explaining("look up the active model", url), connect(url) as conn:
         used = settings_in_use(settings, active_model(conn))
+        refuse_second_embedder(conn, model_name(used), used.embedder)
     async with aclosing(create_embedder(used)) as embedder:
         yield embedder
     with explaining("note the embedder of the model", url), connect(url) as conn:

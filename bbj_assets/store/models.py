@@ -63,8 +63,31 @@ def ensure_model(conn: Connection, name: str, dimensions: int) -> Model:
 
 
 def note_embedder(conn: Connection, name: str, embedder: str) -> None:
-    """Note which embedder gives a model's vectors, if that is not known yet."""
+    """Note which embedder gives a model's vectors, if that is not known yet.
+
+    Raises:
+        EmbedderMisconfigured: it is another one.
+    """
     conn.execute("UPDATE models SET embedder = %s WHERE name = %s AND embedder IS NULL", [embedder, name])
+    refuse_second_embedder(conn, name, embedder)
+
+
+def refuse_second_embedder(conn: Connection, name: str, embedder: str) -> None:
+    """Refuse to fill a model with vectors that are not to be compared with those that it has.
+
+    Two servers may have different models under one name, or the same one in another quality.
+
+    Raises:
+        EmbedderMisconfigured: another embedder is known to give the model's vectors.
+    """
+    model = find_model(conn, name)
+    if model is not None and model.embedder not in (None, embedder):
+        raise EmbedderMisconfigured(
+            f"The vectors of the model {name!r} were made by the embedder {model.embedder!r}, and those of "
+            f"{embedder!r} may mean something else. Fill it with "
+            f"`bbj-assets models add {name} --embedder {model.embedder}`, or start anew: remove it first, with "
+            f"`bbj-assets models remove {name}`."
+        )
 
 
 def active_model(conn: Connection) -> Model | None:

@@ -11,6 +11,7 @@ from bbj_assets_tests.cli.conftest import Desk, Machine
 from bbj_assets_tests.cli.test_resume import wait_until
 from bbj_assets_tests.embedding.batch_runs import waiting_for_locks
 from bbj_assets_tests.fakes.model_server import refuse
+from bbj_assets_tests.fakes.openai_server import FakeOpenAI
 
 ASSETS, INGEST = "bbj-assets", "bbj-ingest-all"
 FIRST, SECOND = "nomic-embed-text", "another"
@@ -75,6 +76,28 @@ def test_adding_a_model_again_does_the_rest(filled: Desk) -> None:
     embedded = [text for request in filled.ollama.requests[asked:] for text in request.texts if "bassoon" in text]
     assert len(embedded) == 1
     assert sum(len(request.texts) for request in filled.ollama.requests[asked:]) == 2, "and the probe"
+
+
+def test_a_model_is_not_filled_by_two_embedders(filled: Desk) -> None:
+    filled.call(ASSETS, "models", "add", SECOND)
+    filled.write("notes/tomorrow.md", "# Tomorrow\n\nA bassoon will be sold.")
+    filled.call(INGEST)
+    with FakeOpenAI(models=[SECOND], dimensions=16) as openai:
+        filled.environment |= {
+            "BBJ_ASSETS_OPENAI_BASE_URL": openai.url + "/v1",
+            "BBJ_ASSETS_EMBEDDER": "openai",
+            "BBJ_ASSETS_EMBEDDING_MODEL": SECOND,
+        }
+        refused = filled.call(ASSETS, "models", "add", SECOND, "--embedder", "openai")
+        assert refused.exit_code == 1, refused.output
+        assert f"models add {SECOND} --embedder ollama" in refused.output
+        # An older version may have left the active model without its embedder, so that what is configured counts.
+        filled.query("UPDATE models SET embedder = NULL WHERE active RETURNING name")
+        refused = filled.call(INGEST)
+        assert refused.exit_code == 2, refused.output
+        assert f"{SECOND!r} were made by the embedder 'ollama'" in refused.output
+        assert not any("bassoon" in text for text in openai.embedded)
+    assert (models(filled)[SECOND]["embedded"], models(filled)[SECOND]["embedder"]) == (3, "ollama")
 
 
 def test_a_model_with_gaps_is_not_activated_unawares(filled: Desk) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +9,11 @@ import pytest
 from bbj_assets.embedding import create_embedder, model_name
 from bbj_assets.embedding.embedded import EmbeddedEmbedder
 from bbj_assets.embedding.embedder import as_vectors, checked, refuse_unencodable
-from bbj_assets.embedding.in_use import settings_in_use
+from bbj_assets.embedding.in_use import embedder_in_use, settings_in_use
 from bbj_assets.errors import EmbedderMisconfigured, EmbedderUnavailable, EmbeddingError, TextRejected
 from bbj_assets.settings import Settings, load_settings
-from bbj_assets.store.models import Model
+from bbj_assets.store.connection import Connection
+from bbj_assets.store.models import Model, ensure_model, note_embedder
 
 GOOD = np.array([[1, 0, 0], [0, 0.6, 0.8]], dtype=np.float32)
 
@@ -78,6 +80,20 @@ def test_which_embedder_is_in_use_is_known_without_loading_a_model(monkeypatch: 
     other = Model("bge-m3", 1024, active=True, embedder="ollama")
     used = settings_in_use(settings, other)
     assert (used.embedder, model_name(used)) == ("ollama", "bge-m3")
+
+
+def test_a_run_does_not_fill_a_model_that_another_embedder_filled(conn: Connection, database_url: str):
+    ensure_model(conn, "of an older version", 3)  # active, so that what is configured counts
+    ensure_model(conn, "bge-m3", 3)
+    note_embedder(conn, "bge-m3", "ollama")
+    settings = Settings(embedder="openai", openai_base_url="http://127.0.0.1:1/v1", embedding_model="bge-m3")
+
+    async def use() -> None:
+        async with embedder_in_use(settings, database_url):
+            pytest.fail("it would be filled")
+
+    with pytest.raises(EmbedderMisconfigured, match=r"'bge-m3' were made by the embedder 'ollama'"):
+        asyncio.run(use())
 
 
 def test_a_fresh_machine_gets_the_embedded_model(package: Path, home: Path):
