@@ -1,5 +1,6 @@
 """How long work tells that it is under way and what it did, without knowing who listens."""
 
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
@@ -38,6 +39,10 @@ class Progress(Protocol):
         """A batch of texts was stored, or met an error. Whatever is raised here ends the run, as in `advanced`."""
         ...
 
+    def indexing(self, cancel: Callable[[], None]) -> None:
+        """The search index is about to be built, in statements of minutes; `cancel` ends one, from any thread."""
+        ...
+
 
 class Silent:
     """Nobody listens."""
@@ -58,4 +63,7 @@ class Silent:
         """Ignored."""
 
     def batch(self, source: str, news: BatchNews) -> None:
+        """Ignored."""
+
+    def indexing(self, cancel: Callable[[], None]) -> None:
         """Ignored."""

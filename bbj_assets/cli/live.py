@@ -2,10 +2,12 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
+import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
@@ -53,6 +55,7 @@ class LiveProgress:
         self._console = console
         self._verbose = verbose
         self._said: dict[str, float] = {}
+        self._cancels: list[Callable[[], None]] = []
         self._display = Progress(
             SpinnerColumn(),
             TextColumn("{task.fields[source]:<24}"),
@@ -128,6 +131,16 @@ class LiveProgress:
         if self._verbose or news.kind == "outage":
             self._say(f"{source}: {news}")
         self._stop_if_asked()
+
+    def indexing(self, cancel: Callable[[], None]) -> None:
+        """Keep how the statement at work is ended: no batch ends while PostgreSQL builds an index."""
+        self._cancels.append(cancel)
+
+    def cancel_statements(self) -> None:
+        """End what PostgreSQL is at work on for the search index, if it is."""
+        for cancel in list(self._cancels):
+            with suppress(psycopg.Error):  # a server that cannot be reached is at work on nothing of ours
+                cancel()
 
     def _stop_if_asked(self) -> None:
         if self.stopping.is_set():

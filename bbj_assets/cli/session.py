@@ -3,9 +3,11 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from bbj_assets.cli.invocation import Invocation
 from bbj_assets.cli.live import LiveProgress, SourceState
@@ -35,8 +37,8 @@ def run_all(
 ) -> dict[str, Outcome]:
     """Run every source that the invocation has not completed, then the search index; gives each one's outcome.
 
-    The runs are in threads, so that the main thread hears Ctrl-C. On the first one, the runs end between two
-    batches; on the second, at once.
+    The runs are in threads, so that the main thread hears Ctrl-C, and not Dagster. On the first one, the runs end
+    between two batches, and the search index in the middle of a statement; on the second, at once.
 
     Raises:
         InterruptedAtOnce: it was the second one; whoever catches it ends the process.
@@ -49,7 +51,6 @@ def run_all(
     tuned = settings.model_copy(update={"parse_workers": settings.parse_workers or max(1, cores // max(1, at_once))})
     config = SourcesConfig(settings.config, settings.data_dir or settings.config.parent, tuple(sources), ())
     defs = build_defs(tuned, config, live)
-    outcomes: dict[str, Outcome] = {}
     with open_instance(settings) as instance, live, _stopping_on_signals(live.stopping):
         fail_lost_runs(instance)  # they would keep the sources' places in the run queue
 
@@ -64,19 +65,34 @@ def run_all(
         pool = ThreadPoolExecutor(max_workers=max(1, at_once), thread_name_prefix="source")
         try:
             futures = {source.name: pool.submit(do, source) for source in sources}
-            while wait(futures.values(), timeout=_POLL_SECONDS).not_done:
-                pass  # a wait without an end would not let signals in
-        except KeyboardInterrupt as interrupt:
-            raise InterruptedAtOnce from interrupt
+            _wait_for(futures.values(), live)
+            outcomes = {name: future.result() for name, future in futures.items()}
+            if not live.stopping.is_set():
+                live.states[SEARCH_INDEX] = SourceState(started=time.monotonic())
+                building = pool.submit(run_search_index, defs, instance, run)
+                _wait_for([building], live)
+                error = building.result()
+                live.states[SEARCH_INDEX].finished = time.monotonic()
+                if error is not None:
+                    outcomes[SEARCH_INDEX] = _ended_badly(error, stopped=live.stopping.is_set())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-        outcomes = {name: future.result() for name, future in futures.items()}
-        if not live.stopping.is_set():
-            error = run_search_index(defs, instance, run)
-            if error is not None:
-                live.states[SEARCH_INDEX] = SourceState()
-                outcomes[SEARCH_INDEX] = Outcome("failed", error)
     return outcomes
+
+
+def _wait_for(futures: Collection[Future[Any]], live: LiveProgress) -> None:
+    """Wait until all are done, and have PostgreSQL's work for them end when they are to stop.
+
+    Again and again, because what is cancelled between two statements goes on.
+    """
+    try:
+        while wait(futures, timeout=_POLL_SECONDS).not_done:  # a wait without an end would not let signals in
+            if live.stopping.is_set():
+                live.cancel_statements()
+    except KeyboardInterrupt as interrupt:
+        with suppress(KeyboardInterrupt):  # without this, PostgreSQL would build on for nobody
+            live.cancel_statements()
+        raise InterruptedAtOnce from interrupt
 
 
 def _run_one(live: LiveProgress, name: str, work: Callable[[], str | None]) -> Outcome:
@@ -95,12 +111,16 @@ def _run_one(live: LiveProgress, name: str, work: Callable[[], str | None]) -> O
 
 def _outcome(state: SourceState, error: str | None, *, stopped: bool) -> Outcome:
     if error is not None:
-        return Outcome("stopped") if stopped else Outcome("failed", error)
+        return _ended_badly(error, stopped=stopped)
     if failures_of(state):
         return Outcome("warning")
     if state.chunks is None or not state.chunks.total.seen:
         return Outcome("empty")
     return Outcome("ok")
+
+
+def _ended_badly(error: str, *, stopped: bool) -> Outcome:
+    return Outcome("stopped") if stopped else Outcome("failed", error)
 
 
 @contextmanager

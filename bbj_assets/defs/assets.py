@@ -90,6 +90,9 @@ _RAW_KINDS = {
 _LOGGED_FAILURES = 20
 """Each line of a run's log is a write to Dagster's event log; thousands of them would take minutes."""
 
+_CANCEL_SECONDS = 2.0
+"""How long whoever cancels a statement waits until the server has heard it."""
+
 _OUTAGE_FACTOR = 10
 """An embedder that is down takes longer to come back than one that stumbled over a batch."""
 
@@ -269,9 +272,11 @@ def search_index_asset(*, sources: Sequence[Source], settings: Settings) -> Asse
         description="The vector index over all sources. Built after a bulk load rather than fed row by row; orphaned "
         "vectors are collected after their grace period, and the planner's statistics are refreshed.",
     )
-    def search_index() -> MaterializeResult[None]:
+    def search_index(context: AssetExecutionContext) -> MaterializeResult[None]:
         started = time.monotonic()
+        runtime: Runtime = context.resources.runtime
         with database(settings) as url, connect(url) as conn:
+            runtime.progress.indexing(partial(conn.cancel_safe, timeout=_CANCEL_SECONDS))
             report = refresh_index(conn, timedelta(days=settings.orphan_grace_days))
             counts = corpus_counts(conn, active_model(conn))
         return MaterializeResult(metadata=search_index_metadata(report, counts, time.monotonic() - started))

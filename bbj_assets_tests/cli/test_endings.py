@@ -11,7 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bbj_assets.store.connection import connect
+from bbj_assets.store.locks import index_lock
 from bbj_assets_tests.cli.conftest import Desk
+from bbj_assets_tests.cli.test_resume import wait_until
 
 INGEST = "bbj-ingest-all"
 PAGES = 100
@@ -50,6 +53,36 @@ def test_no_process_and_no_shared_memory_outlives_it(desk: Desk, ending: signal.
     assert desk.query("SELECT count(*) FROM chunks LEFT JOIN embeddings USING (content_hash) WHERE model IS NULL") == [
         (0,)
     ]
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGINT]],
+    ids=["SIGINT", "SIGTERM", "SIGINT twice"],
+)
+def test_while_the_search_index_is_built_it_ends_soon_and_so_does_its_statement(
+    desk: Desk, signals: list[signal.Signals]
+) -> None:
+    waits_for_index = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = "
+    waits_for_index += "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    with connect(desk.url) as other, index_lock(other):  # as during a build of minutes
+        process = desk.start(INGEST)
+        wait_until(lambda: desk.query(waits_for_index) == [(1,)], process)
+        for number in signals:
+            process.send_signal(number)
+            time.sleep(0.05)
+        output, errors = process.communicate(timeout=30)
+
+        assert desk.query(waits_for_index) == [(0,)], "what it asked of PostgreSQL is cancelled"
+    assert process.returncode == 130, output + errors
+    assert "Interrupted. What was done is stored" in output + errors
+    assert "Error" not in output + errors
+    assert "error ignored" not in errors
+    if len(signals) == 1:
+        assert re.search(r"^search index .* stopped *$", output, re.MULTILINE)
+        assert "to begin with" not in output
+    resumed = desk.call(INGEST, "--resume")
+    assert resumed.exit_code == 0, resumed.output
 
 
 def parsers(process: subprocess.Popen[str]) -> list[psutil.Process]:
