@@ -273,6 +273,24 @@ def test_a_run_that_was_never_handed_to_anybody_is_not_waited_for_for_ever(follo
     assert follower.tick(later=3600).run_requests
 
 
+def test_a_section_that_is_gone_stays_a_partition_while_a_run_over_it_waits(follower: Follower) -> None:
+    follower.settle()
+    shutil.rmtree(follower.installation.folder / "guide/s13")
+    follower.tick()
+    asked = follower.tick(later=60).run_requests or ()
+    waiting = follower.installation.instance.add_run(
+        _run({SOURCE_TAG: "guide", RANGE_START_TAG: "s10", RANGE_END_TAG: "s13"}, DagsterRunStatus.NOT_STARTED)
+    )
+    assert follower.runs(asked)
+
+    follower.tick(later=60)
+    assert "s13" in follower.installation.sections()
+
+    follower.installation.instance.report_run_canceled(waiting)
+    follower.tick(later=60)
+    assert "s13" not in follower.installation.sections()
+
+
 def test_a_listing_that_fails_changes_nothing(follower: Follower, conn: Connection) -> None:
     follower.settle()
     shutil.rmtree(follower.installation.folder / "guide")

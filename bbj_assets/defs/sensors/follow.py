@@ -30,7 +30,7 @@ from dagster import (
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from bbj_assets.defs.jobs import is_told
-from bbj_assets.defs.partitions import sections_name
+from bbj_assets.defs.partitions import forgettable, sections_name
 from bbj_assets.defs.tags import PERMANENT_TAG, RANGE_END_TAG, RANGE_START_TAG, REQUEST_TAG, SOURCE_TAG
 from bbj_assets.errors import ListingError
 from bbj_assets.ingest.changes import stale_partitions
@@ -101,7 +101,7 @@ def tick(
             wanted = _wanted(settings, source, watch)
             watch = asked(watch, wanted, now)
     new = sorted(({*listing, *wanted} - {SHARED}) - set(order))
-    forgotten = sorted(set(order) - set(listing) - set(watch.pending))
+    forgotten = forgettable(instance, source, set(order) - set(listing) - set(watch.pending))
     order = [*order, *new]
     return SensorResult(
         run_requests=[
