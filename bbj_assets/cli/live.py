@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
 from bbj_assets.errors import Stopped
 from bbj_assets.ingest.chunks import ChunksReport
+from bbj_assets.outcomes import Failure
 from bbj_assets.progress import Stage
 
 _UNITS: dict[Stage, str] = {"visit": "pages", "chunks": "files", "embeddings": "texts"}
@@ -27,11 +28,13 @@ class SourceState:
     Attributes:
         embeddings: one report for each time that they were begun: after an outage the run tries again.
         files_left: how many are known to be read yet.
+        failed_before: of a source that is skipped: what failed when it was done.
     """
 
     chunks: ChunksReport | None = None
     files_left: int = 0
     embeddings: list[EmbeddingsReport] = field(default_factory=list)
+    failed_before: Sequence[Failure] = ()
     started: float = 0.0
     finished: float = 0.0
 

@@ -12,10 +12,13 @@ from typing import Any
 from bbj_assets.cli.invocation import Invocation
 from bbj_assets.cli.live import LiveProgress, SourceState
 from bbj_assets.cli.summary import Outcome, failures_of
-from bbj_assets.errors import BBjAssetsError
+from bbj_assets.errors import BBjAssetsError, DatabaseError
 from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.settings import Settings, SourcesConfig
 from bbj_assets.source import Source
+from bbj_assets.store.connection import connect
+from bbj_assets.store.failures import list_failures
+from bbj_assets.store.outages import explaining
 
 SEARCH_INDEX = "search index"
 _POLL_SECONDS = 0.5
@@ -55,8 +58,6 @@ def run_all(
         fail_lost_runs(instance)  # they would keep the sources' places in the run queue
 
         def do(source: Source) -> Outcome:
-            if source.name in invocation.completed:
-                return Outcome("skipped")
             outcome = _run_one(live, source.name, lambda: run_source(defs, instance, url, source, run))
             if outcome.status in ("ok", "empty", "warning"):
                 invocation.complete(source.name)
@@ -64,9 +65,13 @@ def run_all(
 
         pool = ThreadPoolExecutor(max_workers=max(1, at_once), thread_name_prefix="source")
         try:
-            futures = {source.name: pool.submit(do, source) for source in sources}
+            done_before = set(invocation.completed)
+            futures = {source.name: pool.submit(do, source) for source in sources if source.name not in done_before}
             _wait_for(futures.values(), live)
-            outcomes = {name: future.result() for name, future in futures.items()}
+            outcomes = {
+                name: futures[name].result() if name in futures else _skipped(state, url, name)
+                for name, state in live.states.items()
+            }
             if not live.stopping.is_set():
                 live.states[SEARCH_INDEX] = SourceState(started=time.monotonic())
                 building = pool.submit(run_search_index, defs, instance, run)
@@ -107,6 +112,16 @@ def _run_one(live: LiveProgress, name: str, work: Callable[[], str | None]) -> O
     outcome = _outcome(state, error, stopped=live.stopping.is_set())
     live.finished(name, error)
     return outcome
+
+
+def _skipped(state: SourceState, url: str, name: str) -> Outcome:
+    """Of a source that was done before: what failed then, unless one of the other sources has mended it since."""
+    try:
+        with explaining(f"look up what failed in {name!r}", url), connect(url) as conn:
+            state.failed_before = list_failures(conn, source=name)
+    except DatabaseError as error:
+        return Outcome("failed", str(error))
+    return Outcome("warning" if state.failed_before else "skipped")
 
 
 def _outcome(state: SourceState, error: str | None, *, stopped: bool) -> Outcome:

@@ -19,7 +19,10 @@ _SHOWN_FAILURES = 100
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a source's run ended: `ok`, `empty`, `warning` (some items failed), `failed`, `skipped` or `stopped`."""
+    """How a source's run ended: `ok`, `empty`, `warning`, `failed`, `skipped` or `stopped`.
+
+    `warning` is: some items failed, in this run or in the one before, for whose sake the source is skipped.
+    """
 
     status: str
     error: str | None = None
@@ -31,13 +34,13 @@ class Outcome:
 
 
 def failures_of(state: SourceState) -> list[Failure]:
-    """What failed in a source's run."""
+    """What failed in a source's run, or in the one for whose sake it is skipped."""
     failed: dict[str, Failure] = {}
     for report in _begun(state):
         if not report.left:  # it came to all of them, so what failed before and does no more was mended
             failed.clear()
         failed |= {failure.item: failure for failure in report.failures}
-    return [*(state.chunks.failures if state.chunks else ()), *failed.values()]
+    return [*state.failed_before, *(state.chunks.failures if state.chunks else ()), *failed.values()]
 
 
 def print_summary(

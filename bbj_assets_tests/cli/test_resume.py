@@ -72,6 +72,30 @@ def test_after_ctrl_c_resume_does_the_rest(desk: Desk) -> None:
     assert desk.rows() == rows
 
 
+def test_resume_still_tells_what_failed_in_the_sources_that_it_skips(desk: Desk) -> None:
+    desk.ollama.poison = "column"
+    first = desk.call(INGEST, "--sequential", "--source", "guide")
+    assert first.exit_code == 1, first.output
+    left_by_interruption(desk, completed=["guide"], sources=["guide", "notes"])
+    desk.ollama.poison = None
+    asked = len(desk.ollama.requests)
+
+    resumed = desk.call(INGEST, "--resume", "--json")
+
+    assert resumed.exit_code == 1, resumed.output
+    guide, notes = json.loads(resumed.stdout)["sources"]
+    assert (guide["status"], guide["files"], guide["failed"]) == ("warning", 0, 1)
+    assert [failure["source_url"] for failure in guide["failures"]] == ["guide://grids/sorting.md"]
+    assert (notes["status"], notes["failed"]) == ("ok", 0)
+    assert not any("column" in text for request in desk.ollama.requests[asked:] for text in request.texts)
+
+
+def left_by_interruption(desk: Desk, *, completed: list[str], sources: list[str]) -> None:
+    invocation = new_invocation(desk.home, sources)
+    for name in completed:
+        invocation.complete(name)
+
+
 def test_sources_that_end_at_the_same_moment_are_all_remembered(tmp_path: Path) -> None:
     names = [f"source-{number}" for number in range(64)]
     invocation = new_invocation(tmp_path, names)
