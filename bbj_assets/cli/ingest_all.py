@@ -15,9 +15,10 @@ import click
 from rich.console import Console
 from tenacity import Retrying
 
+from bbj_assets.cli.interrupts import INTERRUPTED, interruptible
 from bbj_assets.cli.invocation import Invocation, last_invocation, new_invocation
 from bbj_assets.cli.live import LiveProgress
-from bbj_assets.cli.session import InterruptedAtOnce, run_all
+from bbj_assets.cli.session import run_all
 from bbj_assets.cli.summary import print_summary, summary_json
 from bbj_assets.cli.validation import validated
 from bbj_assets.embedding.in_use import settings_in_use
@@ -29,8 +30,6 @@ from bbj_assets.store.connection import connect
 from bbj_assets.store.locks import Holder, ingest_lock
 from bbj_assets.store.models import active_model
 from bbj_assets.store.outages import explaining, patience
-
-INTERRUPTED = 130
 
 _EPILOG = """
 \b
@@ -51,20 +50,6 @@ OLLAMA_HOST, BBJ_HOME.
 """
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    interrupted = "Interrupted. What was done is stored."
-    try:
-        yield
-    except InterruptedAtOnce:
-        click.echo(interrupted, err=True)
-        sys.stdout.flush()
-        os._exit(INTERRUPTED)  # the usual end would wait for the threads of the runs
-    except KeyboardInterrupt:  # before the runs began: from then on the first one ends them in order
-        click.echo(interrupted, err=True)
-        sys.exit(INTERRUPTED)
-
-
 @click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--config", type=click.Path(path_type=Path), metavar="F", help="The table of sources [sources.toml].")
 @click.option(
@@ -79,7 +64,7 @@ def _interruptible() -> Iterator[None]:
 @click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="Batches embedded at once [4].")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON; progress goes to stderr.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every stage and Dagster's log.")
-@_interruptible()
+@interruptible("Interrupted. What was done is stored.")
 def main(
     *,
     config: Path | None,

@@ -9,6 +9,7 @@ from typing import ParamSpec
 
 import click
 
+from bbj_assets.cli.interrupts import interruptible
 from bbj_assets.errors import BBjAssetsError, ConfigurationError
 from bbj_assets.outcomes import Stage
 from bbj_assets.settings import load_settings
@@ -17,9 +18,10 @@ P = ParamSpec("P")
 
 
 def _clear_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """Show the errors that we raise on purpose as messages: 2 for configuration, 1 for the rest."""
+    """Show the errors that we raise on purpose as messages: 2 for configuration, 1 for the rest, 130 for Ctrl-C."""
 
     @wraps(command)
+    @interruptible("Interrupted.")
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
@@ -171,6 +173,7 @@ def models(context: click.Context, *, as_json: bool) -> None:
     help="What gives its vectors [the one that is configured].",
 )
 @_clear_errors
+@interruptible("Interrupted. What was embedded is stored; adding the model again does the rest.")
 def add_model(name: str, embedder: str | None) -> None:
     """Embed every chunk with the model NAME, beside the active one. Interrupt it if you must: it resumes."""
     from bbj_assets.cli.models import add_model as fill

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from bbj_assets.cli.interrupts import InterruptedAtOnce
 from bbj_assets.cli.invocation import Invocation
 from bbj_assets.cli.live import LiveProgress, SourceState
 from bbj_assets.cli.summary import Outcome, failures_of
@@ -22,10 +23,6 @@ from bbj_assets.store.outages import explaining
 
 SEARCH_INDEX = "search index"
 _POLL_SECONDS = 0.5
-
-
-class InterruptedAtOnce(KeyboardInterrupt):
-    """A second Ctrl-C: the runs are still at work, in threads that nobody can end but with the process."""
 
 
 def run_all(

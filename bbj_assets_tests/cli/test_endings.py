@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from bbj_assets.store.connection import connect
+from bbj_assets.store.embedded_server import EmbeddedServer
 from bbj_assets.store.locks import index_lock
 from bbj_assets_tests.cli.conftest import Desk
 from bbj_assets_tests.cli.test_resume import wait_until
@@ -83,6 +84,39 @@ def test_while_the_search_index_is_built_it_ends_soon_and_so_does_its_statement(
         assert "to begin with" not in output
     resumed = desk.call(INGEST, "--resume")
     assert resumed.exit_code == 0, resumed.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ([INGEST], "Interrupted. What was done is stored."),
+        (
+            ["bbj-assets", "models", "add", "nomic-embed-text"],
+            "Interrupted. What was embedded is stored; adding the model again does the rest.",
+        ),
+    ],
+    ids=["ingest", "models add"],
+)
+def test_an_interruption_before_the_runs_leaves_no_embedded_database(
+    desk: Desk, command: list[str], said: str, number: signal.Signals
+) -> None:
+    del desk.environment["BBJ_ASSETS_DATABASE_URL"]
+    desk.ollama.latency = 30.0  # as of a model that is loaded
+    process = desk.start(*command)
+    wait_until(lambda: bool(desk.ollama.requests), process)
+    server = EmbeddedServer(desk.home)
+    assert server.running
+    try:
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=20)
+
+        assert process.returncode == 130, output + errors
+        assert errors.endswith(f"{said}\n")
+        assert "Traceback" not in output + errors
+        assert not server.running
+    finally:
+        server.stop()
 
 
 def parsers(process: subprocess.Popen[str]) -> list[psutil.Process]:
