@@ -3,23 +3,21 @@
 import json
 import os
 import shutil
-import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from datetime import UTC
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 from rich.console import Console
-from tenacity import Retrying
 
 from bbj_assets.cli.interrupts import INTERRUPTED, interruptible
 from bbj_assets.cli.invocation import Invocation, last_invocation, new_invocation
 from bbj_assets.cli.live import LiveProgress
 from bbj_assets.cli.session import run_all
 from bbj_assets.cli.summary import print_summary, summary_json
+from bbj_assets.cli.turn import Turn
 from bbj_assets.cli.validation import validated
 from bbj_assets.embedding.in_use import settings_in_use
 from bbj_assets.errors import ConfigurationError, DatabaseError
@@ -27,9 +25,7 @@ from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.settings import Settings, load_settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
-from bbj_assets.store.locks import Holder, ingest_lock
 from bbj_assets.store.models import active_model
-from bbj_assets.store.outages import explaining, patience
 
 _EPILOG = """
 \b
@@ -90,7 +86,7 @@ def main(
     started = time.monotonic()
     try:
         settings = load_settings(config=config, data_dir=data_dir, embedding_workers=workers)
-        with validated(settings, names) as (sources, url), _alone(console, url):
+        with validated(settings, names) as (sources, url), Turn(url, partial(_say, console)) as turn:
             _say(console, f"Validation OK: {len(sources)} sources, database connected, embedder ready")
             _say_other_model(console, settings, url)
             invocation = _invocation(settings, sources, console, resume=resume)
@@ -101,6 +97,7 @@ def main(
                 sources,
                 invocation,
                 live,
+                turn,
                 SourceRun(clean, retry_failed, allow_shrink, invocation.id, verbose),
                 at_once=min(os.cpu_count() or 1, len(sources)) if parallel else 1,
             )
@@ -133,30 +130,6 @@ def _invocation(settings: Settings, sources: Sequence[Source], console: Console,
     elif resume:
         _say(console, "Nothing to resume: the last invocation was complete. Looking at all sources.")
     return invocation
-
-
-@contextmanager
-def _alone(console: Console, url: str) -> Iterator[None]:
-    """One command at a time over an index, from whatever machine; the next one waits, and says for whom."""
-
-    def say(holder: Holder) -> None:
-        since = f" since {holder.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if holder.since else ""
-        _say(
-            console,
-            f"Another ingest is running: {holder.name or 'of another user'}{since}. Waiting for its end; Ctrl-C gives "
-            "up.",
-        )
-
-    name = f"bbj-ingest-all, process {os.getpid()} on {socket.gethostname()}"
-
-    def attempt() -> ExitStack:
-        with explaining("see whether another ingest is running", url), ExitStack() as stack:
-            conn = stack.enter_context(connect(url))
-            stack.enter_context(ingest_lock(conn, name.encode()[:63].decode(errors="ignore"), say))
-            return stack.pop_all()
-
-    with Retrying(**patience(1.0, lambda said: _say(console, said)))(attempt):
-        yield
 
 
 def _say(console: Console, line: str) -> None:

@@ -137,10 +137,14 @@ class LiveProgress:
 
     def indexing(self, cancel: Callable[[], None]) -> None:
         """Keep how the statement at work is ended: no batch ends while PostgreSQL builds an index."""
+        self.on_stop(cancel)
+
+    def on_stop(self, cancel: Callable[[], None]) -> None:
+        """Have a statement that may take long ended, too, when the work is to stop."""
         self._cancels.append(cancel)
 
     def cancel_statements(self) -> None:
-        """End what PostgreSQL is at work on for the search index, if it is."""
+        """End those statements, if PostgreSQL is at work on them."""
         for cancel in list(self._cancels):
             with suppress(psycopg.Error):  # a server that cannot be reached is at work on nothing of ours
                 cancel()

@@ -13,6 +13,7 @@ from bbj_assets.cli.interrupts import InterruptedAtOnce
 from bbj_assets.cli.invocation import Invocation
 from bbj_assets.cli.live import LiveProgress, SourceState
 from bbj_assets.cli.summary import Outcome, failures_of
+from bbj_assets.cli.turn import Turn
 from bbj_assets.errors import BBjAssetsError, DatabaseError
 from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.settings import Settings, SourcesConfig
@@ -31,6 +32,7 @@ def run_all(
     sources: Sequence[Source],
     invocation: Invocation,
     live: LiveProgress,
+    turn: Turn,
     run: SourceRun,
     *,
     at_once: int,
@@ -55,11 +57,12 @@ def run_all(
         fail_lost_runs(instance)  # they would keep the sources' places in the run queue
 
         def do(source: Source) -> Outcome:
-            outcome = _run_one(live, source.name, lambda: run_source(defs, instance, url, source, run))
+            outcome = _run_one(live, turn, source.name, lambda: run_source(defs, instance, url, source, run))
             if outcome.status in ("ok", "empty", "warning"):
                 invocation.complete(source.name)
             return outcome
 
+        live.on_stop(turn.give_up)
         pool = ThreadPoolExecutor(max_workers=max(1, at_once), thread_name_prefix="source")
         try:
             done_before = set(invocation.completed)
@@ -97,7 +100,11 @@ def _wait_for(futures: Collection[Future[Any]], live: LiveProgress) -> None:
         raise InterruptedAtOnce from interrupt
 
 
-def _run_one(live: LiveProgress, name: str, work: Callable[[], str | None]) -> Outcome:
+def _run_one(live: LiveProgress, turn: Turn, name: str, work: Callable[[], str | None]) -> Outcome:
+    try:
+        turn.take(lambda said: live.outage(name, said))  # a restart of the database may have given it to another one
+    except BBjAssetsError as raised:
+        return _ended_badly(str(raised), stopped=live.stopping.is_set())
     if live.stopping.is_set():
         return Outcome("stopped")
     live.started(name)

@@ -43,8 +43,8 @@ class Holder:
 def ingest_lock(conn: Connection, name: str, on_wait: Callable[[Holder], None]) -> Iterator[None]:
     """Hold the lock under which everything is ingested; a second one waits here, told who is at it.
 
-    A restart of the server frees it while its holder goes on. Then two may ingest side by side, and only the lock of
-    each source keeps them apart.
+    A restart of the server frees it while its holder goes on. So the holder has to see to it, between two sources, that
+    it still has it; until then only the lock of each source keeps two apart.
 
     Args:
         conn: in autocommit mode, for nothing else.
