@@ -161,6 +161,7 @@ def source_assets(
         )
         try:
             with database(settings) as url:
+                before = fingerprints(source)
                 with connect(url) as conn:
                     report = refresh_chunks(
                         conn,
@@ -172,6 +173,7 @@ def source_assets(
                         on_wait=lambda: runtime.progress.waiting(source.name),
                         on_outage=partial(_tell_of_outage, context, runtime, source),
                     )
+                looked = None if config.retry_failed else (before, fingerprints(source))
                 sampling = f"sample the chunks of {source.name!r}"
                 with explaining(sampling, url), connect(url) as conn:  # the first one may have been lost
                     samples = sample_chunks(conn, source.name, report.partitions)
@@ -180,7 +182,7 @@ def source_assets(
         runtime.progress.chunked(source.name, report)
         _tell_of_failures(context, report.failures)
         for key in report.partitions:
-            metadata = chunks_metadata(report, key, samples.get(key, []))
+            metadata = chunks_metadata(report, key, samples.get(key, []), looked)
             context.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=key)
         return MaterializeResult()
 

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from dagster import MetadataValue, TableColumn, TableMetadataValue, TableRecord, TableSchema
+from dagster import MetadataValue, TableColumn, TableMetadataValue, TableRecord, TableSchema, TextMetadataValue
 
 from bbj_assets.documents import Item
 from bbj_assets.embedding.report import EmbeddingsReport
 from bbj_assets.ingest.chunks import ChunksReport
+from bbj_assets.ingest.fingerprints import SHARED, read_as
 from bbj_assets.outcomes import Failure
 from bbj_assets.store.corpus import CorpusCounts
 from bbj_assets.store.failures import StoredFailure
@@ -15,6 +16,11 @@ from bbj_assets.store.samples import SampleChunk
 from bbj_assets.store.vector_index import IndexReport
 
 Metadata = Mapping[str, MetadataValue]
+Looks = tuple[Mapping[str, str], Mapping[str, str]]
+
+FINGERPRINT = "fingerprint"
+SHARED_FINGERPRINT = "fingerprint_of_shared_files"
+"""What a section, and the files that are no page, looked like when they were read: the sensor compares them."""
 
 _SHOWN_FAILURES = 50
 
@@ -68,8 +74,14 @@ def raw_metadata(pages: Sequence[Item]) -> Metadata:
     }
 
 
-def chunks_metadata(report: ChunksReport, partition: str, sample: Sequence[SampleChunk] = ()) -> Metadata:
-    """What `chunks` records for a partition; the duration is that of the whole run."""
+def chunks_metadata(
+    report: ChunksReport, partition: str, sample: Sequence[SampleChunk] = (), looked: Looks | None = None
+) -> Metadata:
+    """What `chunks` records for a partition; the duration is that of the whole run.
+
+    Args:
+        looked: the source's fingerprints before and after; None if not all of the partition was looked at.
+    """
     counts = report.partitions[partition]
     return {
         "files_seen": MetadataValue.int(counts.seen),
@@ -83,7 +95,12 @@ def chunks_metadata(report: ChunksReport, partition: str, sample: Sequence[Sampl
         "duration_seconds": MetadataValue.float(round(report.seconds, 3)),
         "failures": failures_table([f for f in report.failures if f.partition_key == partition]),
         **({"sample": MetadataValue.md(_shown(sample))} if sample else {}),
+        **({FINGERPRINT: _read_as(looked, partition), SHARED_FINGERPRINT: _read_as(looked, SHARED)} if looked else {}),
     }
+
+
+def _read_as(looked: Looks, section: str) -> TextMetadataValue:
+    return MetadataValue.text(read_as(*looked, section))
 
 
 def embeddings_metadata(report: EmbeddingsReport, partition: str) -> Metadata:

@@ -8,7 +8,7 @@ answers it with the bytes.
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bbj_assets.documents import Item
@@ -20,6 +20,10 @@ from bbj_assets.sources.walk import NEVER_DOCUMENTATION
 SHARED = ""
 """Stands for the files that are no page and may be part of many: snippets, tables of contents, images."""
 
+GONE = "gone"
+"""Stands for the fingerprint of a section that the source does not have."""
+
+_UNSETTLED = "changed while it was read"
 _FINGERPRINT_BYTES = 8
 _State = tuple[int, int]  # size, mtime in nanoseconds
 _ABSENT: _State = (-1, 0)
@@ -41,6 +45,16 @@ def fingerprints(source: Source) -> dict[str, str]:
     if source.mirror is None:
         sections[SHARED] = [f"{path}\0{size}\0{time}" for path, (size, time) in files.items()]
     return {key: _hash(lines) for key, lines in sections.items()}
+
+
+def read_as(before: Mapping[str, str], after: Mapping[str, str], section: str) -> str:
+    """The fingerprint of what was read of a section between two looks; that of no state if they differ.
+
+    >>> read_as({"grids": "3f"}, {"grids": "3f"}, "grids"), read_as({"grids": "3f"}, {}, "grids")
+    ('3f', 'changed while it was read')
+    """
+    fingerprint = before.get(section, GONE)
+    return fingerprint if after.get(section, GONE) == fingerprint else _UNSETTLED
 
 
 def data_version(listing: dict[str, str]) -> str:

@@ -1,9 +1,11 @@
 """The sensor of a source on a real instance: what it asks for, and that doing so makes it content."""
 
+import os
 import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from dagster import (
@@ -20,8 +22,10 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver, S
 from dagster._core.loader import LoadingContextForTest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
+from bbj_assets.defs import assets
 from bbj_assets.defs.sensors import follow
 from bbj_assets.defs.tags import PERMANENT_TAG, RANGE_END_TAG, RANGE_START_TAG, SOURCE_TAG
+from bbj_assets.ingest.chunks import ChunksReport, refresh_chunks
 from bbj_assets.ingest.fingerprints import SHARED, fingerprints
 from bbj_assets.ingest.following import Watch
 from bbj_assets.ingest.source_run import SourceRun
@@ -60,6 +64,12 @@ class Follower:
             self.installation.instance.report_runless_asset_event(event)
         return result
 
+    @property
+    def pending(self) -> set[str]:
+        watch = Watch.loads(self.cursor)
+        assert watch is not None
+        return set(watch.pending)
+
     def runs(self, requests: Sequence[RunRequest]) -> bool:
         """Do what was asked for; gives whether all of it succeeded."""
         job = self.installation.defs().resolve_job_def("ingest_guide")
@@ -75,7 +85,7 @@ class Follower:
             requests = self.tick().run_requests or ()
             asked += [ranges_of(request) for request in requests]
             assert self.runs(requests)
-            if not requests and self.cursor and not Watch.loads(self.cursor).pending:
+            if not requests and not self.pending:
                 return asked
         raise AssertionError(f"not content: {self.cursor}")
 
@@ -183,8 +193,7 @@ def test_what_somebody_else_has_ingested_is_not_asked_for(follower: Follower) ->
     assert follower.installation.run() is None
 
     assert not follower.tick(later=60).run_requests
-    assert follower.cursor is not None
-    assert set(Watch.loads(follower.cursor).pending) <= {SHARED}
+    assert follower.pending <= {SHARED}
 
 
 def test_a_run_that_took_up_only_failures_does_not_count(follower: Follower) -> None:
@@ -194,6 +203,101 @@ def test_a_run_that_took_up_only_failures_does_not_count(follower: Follower) -> 
     follower.installation.run(run=SourceRun(retry_failed=True))
 
     assert [ranges_of(request) for request in follower.tick(later=60).run_requests or ()] == [("s03", "s03")]
+
+
+def test_a_section_that_was_away_only_while_a_run_listed_it_is_ingested(follower: Follower, conn: Connection) -> None:
+    follower.settle()
+    section = follower.installation.folder / "guide/s05"
+    section.rename(follower.installation.folder / "away")
+    assert follower.installation.run() is None
+    assert "guide://s05/page.md" not in contents(conn)
+    (follower.installation.folder / "away").rename(section)
+
+    assert follower.settle() == [("s05", "s05")]
+
+    assert "guide://s05/page.md" in contents(conn)
+    assert follower.settle() == []
+
+
+def test_a_page_that_was_another_only_while_a_run_read_it_is_ingested(follower: Follower, conn: Connection) -> None:
+    follower.settle()
+    page = follower.installation.folder / "guide/s05/page.md"
+    times = page.stat()
+    page.write_text("# Page 5\n\nTxet 5.")
+    assert follower.installation.run() is None
+    page.write_text("# Page 5\n\nText 5.")
+    os.utime(page, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    assert follower.settle() == [("s05", "s05")]
+
+    assert contents(conn)["guide://s05/page.md"] == "Text 5."
+
+
+def test_a_page_that_changes_while_a_run_reads_it_is_ingested_once_more(
+    follower: Follower, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower.settle()
+    page = follower.installation.folder / "guide/s05/page.md"
+    original = (page.stat(), page.read_text())
+
+    def refresh_meanwhile(*args: Any, **options: Any) -> ChunksReport:
+        page.write_text("# Page 5\n\nOnly for a moment.")
+        return refresh_chunks(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(assets, "refresh_chunks", refresh_meanwhile)
+        assert follower.installation.run() is None
+    page.write_text(original[1])
+    os.utime(page, ns=(original[0].st_atime_ns, original[0].st_mtime_ns))
+    assert contents(conn)["guide://s05/page.md"] == "Only for a moment."
+
+    assert follower.settle() == [("s05", "s05")]
+
+    assert contents(conn)["guide://s05/page.md"] == "Text 5."
+
+
+def test_a_file_that_pages_share_and_that_was_another_while_a_run_read_it_rebuilds_those_pages(
+    follower: Follower, conn: Connection
+) -> None:
+    note = follower.installation.folder / "guide/_note.mdx"
+    follower.installation.write("guide/_note.mdx", "The first note.")
+    follower.installation.write("guide/s07/page.mdx", "# Page\n\nimport Note from '../_note.mdx'\n\n<Note />\n")
+    follower.settle()
+    times = note.stat()
+    note.write_text("The other note.")
+    assert follower.installation.run() is None
+    note.write_text("The first note.")
+    os.utime(note, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    assert follower.settle() == [("s07", "s07")]
+
+    assert "first" in contents(conn)["guide://s07/page.mdx"]
+
+
+def test_a_file_that_never_stops_growing_holds_up_nothing_for_long(follower: Follower, conn: Connection) -> None:
+    follower.settle()
+    follower.installation.settings = follower.installation.settings.model_copy(update={"quiet_seconds": 10.0})
+    follower.installation.write("guide/_note.mdx", "The first note.")
+    follower.installation.write("guide/s03/page.mdx", "# Page\n\nimport Note from '../_note.mdx'\n\n<Note />\n")
+    asked: list[tuple[str, str]] = []
+    for tick in range(80):
+        follower.installation.write("guide/server.log", "One more line.\n" * (tick + 1))
+        if tick == 40:
+            follower.installation.write("guide/_note.mdx", "The second note.")
+        requests = follower.tick(later=9).run_requests or ()
+        asked += [ranges_of(request) for request in requests]
+        assert follower.runs(requests)
+
+    assert asked == [("s03", "s03"), ("s03", "s03")]
+    assert "second" in contents(conn)["guide://s03/page.mdx"]
+
+
+def test_what_another_version_has_noted_is_left_out(follower: Follower) -> None:
+    follower.settle()
+    follower.cursor = '[{"s03": "12"}, {"s03": 100.0}, 0, 0.0, "", false]'
+
+    assert follower.settle() == [("_root", "s13")]
+    assert follower.settle() == []
 
 
 def test_a_failed_run_is_asked_for_again_and_again(follower: Follower) -> None:

@@ -1,11 +1,12 @@
 """Following a source: a sensor that has what changed in its files ingested, section by section.
 
 What to do, and when, is decided by the pure functions of `ingest.following`. Here Dagster is asked what was done: a
-section is up to date when a run that began after its change was seen has materialized it, whoever started that run.
+section is up to date when a run, whoever started it, has read it as it is now and has embedded it.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from dagster import (
     AddDynamicPartitionsRequest,
@@ -13,6 +14,7 @@ from dagster import (
     AssetMaterialization,
     AssetObservation,
     AssetRecordsFilter,
+    DagsterEventType,
     DagsterInstance,
     DagsterRunStatus,
     DefaultSensorStatus,
@@ -25,17 +27,18 @@ from dagster import (
     SensorEvaluationContext,
     SensorResult,
     SkipReason,
+    TextMetadataValue,
     sensor,
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from bbj_assets.defs.jobs import is_told
+from bbj_assets.defs.metadata import FINGERPRINT, SHARED_FINGERPRINT
 from bbj_assets.defs.partitions import forgettable, sections_name
 from bbj_assets.defs.tags import PERMANENT_TAG, RANGE_END_TAG, RANGE_START_TAG, REQUEST_TAG, SOURCE_TAG
 from bbj_assets.errors import ListingError
 from bbj_assets.ingest.changes import stale_partitions
-from bbj_assets.ingest.fingerprints import SHARED, fingerprints
-from bbj_assets.ingest.following import Watch, asked, given_up, is_due, notice, ranges, settled
+from bbj_assets.ingest.fingerprints import GONE, SHARED, fingerprints
+from bbj_assets.ingest.following import Watch, asked, doubted, due, given_up, notice, ranges, settled
 from bbj_assets.ingest.visits import is_visited
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
@@ -88,18 +91,23 @@ def tick(
 ) -> SensorResult:
     """What is to be done about a source that looks like `listing` now."""
     order = list(instance.get_dynamic_partitions(sections_name(source)))
-    known = order if cursor else {*order, *_stored(settings, source)}
-    before = Watch.loads(cursor) if cursor else Watch()
+    before = Watch.loads(cursor)
+    known = order if before else {*order, *_stored(settings, source)}
+    news = _latest(instance, source, "chunks", after=before.heard if before else 0)
+    before = before or _first_watch(news)
     watch = notice(before, listing, known, now)
     raw_events = [] if is_visited(source) else list(_raw_events(source, before, watch))
-    watch = settled(watch, _ingested(instance, source, watch.pending))
+    watch = doubted(watch, _read(instance, source, news, listing, before.heard), now)
+    watch = replace(watch, heard=max([before.heard, *news.values()]))
+    watch = settled(watch, _ingested(instance, source, watch))
     wanted: set[str] = set()
-    if is_due(watch, now, settings.quiet_seconds) and watch.seen == before.seen and not _at_work(instance, source, now):
-        if watch.attempts and _is_of_no_use(instance, watch.request):
-            watch = given_up(watch)
-        else:
-            wanted = _wanted(settings, source, watch)
-            watch = asked(watch, wanted, now)
+    ready = due(watch, now, settings.quiet_seconds)
+    if ready and watch.attempts and not watch.given_up and _is_of_no_use(instance, watch.request):
+        watch = given_up(watch)
+        ready = due(watch, now, settings.quiet_seconds)
+    if ready and not _at_work(instance, source, now):
+        wanted = _wanted(settings, source, watch, ready)
+        watch = asked(watch, ready, wanted, now)
     new = sorted(({*listing, *wanted} - {SHARED}) - set(order))
     forgotten = forgettable(instance, source, set(order) - set(listing) - set(watch.pending))
     order = [*order, *new]
@@ -130,8 +138,8 @@ def _stored(settings: Settings, source: Source) -> set[str]:
         return stored_partitions(conn, source.name)
 
 
-def _wanted(settings: Settings, source: Source, watch: Watch) -> set[str]:
-    """The sections to ask for: those that changed, and those with pages that are made of a file that changed.
+def _wanted(settings: Settings, source: Source, watch: Watch, ready: set[str]) -> set[str]:
+    """The sections to ask for: those that are due, and those with pages that are made of a file that changed.
 
     The pages of a site are one asset, and so Dagster takes all sections for stale when one page has changed. All are
     asked for then, which costs little.
@@ -139,10 +147,11 @@ def _wanted(settings: Settings, source: Source, watch: Watch) -> set[str]:
     with database(settings) as url, connect(url) as conn:
         stored = stored_partitions(conn, source.name)
         stale = stale_partitions(source.roots, stored_dependencies(conn, source.name)) if source.roots else set()
-    changed = set(watch.pending) - {SHARED}
+    changed = ready - {SHARED}
     if changed and is_visited(source):
         changed |= set(watch.seen)
-    return (changed - watch.gone) | (watch.gone & stored) | stale
+    wait_for_their_turn = set(watch.pending) - ready
+    return (changed - watch.gone) | (ready & watch.gone & stored) | (stale - wait_for_their_turn)
 
 
 def _raw_events(source: Source, before: Watch, watch: Watch) -> Iterator[AssetObservation | AssetMaterialization]:
@@ -158,45 +167,67 @@ def _raw_events(source: Source, before: Watch, watch: Watch) -> Iterator[AssetOb
             yield event(AssetKey([source.group, "raw"]), partition=key, tags={"dagster/data_version": watch.seen[key]})
 
 
-def _ingested(instance: DagsterInstance, source: Source, pending: Mapping[str, float]) -> set[str]:
-    """The pending sections that a run has ingested which began after they were seen to have changed."""
-    chunks = _last_materializations(instance, AssetKey([source.group, "chunks"]), pending)
-    embeddings = _last_materializations(instance, AssetKey([source.group, "embeddings"]), pending)
+def _first_watch(news: Mapping[str, int]) -> Watch:
+    """Everything is asked for once: what was materialized before the source was looked at is of an unknown state."""
+    latest = max(news.values(), default=0)
+    return Watch(heard=latest, asked_after=latest)
+
+
+def _ingested(instance: DagsterInstance, source: Source, watch: Watch) -> set[str]:
+    """The pending sections that are in the index as they are now, since they were asked for."""
+    pending = set(watch.pending) - {SHARED}
+    if not pending:
+        return set()
+    embedded = _latest(instance, source, "embeddings", after=watch.asked_after, sections=pending)
+    chunked = _latest(instance, source, "chunks", after=watch.asked_after, sections=embedded.keys())
+    complete = {key: event for key, event in chunked.items() if event < embedded[key]}
     return {
-        key
-        for key, when in embeddings.items()
-        if key in chunks and when >= chunks[key]
-    }  # fmt: skip
+        record.partition_key
+        for record in _records(instance, source, complete.values())
+        if record.partition_key and _fingerprint(record, FINGERPRINT) == watch.seen.get(record.partition_key, GONE)
+    }
 
 
-def _last_materializations(
-    instance: DagsterInstance, asset: AssetKey, pending: Mapping[str, float]
-) -> dict[str, float]:
-    keys = [key for key in pending if key != SHARED]
-    if not keys:
+def _read(
+    instance: DagsterInstance, source: Source, news: Mapping[str, int], listing: Mapping[str, str], heard: int
+) -> dict[str, str]:
+    """What the runs since the last tick have read: fingerprints, by section, and of what sections share."""
+    read: dict[str, str] = {}
+    for record in _records(instance, source, [event for event in news.values() if event > heard]):
+        for key, name in ((record.partition_key, FINGERPRINT), (SHARED, SHARED_FINGERPRINT)):
+            fingerprint = _fingerprint(record, name)
+            if key is not None and fingerprint is not None and read.get(key) in (None, listing.get(key, GONE)):
+                read[key] = fingerprint
+    return read
+
+
+def _latest(
+    instance: DagsterInstance, source: Source, asset: str, *, after: int, sections: Collection[str] | None = None
+) -> Mapping[str, int]:
+    """The newest materialization of each section, or of those that are named, as Dagster numbers its events."""
+    if sections is not None and not sections:
         return {}
-    found = list(_records(instance, AssetRecordsFilter(asset, keys, after_timestamp=min(pending.values()))))
-    runs = {record.run_id for record in found}
-    begun = {
-        record.dagster_run.run_id: record.start_time or 0.0
-        for record in (instance.get_run_records(RunsFilter(run_ids=list(runs))) if runs else ())
-        if not is_told(record.dagster_run, "retry_failed")
-    }
-    return {
-        record.partition_key: record.timestamp
-        for record in reversed(found)
-        if record.partition_key and begun.get(record.run_id, 0.0) >= pending[record.partition_key]
-    }
+    return instance.get_latest_storage_id_by_partition(
+        AssetKey([source.group, asset]),
+        DagsterEventType.ASSET_MATERIALIZATION,
+        None if sections is None else set(sections),
+        after_cursor=after,
+    )
 
 
-def _records(instance: DagsterInstance, wanted: AssetRecordsFilter) -> Iterator[EventLogRecord]:
-    cursor = None
-    while True:
-        page = instance.fetch_materializations(wanted, limit=_PAGE, cursor=cursor)
-        yield from page.records
-        if not page.has_more:
-            return
-        cursor = page.cursor
+def _records(instance: DagsterInstance, source: Source, events: Iterable[int]) -> Iterator[EventLogRecord]:
+    """The materializations of a source's chunks that have these numbers."""
+    wanted, chunks = sorted(events), AssetKey([source.group, "chunks"])
+    for start in range(0, len(wanted), _PAGE):
+        page = AssetRecordsFilter(chunks, storage_ids=wanted[start : start + _PAGE])
+        yield from instance.fetch_materializations(page, limit=_PAGE).records
+
+
+def _fingerprint(record: EventLogRecord, name: str) -> str | None:
+    """What a run says that it has read; None of one that took up only failures."""
+    materialization = record.asset_materialization
+    value = materialization.metadata.get(name) if materialization else None
+    return value.value if isinstance(value, TextMetadataValue) else None
 
 
 def _at_work(instance: DagsterInstance, source: Source, now: float) -> bool:
