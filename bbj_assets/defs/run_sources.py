@@ -18,8 +18,10 @@ from sqlalchemy import Engine, QueuePool, create_engine
 
 from bbj_assets.defs.jobs import SEARCH_INDEX_JOB, ingest_config, ingest_job_name, visit_job_name
 from bbj_assets.defs.partitions import register_sections
+from bbj_assets.defs.raw_sections import known_sections, news_of_sections
 from bbj_assets.defs.run_errors import error_of
 from bbj_assets.defs.tags import INVOCATION_TAG, RANGE_END_TAG, RANGE_START_TAG
+from bbj_assets.ingest.fingerprints import fingerprints
 from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.ingest.visits import is_visited
 from bbj_assets.settings import Settings
@@ -110,6 +112,9 @@ def run_source(defs: Definitions, instance: DagsterInstance, url: str, source: S
         )
         if error is not None:
             return error
+    else:
+        for event in news_of_sections(source, known_sections(instance, source), fingerprints(source)):
+            instance.report_runless_asset_event(event)
     with explaining(looking, url), connect(url) as conn:
         keys = register_sections(instance, conn, source)
         if run.clean:

@@ -292,12 +292,45 @@ def test_a_file_that_never_stops_growing_holds_up_nothing_for_long(follower: Fol
     assert "second" in contents(conn)["guide://s03/page.mdx"]
 
 
+def test_what_was_ingested_before_the_first_tick_is_not_asked_for_and_not_out_of_date(follower: Follower) -> None:
+    assert follower.installation.run() is None
+    assert stale(follower) == set()
+
+    result = follower.tick()
+
+    assert not result.asset_events
+    assert stale(follower) == set()
+    assert follower.settle() == []
+    follower.installation.write("guide/s03/page.md", "# Page 3\n\nNew text.")
+    assert follower.settle() == [("s03", "s03")]
+
+
+def test_what_changed_between_an_ingest_and_the_first_tick_is_asked_for(follower: Follower, conn: Connection) -> None:
+    assert follower.installation.run() is None
+    follower.installation.write("guide/s03/page.md", "# Page 3\n\nNew text.")
+    shutil.rmtree(follower.installation.folder / "guide/s13")
+
+    assert follower.settle() == [("s03", "s03"), ("s13", "s13")]
+
+    assert contents(conn)["guide://s03/page.md"] == "New text."
+    assert "guide://s13/page.md" not in contents(conn)
+    assert stale(follower) == set()
+
+
+def test_what_dagster_has_seen_and_the_index_does_not_hold_is_asked_for(follower: Follower, conn: Connection) -> None:
+    follower.settle()
+    conn.execute("DELETE FROM documents WHERE partition_key = 's03'")
+    follower.cursor = None
+
+    assert follower.settle() == [("s03", "s03")]
+
+
 def test_what_another_version_has_noted_is_left_out(follower: Follower) -> None:
     follower.settle()
-    follower.cursor = '[{"s03": "12"}, {"s03": 100.0}, 0, 0.0, "", false]'
+    follower.installation.write("guide/s03/page.md", "# Page 3\n\nNew text.")
+    follower.cursor = '[{"s03": "12"}, {}, 0, 0.0, "", false]'
 
-    assert follower.settle() == [("_root", "s13")]
-    assert follower.settle() == []
+    assert follower.settle() == [("s03", "s03")]
 
 
 def test_a_failed_run_is_asked_for_again_and_again(follower: Follower) -> None:

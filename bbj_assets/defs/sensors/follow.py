@@ -11,8 +11,6 @@ from dataclasses import replace
 from dagster import (
     AddDynamicPartitionsRequest,
     AssetKey,
-    AssetMaterialization,
-    AssetObservation,
     AssetRecordsFilter,
     DagsterEventType,
     DagsterInstance,
@@ -34,6 +32,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from bbj_assets.defs.metadata import FINGERPRINT, SHARED_FINGERPRINT
 from bbj_assets.defs.partitions import forgettable, sections_name
+from bbj_assets.defs.raw_sections import known_sections, news_of_sections
 from bbj_assets.defs.tags import PERMANENT_TAG, RANGE_END_TAG, RANGE_START_TAG, REQUEST_TAG, SOURCE_TAG
 from bbj_assets.errors import ListingError
 from bbj_assets.ingest.changes import stale_partitions
@@ -92,11 +91,15 @@ def tick(
     """What is to be done about a source that looks like `listing` now."""
     order = list(instance.get_dynamic_partitions(sections_name(source)))
     before = Watch.loads(cursor)
-    known = order if before else {*order, *_stored(settings, source)}
-    news = _latest(instance, source, "chunks", after=before.heard if before else 0)
-    before = before or _first_watch(news)
+    if before:
+        known, told = set(order), before.seen
+    else:
+        stored = _stored(settings, source)
+        known, told = {*order, *stored}, known_sections(instance, source)
+        before = _first_watch(instance, source, stored, told)
     watch = notice(before, listing, known, now)
-    raw_events = [] if is_visited(source) else list(_raw_events(source, before, watch))
+    raw_events = [] if is_visited(source) else list(news_of_sections(source, told, watch.seen))
+    news = _latest(instance, source, "chunks", after=before.heard)
     watch = doubted(watch, _read(instance, source, news, listing, before.heard), now)
     watch = replace(watch, heard=max([before.heard, *news.values()]))
     watch = settled(watch, _ingested(instance, source, watch))
@@ -154,37 +157,32 @@ def _wanted(settings: Settings, source: Source, watch: Watch, ready: set[str]) -
     return (changed - watch.gone) | (ready & watch.gone & stored) | (stale - wait_for_their_turn)
 
 
-def _raw_events(source: Source, before: Watch, watch: Watch) -> Iterator[AssetObservation | AssetMaterialization]:
-    """That sections of the raw files are there and have changed.
-
-    Dagster takes the data version of an external asset from observations, and whether a section is there from
-    materializations. The observations come first: what is built of them is stale when one is newer than the last
-    materialization that it knows.
-    """
-    changed = [key for key in sorted(watch.seen) if key != SHARED and before.seen.get(key) != watch.seen[key]]
-    for event in (AssetObservation, AssetMaterialization):
-        for key in changed:
-            yield event(AssetKey([source.group, "raw"]), partition=key, tags={"dagster/data_version": watch.seen[key]})
-
-
-def _first_watch(news: Mapping[str, int]) -> Watch:
-    """Everything is asked for once: what was materialized before the source was looked at is of an unknown state."""
-    latest = max(news.values(), default=0)
-    return Watch(heard=latest, asked_after=latest)
+def _first_watch(instance: DagsterInstance, source: Source, stored: set[str], told: Mapping[str, str]) -> Watch:
+    """As if the source had been seen as it is in the index, as far as Dagster was told of the raw sections."""
+    seen = {
+        section: fingerprint
+        for section, fingerprint in _in_index(instance, source, stored, after=0).items()
+        if is_visited(source) or told.get(section) == fingerprint
+    }
+    latest = max(_latest(instance, source, "chunks", after=0).values(), default=0)
+    return Watch(seen=seen, heard=latest, asked_after=latest)
 
 
 def _ingested(instance: DagsterInstance, source: Source, watch: Watch) -> set[str]:
     """The pending sections that are in the index as they are now, since they were asked for."""
-    pending = set(watch.pending) - {SHARED}
-    if not pending:
-        return set()
-    embedded = _latest(instance, source, "embeddings", after=watch.asked_after, sections=pending)
-    chunked = _latest(instance, source, "chunks", after=watch.asked_after, sections=embedded.keys())
-    complete = {key: event for key, event in chunked.items() if event < embedded[key]}
+    found = _in_index(instance, source, set(watch.pending) - {SHARED}, after=watch.asked_after)
+    return {section for section, fingerprint in found.items() if fingerprint == watch.seen.get(section, GONE)}
+
+
+def _in_index(instance: DagsterInstance, source: Source, sections: set[str], *, after: int) -> dict[str, str]:
+    """As what the last runs have read those of the sections that they have also embedded, after an event."""
+    embedded = _latest(instance, source, "embeddings", after=after, sections=sections)
+    chunked = _latest(instance, source, "chunks", after=after, sections=embedded.keys())
+    complete = [event for section, event in chunked.items() if event < embedded[section]]
     return {
-        record.partition_key
-        for record in _records(instance, source, complete.values())
-        if record.partition_key and _fingerprint(record, FINGERPRINT) == watch.seen.get(record.partition_key, GONE)
+        record.partition_key: fingerprint
+        for record in _records(instance, source, complete)
+        if record.partition_key and (fingerprint := _fingerprint(record, FINGERPRINT))
     }
 
 
