@@ -156,14 +156,15 @@ class SourcesConfig:
         return tuple(source for source in self.sources if source.name in names)
 
 
-def load_sources(settings: Settings, *, check_paths: bool = True) -> SourcesConfig:
+def load_sources(settings: Settings, *, check_paths: bool = True, wanted: tuple[str, ...] = ()) -> SourcesConfig:
     """Read the table of sources and resolve its paths against the data folder.
 
     The data folder is `settings.data_dir`, else the table's own `data_dir` (relative to the table).
     `${NAME}` and `${NAME:-default}` in paths and URLs are taken from the environment.
 
     Raises:
-        ConfigurationError: every problem of the file, and, with `check_paths`, every missing path.
+        ConfigurationError: every problem of the file, and, with `check_paths`, every missing path (of the sources that
+            are `wanted`, if any are named).
     """
     file = settings.config
     table = _read_toml(file)
@@ -186,7 +187,15 @@ def load_sources(settings: Settings, *, check_paths: bool = True) -> SourcesConf
     enabled = [entry for entry in entries if entry.enabled]
     _require_one_source(file, enabled, problems)
     sources = [
-        _source(file, entry, data_dir, problems, home=settings.home, check_paths=check_paths) for entry in enabled
+        _source(
+            file,
+            entry,
+            data_dir,
+            problems,
+            home=settings.home,
+            check_paths=check_paths and (not wanted or entry.name in wanted),
+        )
+        for entry in enabled
     ]
     if problems:
         raise ConfigurationError(problems)

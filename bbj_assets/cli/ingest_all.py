@@ -86,7 +86,7 @@ def main(
     started = time.monotonic()
     try:
         settings = load_settings(config=config, data_dir=data_dir, embedding_workers=workers)
-        with validated(settings, names) as (sources, url), Turn(url, partial(_say, console)) as turn:
+        with validated(settings, names) as (table, sources, url), Turn(url, partial(_say, console)) as turn:
             _say(console, f"Validation OK: {len(sources)} sources, database connected, embedder ready")
             _say_other_model(console, settings, url)
             invocation = _invocation(settings, sources, console, resume=resume)
@@ -94,6 +94,7 @@ def main(
             outcomes = run_all(
                 settings,
                 url,
+                table,
                 sources,
                 invocation,
                 live,

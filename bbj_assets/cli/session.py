@@ -29,6 +29,7 @@ _POLL_SECONDS = 0.5
 def run_all(
     settings: Settings,
     url: str,
+    table: SourcesConfig,
     sources: Sequence[Source],
     invocation: Invocation,
     live: LiveProgress,
@@ -51,8 +52,7 @@ def run_all(
 
     cores = os.cpu_count() or 1
     tuned = settings.model_copy(update={"parse_workers": settings.parse_workers or max(1, cores // max(1, at_once))})
-    config = SourcesConfig(settings.config, settings.data_dir or settings.config.parent, tuple(sources), ())
-    defs = build_defs(tuned, config, live)
+    defs = build_defs(tuned, table, live)  # of all sources, for what is built of them is recorded with its inputs
     with open_instance(settings) as instance, live, _stopping_on_signals(live.stopping):
         fail_lost_runs(instance)  # they would keep the sources' places in the run queue
 

@@ -8,7 +8,7 @@ from bbj_assets.embedding import create_embedder, model_name
 from bbj_assets.embedding.batches import probe
 from bbj_assets.embedding.in_use import settings_in_use
 from bbj_assets.errors import ConfigurationError, DatabaseError, EmbeddingError
-from bbj_assets.settings import Settings, load_sources
+from bbj_assets.settings import Settings, SourcesConfig, load_sources
 from bbj_assets.source import Source
 from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.database import database
@@ -16,8 +16,10 @@ from bbj_assets.store.models import active_model, ensure_model, note_embedder
 
 
 @contextmanager
-def validated(settings: Settings, names: tuple[str, ...]) -> Iterator[tuple[tuple[Source, ...], str]]:
-    """Check sources, database and embedder (one test embedding); gives the sources and the database's URL.
+def validated(settings: Settings, names: tuple[str, ...]) -> Iterator[tuple[SourcesConfig, tuple[Source, ...], str]]:
+    """Check the named sources, database and embedder (one test embedding).
+
+    Gives the table of sources, those of it that are named (all for no name), and the database's URL.
 
     The embedded database stays up for the length of the `with`.
 
@@ -25,9 +27,9 @@ def validated(settings: Settings, names: tuple[str, ...]) -> Iterator[tuple[tupl
         ConfigurationError: every problem that there is.
     """
     problems: list[str] = []
-    sources: tuple[Source, ...] = ()
     try:
-        sources = load_sources(settings).select(names)
+        config = load_sources(settings, wanted=names)
+        sources = config.select(names)
     except ConfigurationError as error:
         problems += error.problems
     with ExitStack() as stack:
@@ -42,7 +44,7 @@ def validated(settings: Settings, names: tuple[str, ...]) -> Iterator[tuple[tupl
             raise ConfigurationError([*problems, str(error)]) from error
         if problems:
             raise ConfigurationError(problems)
-        yield sources, url
+        yield config, sources, url
 
 
 def _register_model(conn: Connection, settings: Settings) -> None:

@@ -7,7 +7,14 @@ import subprocess
 import tomllib
 
 import pytest
+from dagster import AssetKey
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
+from bbj_assets.defs.assets import FAILURES, SEARCH_INDEX
+from bbj_assets.defs.build import build_defs
+from bbj_assets.defs.run_sources import open_instance
+from bbj_assets.settings import load_settings, load_sources
 from bbj_assets_tests.cli.conftest import Desk, Machine
 from bbj_assets_tests.conftest import REPOSITORY
 
@@ -97,6 +104,35 @@ def test_source_takes_up_only_that_one_and_verbose_shows_its_stages(desk: Desk) 
     assert done.output.startswith("Validation OK: 1 sources")
     assert "notes: chunks 0/1 files" in done.output
     assert "notes: embeddings 0/1 texts" in done.output
+    assert desk.query("SELECT DISTINCT source FROM documents") == [("notes",)]
+
+
+def test_what_is_built_of_all_sources_is_up_to_date_after_an_ingest_of_one(desk: Desk) -> None:
+    assert desk.call(INGEST).exit_code == 0
+    assert out_of_date(desk) == set()
+    desk.write("notes/tomorrow.md", "# Tomorrow\n\nIt will be tuned.")
+
+    assert desk.call(INGEST, "--source", "notes").exit_code == 0
+
+    assert out_of_date(desk) == set()
+
+
+def out_of_date(desk: Desk) -> set[AssetKey]:
+    """What the web UI shows as "Unsynced" of what is built of all sources."""
+    settings = load_settings(home=desk.home, config=desk.folder / "sources.toml")
+    graph = build_defs(settings, load_sources(settings)).resolve_asset_graph()
+    with open_instance(settings) as instance:
+        resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+        return {key for key in (SEARCH_INDEX, FAILURES) if resolver.get_status(key) is not StaleStatus.FRESH}
+
+
+def test_a_source_is_ingested_while_the_path_of_another_one_is_away(desk: Desk) -> None:
+    desk.sources("guide", "notes", "missing")
+    (desk.folder / "missing").rmdir()
+
+    done = desk.call(INGEST, "--source", "notes")
+
+    assert done.exit_code == 0, done.output
     assert desk.query("SELECT DISTINCT source FROM documents") == [("notes",)]
 
 
