@@ -1,0 +1,115 @@
+"""One `[[sources]]` table of sources.toml: what may be written in it, and the source that it means."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from bbj_assets.source import Source
+from bbj_assets.sources.registry import PARSERS
+
+GenerationTag = Literal["auto", "all", "character", "vpro5", "bbj_gui", "dwc"]
+
+
+class SourceEntry(BaseModel):
+    """One `[[sources]]` table as it is written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
+    parser: str
+    paths: list[str] = []
+    url: str | None = None
+    generation_tag: GenerationTag = "auto"
+    enabled: bool = True
+    description: str = ""
+    display_url: str | None = None
+    exclude: list[str] = []
+    exclude_conditions: list[str] = []
+    requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 2.0
+    concurrency: Annotated[int, Field(ge=1, le=32)] = 2
+    post_types: list[str] = []
+
+
+def read_entry(file: Path, position: int, raw: object, problems: list[str]) -> SourceEntry | None:
+    """The table as it is written; without what is wrong in it, so that everything else is checked all the same.
+
+    What is wrong is added to `problems`; None if nothing more can be said of the table.
+    """
+    if not isinstance(raw, dict):
+        problems.append(f"{file}: source 'number {position}': {raw!r} is no table. Write [[sources]] and its keys.")
+        return None
+    name = raw.get("name", f"number {position}")
+    try:
+        return SourceEntry.model_validate(raw)
+    except ValidationError as error:
+        for e in error.errors():
+            key = ".".join(str(part) for part in e["loc"])
+            if e["type"] == "extra_forbidden":
+                reason = f"unknown key. Known keys: {', '.join(SourceEntry.model_fields)}."
+            elif e["type"] == "missing":
+                reason = "is missing."
+            elif key == "name":
+                reason = f"{e['input']!r} must be lower-case words joined by `-`."
+            else:
+                reason = f"{e['msg']} (it is {e['input']!r})."
+            problems.append(f"{file}: source {name!r}: `{key}` {reason}")
+        wrong = {e["loc"][0] for e in error.errors()}
+        if not wrong.isdisjoint({"parser", "paths"}):  # nothing more can be said of it
+            return None
+        right = {key: value for key, value in raw.items() if key not in wrong}
+        return SourceEntry.model_construct(**{"name": str(name), **right})
+
+
+def source_of(
+    file: Path, entry: SourceEntry, data_dir: Path, problems: list[str], *, home: Path, check_paths: bool
+) -> Source | None:
+    """The source that a table means, its paths resolved against the data folder; what is wrong goes to `problems`."""
+    where = f"{file}: source {entry.name!r}"
+    if entry.parser not in PARSERS:
+        problems.append(f"{where}: unknown `parser` {entry.parser!r}. Known parsers: {', '.join(sorted(PARSERS))}.")
+        return None
+    is_web = PARSERS[entry.parser].reads == "web"
+    if is_web and not entry.url:
+        problems.append(f"{where}: `url` is missing. Parser {entry.parser!r} reads from the web.")
+    if not is_web and not entry.paths:
+        problems.append(f"{where}: `paths` is missing. List folders or files, relative to data_dir.")
+    return Source(
+        name=entry.name,
+        parser=entry.parser,
+        roots=tuple(_root(where, path, data_dir, problems, check=check_paths) for path in entry.paths),
+        url=_expand(where, entry.url, problems) if entry.url else None,
+        generation_tag=entry.generation_tag,
+        description=entry.description,
+        display_url=entry.display_url.rstrip("/") if entry.display_url else None,
+        exclude=tuple(entry.exclude),
+        exclude_conditions=tuple(entry.exclude_conditions),
+        mirror=(home / "web" / entry.name).absolute() if is_web else None,
+        requests_per_second=entry.requests_per_second,
+        concurrency=entry.concurrency,
+        post_types=tuple(entry.post_types),
+    )
+
+
+def _root(where: str, written: str, data_dir: Path, problems: list[str], *, check: bool) -> Path:
+    already = len(problems)
+    root = (data_dir / Path(_expand(where, written, problems)).expanduser()).absolute()
+    if check and len(problems) == already and data_dir.is_dir() and not root.exists():
+        problems.append(
+            f"{where}: `paths`: {root} does not exist. Correct the path, point DATA_DIR (--data-dir) at the "
+            "folder that holds it, or set `enabled = false`."
+        )
+    return root
+
+
+def _expand(where: str, text: str, problems: list[str]) -> str:
+    def value(match: re.Match[str]) -> str:
+        name, default = match["name"], match["default"]
+        found = os.environ.get(name) or default
+        if found is None:
+            problems.append(f"{where}: the environment variable {name} is not set, and `{text}` needs it.")
+        return found or ""
+
+    return re.sub(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}", value, text)
