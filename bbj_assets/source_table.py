@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from bbj_assets.errors import ConfigurationError
 from bbj_assets.source import Source
 from bbj_assets.sources.registry import PARSERS
 
@@ -76,7 +77,8 @@ def source_of(
         problems.append(f"{where}: `url` is missing. Parser {entry.parser!r} reads from the web.")
     if not is_web and not entry.paths:
         problems.append(f"{where}: `paths` is missing. List folders or files, relative to data_dir.")
-    return Source(
+    already = len(problems)
+    source = Source(
         name=entry.name,
         parser=entry.parser,
         roots=tuple(_root(where, path, data_dir, problems, check=check_paths) for path in entry.paths),
@@ -91,6 +93,18 @@ def source_of(
         concurrency=entry.concurrency,
         post_types=tuple(entry.post_types),
     )
+    if is_web and source.url is not None and len(problems) == already:
+        _check_site(file, source, problems)
+    return source
+
+
+def _check_site(file: Path, source: Source, problems: list[str]) -> None:
+    from bbj_assets.sources.web.source import site_of  # nobody else needs what comes with it
+
+    try:
+        site_of(source)
+    except ConfigurationError as error:
+        problems += [f"{file}: {problem}" for problem in error.problems]
 
 
 def _root(where: str, written: str, data_dir: Path, problems: list[str], *, check: bool) -> Path:

@@ -161,6 +161,50 @@ def test_every_problem_is_reported_at_once(table: Table) -> None:
     assert sorted(next(words for words in expected if words in problem) for problem in problems) == sorted(expected)
 
 
+WEB = """
+[[sources]]
+name = "site"
+parser = "web-crawl"
+url = "https://example.org/help/"
+"""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "example.org/help",
+        "www.example.org",
+        "//example.org/help",
+        "/help",
+        "ftp://example.org/help",
+        "file:///help",
+        "https://",
+        "https:///help",
+        "http://[::1/help",
+        "http://example.org:port/help",
+        "http://an example.org/",
+        "${SITE:-nowhere}",
+    ],
+)
+@pytest.mark.parametrize("parser", ["web-crawl", "wordpress"])
+def test_a_url_that_is_no_address_of_a_website_is_refused(table: Table, parser: str, url: str) -> None:
+    file = table(WEB.replace("web-crawl", parser).replace("https://example.org/help/", url))
+
+    (problem,) = problems_of(file)
+
+    assert problem.startswith(f"{file}: source 'site': `url` ")
+    assert repr(url.removeprefix("${SITE:-").removesuffix("}")) in problem
+    assert "no address of a website" in problem
+    assert "https://" in problem
+
+
+def test_a_url_that_is_refused_is_shown_without_its_password(table: Table) -> None:
+    (problem,) = problems_of(table(WEB.replace("https://", "ftp://anna:s3cret@")))
+
+    assert "'ftp://example.org/help/'" in problem
+    assert "s3cret" not in problem
+
+
 def test_a_missing_file_says_how_to_name_another(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path / "sources.toml")
 

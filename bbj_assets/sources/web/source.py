@@ -18,9 +18,9 @@ def site_of(source: Source) -> Site:
     """
     site = Site.of(source.url or "")
     if site is None:
-        raise ConfigurationError(
-            [f"Source {source.name!r}: {shown(source.url or '')!r} is no address of a website. Correct its `url`."]
-        )
+        url = shown(source.url or "")
+        remedy = "Write a whole one, with https:// or http:// and a host."
+        raise ConfigurationError([f"source {source.name!r}: `url` {url!r} is no address of a website. {remedy}"])
     return site
 
 

@@ -21,6 +21,8 @@ _CHROME = re.compile(
     re.IGNORECASE,
 )
 """Parameters that change what is around a page, or who is counted as its reader, but never the page."""
+_CREDENTIALS = re.compile(r"^([^/?#]*//)?[^/?#]*@")
+"""Also of an address that cannot be taken apart, or has no scheme."""
 _SESSION = re.compile(r";(?:jsessionid|phpsessid)=[^/?]*", re.IGNORECASE)
 
 
@@ -118,11 +120,7 @@ class Site:
 
 def shown(url: str) -> str:
     """A URL for a message: without the credentials that it may hold."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "(an address that is none)"
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return _CREDENTIALS.sub(r"\1", url)
 
 
 def _host(name: str) -> str:
