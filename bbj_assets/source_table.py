@@ -49,7 +49,7 @@ def read_entry(file: Path, position: int, raw: object, problems: list[str]) -> S
         for e in error.errors():
             key = ".".join(str(part) for part in e["loc"])
             if e["type"] == "extra_forbidden":
-                reason = f"unknown key. Known keys: {', '.join(SourceEntry.model_fields)}."
+                reason = f"unknown key. Known keys: {', '.join(_keys_for(raw.get('parser')))}."
             elif e["type"] == "missing":
                 reason = "is missing."
             elif key == "name":
@@ -64,6 +64,11 @@ def read_entry(file: Path, position: int, raw: object, problems: list[str]) -> S
         return SourceEntry.model_construct(**{"name": str(name), **right})
 
 
+def _keys_for(parser: object) -> list[str]:
+    known = PARSERS[parser].keys if isinstance(parser, str) and parser in PARSERS else SourceEntry.model_fields.keys()
+    return [key for key in SourceEntry.model_fields if key in known]
+
+
 def source_of(
     file: Path, entry: SourceEntry, data_dir: Path, problems: list[str], *, home: Path, check_paths: bool
 ) -> Source | None:
@@ -72,6 +77,12 @@ def source_of(
     if entry.parser not in PARSERS:
         problems.append(f"{where}: unknown `parser` {entry.parser!r}. Known parsers: {', '.join(sorted(PARSERS))}.")
         return None
+    problems += [
+        f"{where}: `{key}` means nothing to parser {entry.parser!r}. Take it out, or correct `parser`: it is for "
+        f"{', '.join(sorted(name for name, parser in PARSERS.items() if key in parser.keys))}."
+        for key in SourceEntry.model_fields
+        if key in entry.model_fields_set - PARSERS[entry.parser].keys
+    ]
     is_web = PARSERS[entry.parser].reads == "web"
     if is_web and not entry.url:
         problems.append(f"{where}: `url` is missing. Parser {entry.parser!r} reads from the web.")
@@ -81,8 +92,8 @@ def source_of(
     source = Source(
         name=entry.name,
         parser=entry.parser,
-        roots=tuple(_root(where, path, data_dir, problems, check=check_paths) for path in entry.paths),
-        url=_expand(where, entry.url, problems) if entry.url else None,
+        roots=tuple(_root(where, path, data_dir, problems, check=check_paths) for path in entry.paths if not is_web),
+        url=_expand(where, entry.url, problems) if is_web and entry.url else None,
         generation_tag=entry.generation_tag,
         description=entry.description,
         display_url=entry.display_url.rstrip("/") if entry.display_url else None,
@@ -93,7 +104,7 @@ def source_of(
         concurrency=entry.concurrency,
         post_types=tuple(entry.post_types),
     )
-    if is_web and source.url is not None and len(problems) == already:
+    if source.url is not None and len(problems) == already:
         _check_site(file, source, problems)
     return source
 

@@ -7,6 +7,7 @@ import pytest
 
 from bbj_assets.errors import ConfigurationError
 from bbj_assets.settings import ChunkSettings, SourcesConfig, load_settings, load_sources
+from bbj_assets_tests.conftest import REPOSITORY
 
 Table = Callable[[str], Path]
 
@@ -196,6 +197,59 @@ def test_a_url_that_is_no_address_of_a_website_is_refused(table: Table, parser: 
     assert repr(url.removeprefix("${SITE:-").removesuffix("}")) in problem
     assert "no address of a website" in problem
     assert "https://" in problem
+
+
+_OF_FILES = ["flare", "pdf", "mdx", "javadoc", "bbj-source"]
+_OF_THE_WEB = ["wordpress", "web-crawl"]
+_KEYS = {
+    'paths = ["docs"]': _OF_FILES,
+    'url = "https://example.org/"': _OF_THE_WEB,
+    "requests_per_second = 1": _OF_THE_WEB,
+    "concurrency = 1": _OF_THE_WEB,
+    'display_url = "https://example.org/"': ["flare", "mdx"],
+    'exclude_conditions = ["Primary.Draft"]': ["flare"],
+    'post_types = ["posts"]': ["wordpress"],
+    'exclude = ["drafts/**"]': [*_OF_FILES, *_OF_THE_WEB],
+    'generation_tag = "dwc"': [*_OF_FILES, *_OF_THE_WEB],
+    'description = "Pages"': [*_OF_FILES, *_OF_THE_WEB],
+}
+
+
+@pytest.mark.parametrize("parser", [*_OF_FILES, *_OF_THE_WEB])
+def test_a_key_that_means_nothing_to_the_parser_is_refused_with_those_that_know_it(table: Table, parser: str) -> None:
+    needed = 'paths = ["docs"]' if parser in _OF_FILES else 'url = "https://example.org/"'
+    understood = [line for line, parsers in _KEYS.items() if parser in parsers and line != needed]
+    foreign = {line.partition(" ")[0]: parsers for line, parsers in _KEYS.items() if parser not in parsers}
+    head = f'[[sources]]\nname = "one"\nparser = "{parser}"\n{needed}\n'
+
+    load(table(head + "\n".join(understood)))
+    file = table(head + "\n".join(line for line, parsers in _KEYS.items() if parser not in parsers))
+
+    problems = problems_of(file)
+    assert len(problems) == len(foreign)
+    for (key, parsers), problem in zip(sorted(foreign.items()), sorted(problems), strict=True):
+        assert problem.startswith(f"{file}: source 'one': `{key}` ")
+        assert f"parser {parser!r}" in problem
+        assert ", ".join(sorted(parsers)) in problem
+
+
+def test_the_keys_that_are_proposed_are_those_of_the_parser(table: Table) -> None:
+    (problem,) = problems_of(table(WEB + 'prefix = "help"'))
+
+    assert "`prefix` unknown key. Known keys: name, parser, url, generation_tag, " in problem
+    assert "paths" not in problem
+
+
+@pytest.mark.parametrize(
+    "shipped", ["sources.toml", "sample_data/web/sources.toml", "bbj_assets_tests/corpus_sources.toml"]
+)
+def test_the_tables_of_this_project_hold_with_every_source_enabled(table: Table, shipped: str) -> None:
+    text = (REPOSITORY / shipped).read_text(encoding="utf-8").replace("enabled = false", "enabled = true")
+    file = table(text.replace('data_dir = "sample_data"', ""))
+
+    config = load_sources(load_settings(config=file), check_paths=False)
+
+    assert len(config.sources) == text.count("\n[[sources]]")
 
 
 def test_a_url_that_is_refused_is_shown_without_its_password(table: Table) -> None:

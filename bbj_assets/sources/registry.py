@@ -6,6 +6,12 @@ from typing import Literal, cast
 
 from bbj_assets.sources.parser import Parser, WebParser
 
+_EVERY_SOURCE = frozenset({"name", "parser", "generation_tag", "enabled", "description", "exclude"})
+_READING = {
+    "files": frozenset({"paths"}),
+    "web": frozenset({"url", "requests_per_second", "concurrency"}),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Registration:
@@ -14,12 +20,19 @@ class Registration:
     Attributes:
         module: satisfies `Parser`.
         reads: `files` below the source's paths, or the `web` from its url.
+        options: what its table in sources.toml may say besides the keys of all that read the same.
         one_source: its URLs do not name the source, so a second source of it would take the first one's pages.
     """
 
     module: str
     reads: Literal["files", "web"] = "files"
+    options: frozenset[str] = frozenset()
     one_source: bool = False
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """What may be written in a table of sources.toml that names this parser."""
+        return _EVERY_SOURCE | _READING[self.reads] | self.options
 
     def load(self) -> Parser:
         """The parser itself."""
@@ -31,12 +44,14 @@ class Registration:
 
 
 PARSERS = {
-    "flare": Registration("bbj_assets.sources.flare", one_source=True),
+    "flare": Registration(
+        "bbj_assets.sources.flare", options=frozenset({"display_url", "exclude_conditions"}), one_source=True
+    ),
     "pdf": Registration("bbj_assets.sources.pdf", one_source=True),
-    "mdx": Registration("bbj_assets.sources.mdx"),
+    "mdx": Registration("bbj_assets.sources.mdx", options=frozenset({"display_url"})),
     "javadoc": Registration("bbj_assets.sources.javadoc", one_source=True),
     "bbj-source": Registration("bbj_assets.sources.bbj_source", one_source=True),
-    "wordpress": Registration("bbj_assets.sources.wordpress", reads="web"),
+    "wordpress": Registration("bbj_assets.sources.wordpress", reads="web", options=frozenset({"post_types"})),
     "web-crawl": Registration("bbj_assets.sources.web_crawl", reads="web"),
 }
 """Every parser by its name."""
