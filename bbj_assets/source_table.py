@@ -2,12 +2,15 @@
 
 import os
 import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations, permutations
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from bbj_assets.errors import ConfigurationError
+from bbj_assets.errors import ConfigurationError, ListingError
 from bbj_assets.source import Source
 from bbj_assets.sources.registry import PARSERS
 
@@ -84,11 +87,11 @@ def source_of(
         if key in entry.model_fields_set - PARSERS[entry.parser].keys
     ]
     is_web = PARSERS[entry.parser].reads == "web"
+    already = len(problems)
     if is_web and not entry.url:
         problems.append(f"{where}: `url` is missing. Parser {entry.parser!r} reads from the web.")
     if not is_web and not entry.paths:
         problems.append(f"{where}: `paths` is missing. List folders or files, relative to data_dir.")
-    already = len(problems)
     source = Source(
         name=entry.name,
         parser=entry.parser,
@@ -104,8 +107,11 @@ def source_of(
         concurrency=entry.concurrency,
         post_types=tuple(entry.post_types),
     )
-    if source.url is not None and len(problems) == already:
-        _check_site(file, source, problems)
+    if len(problems) == already:
+        if is_web:
+            _check_site(file, source, problems)
+        else:
+            _check_paths(where, entry.paths, source, problems)
     return source
 
 
@@ -116,6 +122,31 @@ def _check_site(file: Path, source: Source, problems: list[str]) -> None:
         site_of(source)
     except ConfigurationError as error:
         problems += [f"{file}: {problem}" for problem in error.problems]
+
+
+def _check_paths(where: str, written: Sequence[str], source: Source, problems: list[str]) -> None:
+    """Two paths that are one would make every page a failure; one that lies in another, two pages of one."""
+    roots = [(path, root.resolve()) for path, root in zip(written, source.roots, strict=True) if root.exists()]
+    for (one, root), (other, other_root) in combinations(roots, 2):
+        if root == other_root:
+            problems.append(f"{where}: `paths`: {one!r} and {other!r} are the same. Take one of them out.")
+    for (outer, root), (inner, inner_root) in permutations(roots, 2):
+        if root in inner_root.parents:
+            twice = _files(source, root) & _files(source, inner_root)
+            if twice:
+                problems.append(
+                    f"{where}: `paths`: {inner!r} lies in {outer!r}, and files such as "
+                    f"{min(twice).relative_to(root).as_posix()} would be read twice. Take one of the two paths out, or "
+                    "keep the outer one from those files with `exclude`."
+                )
+
+
+def _files(source: Source, root: Path) -> set[Path]:
+    """What the source reads below one of its paths: a parser does not enter every folder."""
+    try:
+        return {item.file for item in PARSERS[source.parser].load().discover(replace(source, roots=(root,)))}
+    except ListingError:  # its run says so
+        return set()
 
 
 def _root(where: str, written: str, data_dir: Path, problems: list[str], *, check: bool) -> Path:

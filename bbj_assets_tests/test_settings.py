@@ -259,6 +259,74 @@ def test_a_url_that_is_refused_is_shown_without_its_password(table: Table) -> No
     assert "s3cret" not in problem
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("docs", "docs"),
+        ("docs", "./docs"),
+        ("docs", "docs/"),
+        ("docs", "docs/guide/.."),
+        ("docs", "link-to-docs"),
+        ("docs", "${HERE}/docs"),
+        ("docs/start.md", "docs/guide/../start.md"),
+    ],
+)
+def test_a_path_that_is_written_twice_is_refused(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str
+) -> None:
+    monkeypatch.setenv("HERE", str(tmp_path))
+    (tmp_path / "docs" / "guide").mkdir()
+    (tmp_path / "docs" / "start.md").touch()
+    (tmp_path / "link-to-docs").symlink_to("docs")
+    file = table(GOOD.replace('["docs"]', f'["{first}", "{second}"]'))
+
+    (problem,) = problems_of(file)
+
+    assert problem.startswith(f"{file}: source 'course': `paths`: {first!r} and {second!r} are the same")
+    assert "Take one of them out" in problem
+
+
+@pytest.mark.parametrize("paths", [("docs", "docs/guide"), ("link/guide", "docs"), ("docs/guide/a.md", "docs")])
+def test_a_path_whose_files_another_one_reads_too_is_refused(
+    table: Table, tmp_path: Path, paths: tuple[str, str]
+) -> None:
+    page(tmp_path / "docs" / "guide" / "a.md")
+    (tmp_path / "link").symlink_to("docs")
+    inner, outer = sorted(paths, key=lambda path: path == "docs")
+    file = table(GOOD.replace('["docs"]', f'["{paths[0]}", "{paths[1]}"]'))
+
+    (problem,) = problems_of(file)
+
+    assert problem.startswith(f"{file}: source 'course': `paths`: {inner!r} lies in {outer!r}")
+    assert "guide/a.md would be read twice" in problem
+    assert "exclude" in problem
+
+
+@pytest.mark.parametrize(
+    ("inner", "more"),
+    [
+        pytest.param("docs/versioned_docs/version-1", "", id="a folder that is read only when it is named"),
+        pytest.param("docs/.hidden", "", id="a hidden folder"),
+        pytest.param("docs/guide", 'exclude = ["guide/**"]', id="what the outer one leaves out"),
+        pytest.param("docs-of-old", "", id="a name that begins with that of the other"),
+    ],
+)
+def test_a_path_in_another_one_is_right_where_no_file_is_read_twice(
+    table: Table, tmp_path: Path, inner: str, more: str
+) -> None:
+    page(tmp_path / "docs" / "start.md")
+    page(tmp_path / inner / "a.md")
+
+    config = load(table(GOOD.replace('["docs"]', f'["docs", "{inner}"]') + more))
+
+    assert config.sources[0].roots == (tmp_path / "docs", tmp_path / inner)
+
+
+def page(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("# A page", encoding="utf-8")
+
+
 def test_a_missing_file_says_how_to_name_another(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path / "sources.toml")
 
