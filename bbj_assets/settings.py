@@ -6,7 +6,7 @@ Nothing is read at import. Whatever is wrong is reported together, before anythi
 
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -90,18 +90,31 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         ConfigurationError: every variable that does not fit, by its name.
     """
+    settings, wrong = read_settings(**overrides)
+    if wrong:
+        raise ConfigurationError(list(wrong.values()))
+    return settings
+
+
+def read_settings(**overrides: object) -> tuple[Settings, dict[str, str]]:
+    """As `load_settings`, for those who have more to check: what does not fit has its default, and is said by field."""
     given = {name: value for name, value in overrides.items() if value is not None}
+    wrong: dict[str, str] = {}
     try:
         settings = Settings(**given)  # type: ignore[arg-type]  # pydantic validates
     except ValidationError as error:
-        raise ConfigurationError(
-            [f"Environment: {_variable(e['loc'])}: {e['msg']} (it is {e['input']!r})." for e in error.errors()]
-        ) from None
-    if settings.chunk_overlap * 2 > settings.chunk_tokens:
-        raise ConfigurationError(
-            ["Environment: BBJ_ASSETS_CHUNK_OVERLAP must be at most half of BBJ_ASSETS_CHUNK_TOKENS."]
+        for e in error.errors():
+            variable = _variable(e["loc"])
+            field = variable.lower().removeprefix("bbj_assets_")
+            wrong[field] = f"Environment: {variable}: {e['msg']} (it is {e['input']!r})."
+        defaults = {field: Settings.model_fields[field].default for field in wrong}
+        settings = Settings(**given | defaults)  # type: ignore[arg-type]
+    lengths_fit = wrong.keys().isdisjoint({"chunk_tokens", "chunk_overlap"})
+    if lengths_fit and settings.chunk_overlap * 2 > settings.chunk_tokens:
+        wrong["chunk_overlap"] = (
+            "Environment: BBJ_ASSETS_CHUNK_OVERLAP must be at most half of BBJ_ASSETS_CHUNK_TOKENS."
         )
-    return settings
+    return settings, wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +134,7 @@ class SourcesConfig:
         """
         if not names:
             return self.sources
-        known = {source.name for source in self.sources}
-        problems = [
-            f"Source {name!r} is disabled in {self.file}: set `enabled = true` in its table."
-            if name in self.disabled
-            else f"There is no source {name!r} in {self.file}. Its sources: {', '.join(sorted(known))}."
-            for name in names
-            if name not in known
-        ]
+        problems = _not_to_be_had(self.file, names, {source.name for source in self.sources}, self.disabled)
         if problems:
             raise ConfigurationError(problems)
         return tuple(source for source in self.sources if source.name in names)
@@ -140,9 +146,12 @@ def load_sources(settings: Settings, *, check_paths: bool = True, wanted: tuple[
     The data folder is `settings.data_dir`, else the table's own `data_dir` (relative to the table).
     `${NAME}` and `${NAME:-default}` in paths and URLs are taken from the environment.
 
+    Args:
+        check_paths: whether a path that is missing is a problem.
+        wanted: the names of sources that are to be there; only their paths are checked then.
+
     Raises:
-        ConfigurationError: every problem of the file, and, with `check_paths`, every missing path (of the sources that
-            are `wanted`, if any are named).
+        ConfigurationError: every problem.
     """
     file = settings.config
     table = _read_toml(file)
@@ -175,14 +184,28 @@ def load_sources(settings: Settings, *, check_paths: bool = True, wanted: tuple[
         )
         for entry in enabled
     ]
+    disabled = tuple(entry.name for entry in entries if not entry.enabled)
+    named = {raw["name"] for raw in raw_sources if isinstance(raw, dict) and isinstance(raw.get("name"), str)}
+    if named:  # also those in whose tables something is wrong
+        problems += _not_to_be_had(file, wanted, named.difference(disabled), disabled)
     if problems:
         raise ConfigurationError(problems)
     return SourcesConfig(
         file=file,
         data_dir=data_dir,
         sources=tuple(source for source in sources if source is not None),
-        disabled=tuple(entry.name for entry in entries if not entry.enabled),
+        disabled=disabled,
     )
+
+
+def _not_to_be_had(file: Path, names: Sequence[str], enabled: Collection[str], disabled: Collection[str]) -> list[str]:
+    return [
+        f"Source {name!r} is disabled in {file}: set `enabled = true` in its table."
+        if name in disabled
+        else f"There is no source {name!r} in {file}. Its sources: {', '.join(sorted(enabled))}."
+        for name in dict.fromkeys(names)
+        if name not in enabled
+    ]
 
 
 def _read_toml(file: Path) -> dict[str, object]:

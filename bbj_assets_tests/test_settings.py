@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bbj_assets.errors import ConfigurationError
-from bbj_assets.settings import ChunkSettings, SourcesConfig, load_settings, load_sources
+from bbj_assets.settings import ChunkSettings, SourcesConfig, load_settings, load_sources, read_settings
 from bbj_assets_tests.conftest import REPOSITORY
 
 Table = Callable[[str], Path]
@@ -463,6 +463,27 @@ def test_selecting_what_is_not_there_or_disabled_says_so_for_each_name(table: Ta
     assert "enabled = true" in disabled
 
 
+def test_what_is_wrong_with_the_names_is_said_with_what_is_wrong_in_the_table(table: Table) -> None:
+    file = table(SEVERAL + 'colour = "red"\n' + GOOD.replace("course", "faulty").replace('"mdx"', "1"))
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_sources(load_settings(config=file), wanted=("one", "four", "off", "faulty"))
+
+    unknown_key, faulty, unknown, disabled = caught.value.problems
+    assert "`colour`" in unknown_key
+    assert "source 'faulty': `parser`" in faulty
+    assert f"no source 'four' in {file}. Its sources: faulty, one, three, two." in unknown
+    assert f"'off' is disabled in {file}" in disabled
+
+
+def test_names_of_a_table_without_sources_are_not_missed_one_by_one(table: Table) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_sources(load_settings(config=table("")), wanted=("one",))
+
+    (problem,) = caught.value.problems
+    assert "no sources" in problem
+
+
 # The environment
 
 
@@ -519,6 +540,18 @@ def test_an_overlap_of_more_than_half_a_chunk_is_refused(monkeypatch: pytest.Mon
 
     with pytest.raises(ConfigurationError, match=r"BBJ_ASSETS_CHUNK_OVERLAP .* BBJ_ASSETS_CHUNK_TOKENS"):
         load_settings()
+
+
+def test_what_does_not_fit_is_given_beside_the_settings_that_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"EMBEDDER": "word2vec", "CHUNK_TOKENS": "few", "CHUNK_OVERLAP": "900", "HOME": "/h"}.items():
+        monkeypatch.setenv(f"BBJ_ASSETS_{name}", value)
+
+    settings, wrong = read_settings(config=Path("of-option.toml"), embedding_workers=99)
+
+    assert sorted(wrong) == ["chunk_tokens", "embedder", "embedding_workers"]
+    assert "BBJ_ASSETS_EMBEDDER" in wrong["embedder"]
+    assert (settings.config, settings.home) == (Path("of-option.toml"), Path("/h"))
+    assert (settings.embedder, settings.chunk_tokens, settings.embedding_workers) == ("embedded", 400, 4)
 
 
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

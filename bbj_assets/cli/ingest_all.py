@@ -22,7 +22,7 @@ from bbj_assets.cli.validation import validated
 from bbj_assets.embedding.in_use import settings_in_use
 from bbj_assets.errors import ConfigurationError, DatabaseError
 from bbj_assets.ingest.source_run import SourceRun
-from bbj_assets.settings import Settings, load_settings
+from bbj_assets.settings import Settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
 from bbj_assets.store.models import active_model
@@ -85,8 +85,11 @@ def main(
     console = Console(stderr=as_json)
     started = time.monotonic()
     try:
-        settings = load_settings(config=config, data_dir=data_dir, embedding_workers=workers)
-        with validated(settings, names) as (table, sources, url), Turn(url, partial(_say, console)) as turn:
+        given = {"config": config, "data_dir": data_dir, "embedding_workers": workers}
+        with (
+            validated(names, **given) as (settings, table, sources, url),
+            Turn(url, partial(_say, console)) as turn,
+        ):
             _say(console, f"Validation OK: {len(sources)} sources, database connected, embedder ready")
             _say_other_model(console, settings, url)
             invocation = _invocation(settings, sources, console, resume=resume)

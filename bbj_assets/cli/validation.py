@@ -8,7 +8,7 @@ from bbj_assets.embedding import create_embedder, model_name
 from bbj_assets.embedding.batches import probe
 from bbj_assets.embedding.in_use import settings_in_use
 from bbj_assets.errors import ConfigurationError, DatabaseError, EmbeddingError
-from bbj_assets.settings import Settings, SourcesConfig, load_sources
+from bbj_assets.settings import Settings, SourcesConfig, load_sources, read_settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.database import database
@@ -16,35 +16,38 @@ from bbj_assets.store.models import active_model, ensure_model, note_embedder
 
 
 @contextmanager
-def validated(settings: Settings, names: tuple[str, ...]) -> Iterator[tuple[SourcesConfig, tuple[Source, ...], str]]:
-    """Check the named sources, database and embedder (one test embedding).
+def validated(
+    names: tuple[str, ...], **given: object
+) -> Iterator[tuple[Settings, SourcesConfig, tuple[Source, ...], str]]:
+    """Check settings, the named sources (all for no name), database and embedder (one test embedding).
 
-    Gives the table of sources, those of it that are named (all for no name), and the database's URL.
-
-    The embedded database stays up for the length of the `with`.
+    Gives the settings (the environment's, with what is given on top), the table of sources, those of it that are
+    named, and the database's URL. The embedded database stays up for the length of the `with`.
 
     Raises:
         ConfigurationError: every problem that there is.
     """
-    problems: list[str] = []
+    settings, wrong = read_settings(**given)
+    problems = list(wrong.values())
     try:
-        config = load_sources(settings, wanted=names)
-        sources = config.select(names)
+        table = load_sources(settings, wanted=names)
     except ConfigurationError as error:
         problems += error.problems
     with ExitStack() as stack:
         try:
             url = stack.enter_context(database(settings))
             with connect(url) as conn:
-                _register_model(conn, settings)
+                if "embedder" not in wrong:
+                    _register_model(conn, settings)
         except EmbeddingError as error:
             problems.append(str(error))
         except DatabaseError as error:
-            problems += _problems_of_embedder(settings)
+            if "embedder" not in wrong:
+                problems += _problems_of_embedder(settings)
             raise ConfigurationError([*problems, str(error)]) from error
         if problems:
             raise ConfigurationError(problems)
-        yield config, sources, url
+        yield settings, table, table.select(names), url
 
 
 def _register_model(conn: Connection, settings: Settings) -> None:

@@ -298,17 +298,25 @@ def test_a_source_that_is_not_there_or_disabled_is_named_with_the_remedy(sample:
 def test_everything_that_is_wrong_is_said_at_once(desk: Desk) -> None:
     desk.sources("guide", "notes", "missing")
     (desk.folder / "missing").rmdir()
+    (desk.folder / "sources.toml").open("a").write('colour = "red"')
     desk.ollama.stop()
+    desk.environment["BBJ_ASSETS_CHUNK_TOKENS"] = "few"
+    desk.environment["BBJ_ASSETS_QUIET_SECONDS"] = "-1"
     desk.environment["BBJ_ASSETS_DATABASE_URL"] = "postgresql://anna:s3cret@127.0.0.1:1/docs"
 
-    done = desk.run(INGEST)
+    done = desk.run(INGEST, "--source", "missing", "--source", "giude")
 
     assert done.returncode == 2
     problems = done.stderr.splitlines()
-    assert len(problems) == 3
-    path, embedder, database = problems
-    assert "source 'missing'" in path
+    assert len(problems) == 7, done.stderr
+    tokens, quiet, key, path, name, embedder, database = problems
+    assert "Environment: BBJ_ASSETS_CHUNK_TOKENS: " in tokens
+    assert "'few'" in tokens
+    assert "Environment: BBJ_ASSETS_QUIET_SECONDS: " in quiet
+    assert "source 'missing': `colour` unknown key" in key
+    assert "source 'missing': `paths`: " in path
     assert f"{desk.folder / 'missing'} does not exist. Correct the path" in path
+    assert f"There is no source 'giude' in {desk.folder / 'sources.toml'}. Its sources: guide, missing, notes." in name
     assert f"Cannot reach Ollama at {desk.ollama.url}" in embedder
     assert "ollama serve" in embedder
     assert "Cannot connect to PostgreSQL at postgresql://anna@127.0.0.1:1/docs" in database
@@ -316,6 +324,20 @@ def test_everything_that_is_wrong_is_said_at_once(desk: Desk) -> None:
     assert "Traceback" not in done.stderr + done.stdout
     assert "s3cret" not in done.stderr + done.stdout
     desk.ollama.start()
+
+
+def test_an_embedder_that_is_none_is_said_alone_and_no_other_one_is_tried(desk: Desk) -> None:
+    desk.environment["BBJ_ASSETS_EMBEDDER"] = "chatgpt"
+    desk.environment["BBJ_ASSETS_EMBEDDING_MODEL"] = "of-no-embedder"
+
+    done = desk.call(INGEST, "--source", "giude")
+
+    assert done.exit_code == 2
+    embedder, name = done.stderr.splitlines()
+    assert "BBJ_ASSETS_EMBEDDER" in embedder
+    assert "'chatgpt'" in embedder
+    assert "no source 'giude'" in name
+    assert desk.query("SELECT name FROM models") == []
 
 
 @pytest.mark.parametrize(
