@@ -27,7 +27,7 @@ class ModelServer:
     """Who is asked, and the remedies that belong into its errors.
 
     Attributes:
-        name: as readers know it, for example `Ollama`.
+        name: as readers know it within a sentence, for example `Ollama` or `the compatible server`.
         url: without a trailing slash.
         if_down: what to do when nobody answers.
         if_missing: what to do when it does not know the model.
@@ -68,6 +68,11 @@ class ModelServer:
         except TimeoutError:
             raise self.too_slow() from None
 
+    @property
+    def _subject(self) -> str:
+        """Its name and address, as the first words of a sentence."""
+        return f"{self.name[0].upper()}{self.name[1:]} at {self.url}"
+
     def unreachable(self) -> EmbedderUnreachable:
         """No connection came about."""
         return EmbedderUnreachable(f"Cannot reach {self.name} at {self.url}. {self.if_down}")
@@ -75,7 +80,7 @@ class ModelServer:
     def too_slow(self) -> EmbedderUnavailable:
         """A connection, but no answer in time."""
         return EmbedderUnavailable(
-            f"{self.name} at {self.url} did not answer within {self.patience:g} seconds. It may be loading "
+            f"{self._subject} did not answer within {self.patience:g} seconds. It may be loading "
             f"{self.model}, or be overloaded: lower BBJ_ASSETS_EMBEDDING_WORKERS or BBJ_ASSETS_EMBEDDING_BATCH_SIZE."
         )
 
@@ -102,21 +107,20 @@ class ModelServer:
             retry_after: the header of this name.
         """
         said = f"{status}: {reason.strip()[:300] or 'without a reason'}"
-        where = f"{self.name} at {self.url}"
         if status in (429, 503):
             return RateLimited(
-                f"{where} asks to wait ({said}). Lower BBJ_ASSETS_EMBEDDING_WORKERS if it stays so.",
+                f"{self._subject} asks to wait ({said}). Lower BBJ_ASSETS_EMBEDDING_WORKERS if it stays so.",
                 retry_after=seconds_to_wait(retry_after),
             )
         # 408 is a time-out. 499 is what Ollama answers when a request it had merged ours with was given up.
         if status >= 500 or status in (408, 499):
-            return EmbedderUnavailable(f"{where} failed ({said}). Its log says more.")
+            return EmbedderUnavailable(f"{self._subject} failed ({said}). Its log says more.")
         if status in (400, 413, 422):
-            return TextRejected(f"{where} refused the text ({said}).")
+            return TextRejected(f"{self._subject} refused the text ({said}).")
         if status == 404:
-            return EmbedderMisconfigured(f"{where} has no model {self.model!r} ({said}). {self.if_missing}")
+            return EmbedderMisconfigured(f"{self._subject} has no model {self.model!r} ({said}). {self.if_missing}")
         if status in (401, 403):
-            return EmbedderMisconfigured(f"{where} refused access ({said}). {self.if_refused}")
+            return EmbedderMisconfigured(f"{self._subject} refused access ({said}). {self.if_refused}")
         return EmbedderMisconfigured(
-            f"{where} does not speak the protocol of embeddings ({said}). Correct its address."
+            f"{self._subject} does not speak the protocol of embeddings ({said}). Correct its address."
         )

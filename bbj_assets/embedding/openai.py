@@ -41,7 +41,7 @@ class OpenAIEmbedder:
                 "BBJ_ASSETS_EMBEDDER=openai needs the openai package. Run `pip install 'bbj-assets[openai]'`."
             ) from None
         self._server = ModelServer(
-            name="The OpenAI-compatible server",
+            name="the OpenAI-compatible server",
             url=base_url.rstrip("/"),
             model=model,
             if_down="Check BBJ_ASSETS_OPENAI_BASE_URL and the network, or set BBJ_ASSETS_EMBEDDER=embedded.",

@@ -35,9 +35,12 @@ Protocol = tuple[FakeModelServer, Callable[[float], Embedder]]
 PATIENCE = 0.25
 """Seconds for an answer, where there is none."""
 
-_WAIT = "asks to wait"
-_BROKE = "The connection to .* broke"
-_NO_VECTORS = "no list of vectors"
+_FIRST, _WITHIN = "(Ollama|The OpenAI-compatible server) at http", "(Ollama|the OpenAI-compatible server) at http"
+"""A server as the first words of a sentence, and within one."""
+
+_WAIT = f"{_FIRST}.* asks to wait"
+_BROKE = f"The connection to {_WITHIN}.* broke"
+_NO_VECTORS = f"The answer of {_WITHIN}.* no list of vectors"
 _RAGGED = "vectors of different lengths"  # which those of a single text, as a probe is, cannot have
 _BROKEN = "refuses even the plain sentence .* so the server is broken"
 _MISSING = {"ollama": f"Run 'ollama pull {MODEL}'", "openai": "Set BBJ_ASSETS_EMBEDDING_MODEL to a model that it has"}
@@ -47,11 +50,11 @@ PASSING = {
     "429 with Retry-After": (refuse(429, retry_after="0.01"), RateLimited, _WAIT),
     "503": (refuse(503, "loading the model"), RateLimited, f"{_WAIT} .*loading the model"),
     "503 with Retry-After": (refuse(503, retry_after="0.01"), RateLimited, _WAIT),
-    "500": (refuse(500, "out of memory"), EmbedderUnavailable, "failed .500: .*out of memory"),
+    "500": (refuse(500, "out of memory"), EmbedderUnavailable, f"{_FIRST}.* failed .500: .*out of memory"),
     "502": (refuse(502), EmbedderUnavailable, "502"),
     "408": (refuse(408), EmbedderUnavailable, "408"),
     "499": (refuse(499), EmbedderUnavailable, "499"),
-    "no answer in time": (Fault("hang"), EmbedderUnavailable, r"did not answer within 0\.25 seconds"),
+    "no answer in time": (Fault("hang"), EmbedderUnavailable, rf"{_FIRST}.* did not answer within 0\.25 seconds"),
     "reset before an answer": (Fault("reset"), EmbedderUnavailable, _BROKE),
     "reset in an answer": (Fault("cut"), EmbedderUnavailable, _BROKE),
     "truncated JSON": (Fault("truncated"), EmbedderUnavailable, _NO_VECTORS),
@@ -64,7 +67,7 @@ PASSING = {
 
 LASTING = {
     "a model that is not pulled": (refuse(404), EmbedderMisconfigured, _MISSING),
-    "no access": (refuse(401), EmbedderMisconfigured, "refused access"),
+    "no access": (refuse(401), EmbedderMisconfigured, f"{_FIRST}.* refused access"),
     "wrong dimensions": (Fault("dimensions"), EmbedderMisconfigured, "31 dimensions.* have 32"),
 }
 """Does not pass: a person has to do something."""
@@ -152,7 +155,7 @@ def test_a_server_that_goes_away_is_one_clear_error_and_the_next_run_does_the_re
         if done == 4:
             server.stop()
 
-    with pytest.raises(EmbedderUnavailable, match=r"Cannot reach .* at http://"):
+    with pytest.raises(EmbedderUnavailable, match=f"Cannot reach {_WITHIN}://"):
         asyncio.run(embedding(database_url, server, embedder=embedder(30), on_progress=stop))
 
     server.start()
