@@ -205,6 +205,34 @@ def test_links_without_a_page_of_their_own_are_relative_to_the_class() -> None:
     assert "[Y](https://docs.example/objects/window/y.htm)" in content
 
 
+@pytest.mark.parametrize(
+    ("link", "page_of_class", "page_of_method"),
+    [
+        ("HTTP://docs.example/x.htm", "HTTP://docs.example/x.htm", "HTTP://docs.example/x.htm"),
+        ("javascript:alert(1)", None, None),
+        ("JavaScript:void(0)", None, None),
+        ("data:text/html;base64,PGI+", None, None),
+        ("file:///etc/passwd", None, None),
+        ("mailto:a@example.org", None, None),
+        ("https:", None, None),
+        ("http://[", None, None),
+        ("", None, None),
+        ("#", None, None),
+        ("x.htm", None, "https://docs.example/objects/window/x.htm"),
+        ("//docs.example/x.htm", None, "https://docs.example/x.htm"),
+    ],
+)
+def test_only_what_a_browser_opens_as_a_page_is_the_page_of_a_description(
+    link: str, page_of_class: str | None, page_of_method: str | None
+) -> None:
+    document = page(f"Does things.\r\r[Docs]({link})")
+    assert (document.display_url, document.content) == (page_of_class, "Does things.")
+
+    content = page(f"[Docs]({DOCS})", method("go", f"Goes.\r\r[Docs]({link})")).content
+    linked = f"\n\n[Docs]({page_of_method})" if page_of_method else ""
+    assert content == f"## Methods\n\n### go\n\n```java\ngo()\n```\n\nGoes.{linked}"
+
+
 def test_a_class_name_twice_gives_two_documents() -> None:
     names = [{"name": name} for name in ("A", "A#2", "A", "B", "A")]
     urls = [document.source_url.removeprefix("bbj_api://com.example.things/") for document in parse(package(*names))]

@@ -19,7 +19,7 @@ from bbj_assets.sources.walk import partition_key, walk
 
 __all__ = ["VERSION", "discover", "parse"]
 
-VERSION = 1
+VERSION = 2
 
 _SCHEME = "bbj_api://"
 

@@ -10,6 +10,7 @@ BASIS's own classes can also hold a Javadoc comment as it stands in the program,
 import html
 import re
 from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
 
 from lxml.html import defs
 
@@ -70,8 +71,8 @@ def read_docu(raw: str | None, *, base_url: str | None = None, level: int) -> Do
         return Docu()
     text = raw.replace("\r\n", "\n").replace("\r", "\n")
     links = list(_DOCS_LINK.finditer(text))
-    url = links[-1][1] if links else None
-    if url is not None:
+    url = _page(links[-1][1], base_url) if links else None
+    if links:
         text = text[: links[-1].start()] + text[links[-1].end() :]
     text = _DOCS_LINK.sub(r'<a href="\1">Docs</a>', text).strip()
     comment = _COMMENT.fullmatch(text)
@@ -88,6 +89,16 @@ def read_docu(raw: str | None, *, base_url: str | None = None, level: int) -> Do
         rules=_WHOLE_PAGE if whole_page else None,
     )
     return Docu(markdown, url)
+
+
+def _page(target: str, base_url: str | None) -> str | None:
+    """The page that a link leads to, if it is one: an export can be written by anybody, `javascript:` and all."""
+    try:
+        url = urljoin(base_url or "", target) if target.strip("#") else ""
+        scheme, host, *_ = urlsplit(url)
+    except ValueError:  # http://[
+        return None
+    return url if scheme in {"http", "https"} and host else None
 
 
 def _as_html(text: str) -> str:
