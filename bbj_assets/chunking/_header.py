@@ -47,7 +47,7 @@ def context_header(section_path: Sequence[str], title: str, headings: Sequence[s
         inner.pop(0)
     kept = [*filter(None, outer), title, *inner]
     if estimate_tokens(_JOIN.join(kept)) > limit:
-        kept = [_shortened(part, max(1, (limit - 2) // len(kept))) for part in kept]
+        kept = [shortened(part, max(1, (limit - 2) // len(kept))) for part in kept]
     return _JOIN.join(kept)
 
 
@@ -69,7 +69,8 @@ def _visible(match: re.Match[str]) -> str:
     return match[2] or ""
 
 
-def _shortened(part: str, tokens: int) -> str:
+def shortened(part: str, tokens: int) -> str:
+    """The beginning of it, with an ellipsis, if it has more than so many tokens."""
     if estimate_tokens(part) <= tokens:
         return part
     for characters in (4 * tokens, most_characters(tokens)):

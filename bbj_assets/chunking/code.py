@@ -8,7 +8,8 @@ by everything and says nothing.
 A routine over the hard limit is cut into parts of about equal length, at the best place near the end of
 each: at a label, a blank line, a comment or a `case`, the less indented the better. Only a single
 statement over the hard limit is cut inside: at its continuation lines, and a line over the limit at the
-limit. BASIS's own programs hold such lines.
+limit. BASIS's own programs hold such lines. What the routine is for is said by the comment in front of it,
+which only its first part holds; so the others have it in their heading, behind the signature.
 
 Lengths are those of the body; the fence around it costs what a context header costs.
 """
@@ -16,15 +17,17 @@ Lengths are those of the body; the fence around it costs what a context header c
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bbj_assets.chunking._header import shortened
+from bbj_assets.chunking.bbj_comments import leading_comment
 from bbj_assets.chunking.bbj_structure import Declaration, Path, Statement, scan
 from bbj_assets.chunking.pieces import Piece
 from bbj_assets.chunking.tokens import estimate_tokens, most_characters
 from bbj_assets.source import ChunkSettings
 
 _NAMES_IN_HEADING = 6
-_CRUMB = 1 / 8  # of the target
+_CRUMB = 1 / 8  # of the target: what says nothing alone, and what a repeated comment may take at most
 _BACKTICKS = re.compile(r"`{3,}")
 
 
@@ -38,40 +41,59 @@ def split_bbj(text: str, settings: ChunkSettings) -> list[Piece]:
     statements = scan(text)
     lengths = [estimate_tokens(text[statement.start : statement.end]) for statement in statements]
     pieces = []
-    for run in _pack(_routines(statements, lengths, settings), statements, settings):
+    for run in _pack(_routines(text, statements, lengths, settings), statements, settings):
         inside = statements[run.first : run.last]
         body = text[inside[0].start : inside[-1].end]
         bodies = [body] if run.length <= settings.hard_limit else _cut_statement(body, settings.hard_limit)
         headings = _headings(inside)
-        pieces += [_fenced(headings, body) for body in bodies]
+        explained = _explained(headings, run.cut)
+        opens = run.cut is None or run.cut.is_first
+        pieces += [_fenced(headings if opens and not number else explained, b) for number, b in enumerate(bodies)]
     return pieces
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """What a part was cut from: a routine (none for code between routines), and what its leading comment says."""
+
+    routine: Path
+    comment: str
+    is_first: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
     """The statements from `first` up to but not including `last`; `length` in estimated tokens.
 
-    `part` is set on what was cut from a longer routine: it shares its piece with nothing, so that the
-    heading says which routine it is from.
+    `cut` is set on a part of a longer routine: it shares its piece with nothing, so that the heading says
+    which routine it is from.
     """
 
     first: int
     last: int
     length: int
-    part: bool = False
+    cut: _Cut | None = None
 
 
-def _routines(statements: Sequence[Statement], lengths: Sequence[int], settings: ChunkSettings) -> Iterator[_Run]:
+def _routines(
+    text: str, statements: Sequence[Statement], lengths: Sequence[int], settings: ChunkSettings
+) -> Iterator[_Run]:
     """Runs that are not to be cut: routines, what stands between them, and parts of long ones."""
     first = 0
+    declared: set[Path] = set()
     for last in range(1, len(statements) + 1):
         if last < len(statements) and _routine(statements[last].path) == _routine(statements[first].path):
             continue
-        length = sum(lengths[first:last])
+        length, path = sum(lengths[first:last]), _routine(statements[first].path)
         if length <= settings.hard_limit:
             yield _Run(first, last, length)
         else:
-            yield from _parts(_Run(first, last, length), statements, lengths, settings)
+            # A class goes on behind its methods, where the comment in front is one of a field.
+            is_new = path not in declared
+            comment = leading_comment(text, statements[first:last], is_declared=path != ()) if is_new else ""
+            cut = _Cut(path, shortened(comment, int(settings.target_tokens * _CRUMB)), is_first=True)
+            yield from _parts(_Run(first, last, length), cut, statements, lengths, settings)
+        declared.add(path)
         first = last
 
 
@@ -84,7 +106,7 @@ def _routine(path: Path) -> Path:
 
 
 def _parts(
-    run: _Run, statements: Sequence[Statement], lengths: Sequence[int], settings: ChunkSettings
+    run: _Run, cut: _Cut, statements: Sequence[Statement], lengths: Sequence[int], settings: ChunkSettings
 ) -> Iterator[_Run]:
     """Cut a run over the hard limit into parts near the target, all of about the same length."""
     first, remaining = run.first, run.length
@@ -101,7 +123,8 @@ def _parts(
             last += 1
         if last == run.last or best_rank is None:
             best, best_length = last, length
-        yield _Run(first, best, best_length, part=True)
+        yield _Run(first, best, best_length, cut)
+        cut = replace(cut, is_first=False)
         first, remaining = best, remaining - best_length
 
 
@@ -123,7 +146,7 @@ def _pack(runs: Iterable[_Run], statements: Sequence[Statement], settings: Chunk
         if held is None:
             held = run
         elif _belong_together(held, run, statements, settings):
-            held = _Run(held.first, run.last, held.length + run.length, held.part or run.part)
+            held = _Run(held.first, run.last, held.length + run.length, held.cut or run.cut)
         else:
             yield held
             held = run
@@ -137,7 +160,7 @@ def _belong_together(held: _Run, run: _Run, statements: Sequence[Statement], set
     opens = same_type and held.length <= settings.target_tokens * _CRUMB
     if opens or all(statements[index].closes for index in range(run.first, run.last)):
         return length <= settings.hard_limit  # the line of a class, or a classend, says nothing alone
-    if held.part or run.part or length > settings.target_tokens:
+    if held.cut or run.cut or length > settings.target_tokens:
         return False
     return same_type or held.length < settings.target_tokens / 2
 
@@ -165,6 +188,16 @@ def _headings(statements: Sequence[Statement]) -> tuple[str, ...]:
             return (*headings, _names(here))
         headings.append(here[0].signature)
         statements = deeper
+
+
+def _explained(headings: tuple[str, ...], cut: _Cut | None) -> tuple[str, ...]:
+    """The headings of a later part, with the comment behind the signature of the routine."""
+    if cut is None or not cut.comment:
+        return headings
+    at = len(cut.routine)
+    if not 0 < at <= len(headings):
+        return (cut.comment, *headings)
+    return (*headings[: at - 1], f"{headings[at - 1]}: {cut.comment}", *headings[at:])
 
 
 def _names(declarations: Sequence[Declaration]) -> str:

@@ -227,9 +227,58 @@ def test_a_routine_below_the_hard_limit_is_whole_and_above_it_is_cut_between_sta
     parts = pieces_of(routine("sum", 40))
 
     assert len(parts) > 5
-    assert {part.headings for part in parts} == {("method public BBjNumber sum(BBjVector items!)",)}
+    assert {part.headings for part in parts[1:]} == {("method public BBjNumber sum(BBjVector items!): Computes sum",)}
     assert max(estimate_tokens(part.body) for part in parts) <= 1.5 * NARROW.target_tokens
     assert min(estimate_tokens(part.body) for part in parts) >= NARROW.target_tokens / 4
+
+
+@pytest.mark.parametrize(
+    ("opening", "headings"),
+    [
+        ("rem Adds up\nmethod public void m()", ("method public void m(): Adds up",)),
+        ("REM Adds up\nrem and more\nmethod public void m()", ("method public void m(): Adds up and more",)),
+        ("REM /** Adds\nREM  * up.\nREM  *\nREM */\nmethod public void m()", ("method public void m(): Adds up.",)),
+        ("rem =====\nrem --- Adds up ---\nrem =====\nm:", ("m: Adds up",)),
+        ("rem ==\nm: rem --- Adds up\nrem ==", ("m: Adds up",)),
+        ("0010 rem Adds up\n0020 m: print 1", ("m: Adds up",)),
+        ("def fnm(x); rem Adds up", ("def fnm(x): Adds up",)),
+        ("method public void m()\n    rem Adds up\n    rem here\n", ("method public void m(): Adds up here",)),
+        ("method public void m()\n    a = 1\n    rem Not of all", ("method public void m()",)),
+        ("rem Adds up", ("Adds up",)),
+        ("rem first\n\nrem Adds up\nm:", ("m: Adds up",)),
+        ("rem Adds\n: up\nm:", ("m: Adds up",)),
+        ('m: print "rem x"', ("m",)),
+        ("rem\nm:", ("m",)),
+    ],
+)
+def test_the_later_parts_of_a_long_routine_carry_its_leading_comment(opening: str, headings: tuple[str, ...]) -> None:
+    text = opening + "\n" + "".join(f"    total = total + item!.getPrice({number})\n" for number in range(40))
+
+    first, *_ = pieces = pieces_of(text)
+    later = [piece for piece in pieces[1:] if "total" in piece.body]
+
+    assert len(later) > 3
+    assert {piece.headings for piece in later} == {headings}
+    assert not any("Adds up" in heading for heading in first.headings)
+
+
+def test_a_long_leading_comment_is_cut_short_where_it_is_repeated() -> None:
+    limits = ChunkSettings(target_tokens=100, overlap_tokens=0)
+    comment = "".join(f"rem This is line {number} of what there is to know.\n" for number in range(30))
+
+    *_, last = pieces_of(comment + routine("sum", 100), limits)
+
+    (heading,) = last.headings
+    assert heading.startswith("method public BBjNumber sum(BBjVector items!): This is line 0 of")
+    assert heading.endswith("…")
+    repeated = heading.partition("): ")[2]
+    assert estimate_tokens(repeated) <= limits.target_tokens / 8 + 2
+
+
+def test_the_parts_of_one_long_statement_carry_the_comment_too() -> None:
+    text = "rem Adds up\nm:\n" + "print a$,\n" + "".join(f':    "argument number {number}",\n' for number in range(40))
+
+    assert {piece.headings for piece in pieces_of(text)[1:]} == {("m: Adds up",)}
 
 
 def test_a_long_routine_is_cut_where_a_reader_would() -> None:
