@@ -73,7 +73,7 @@ def shortened(part: str, tokens: int) -> str:
     """The beginning of it, with an ellipsis, if it has more than so many tokens."""
     if estimate_tokens(part) <= tokens:
         return part
-    for characters in (4 * tokens, most_characters(tokens)):
+    for characters in (4 * tokens, 3 * tokens, 2 * tokens, most_characters(tokens)):
         cut = part[:characters].rstrip()
         if estimate_tokens(cut) <= tokens:
             break

@@ -9,7 +9,7 @@ from bbj_assets.chunking.bbj_structure import Statement
 _REM = re.compile(r"[ \t]*+(?:\d{1,5}[ \t]++)?+rem", re.IGNORECASE)
 _REM_BEHIND = re.compile(r"""(?:[^"\n]|"[^"\n]*")*?[:;][ \t]*+rem(?![\w!$%@])""", re.IGNORECASE)
 _CONTINUED = re.compile(r"\n[ \t]*:")
-_RULER = re.compile(r"([^\w\s])\1{2,}")
+_SAYS_NOTHING = re.compile(r"([^\w\s])\1{2,}|@override\b|\{@inheritDoc\}", re.IGNORECASE)
 _FRAME = " \t*/=-_#~+|"
 """What banners and `/** */` put around words."""
 
@@ -40,5 +40,5 @@ def _words(text: str, statements: Sequence[Statement], opening: re.Pattern[str])
     for statement in statements:
         if found := opening.match(text, statement.start, statement.end):
             written = _CONTINUED.sub(" ", text[found.end() : statement.end])
-            words += _RULER.sub(" ", written).strip(_FRAME).split()
+            words += _SAYS_NOTHING.sub(" ", written).strip(_FRAME).split()
     return " ".join(words)

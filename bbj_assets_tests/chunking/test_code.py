@@ -238,6 +238,7 @@ def test_a_routine_below_the_hard_limit_is_whole_and_above_it_is_cut_between_sta
         ("rem Adds up\nmethod public void m()", ("method public void m(): Adds up",)),
         ("REM Adds up\nrem and more\nmethod public void m()", ("method public void m(): Adds up and more",)),
         ("REM /** Adds\nREM  * up.\nREM  *\nREM */\nmethod public void m()", ("method public void m(): Adds up.",)),
+        ("rem /**\nrem * @Override\nrem * {@inheritDoc}\nrem */\nmethod public void m()", ("method public void m()",)),
         ("rem =====\nrem --- Adds up ---\nrem =====\nm:", ("m: Adds up",)),
         ("rem ==\nm: rem --- Adds up\nrem ==", ("m: Adds up",)),
         ("0010 rem Adds up\n0020 m: print 1", ("m: Adds up",)),
