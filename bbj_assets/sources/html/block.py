@@ -1,4 +1,4 @@
-"""Rendered blocks, and the blocks that are made of blocks: lists and quotes."""
+"""Rendered blocks, and the blocks that are made of blocks: lists, definitions and quotes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,10 +38,35 @@ def list_block(items: Sequence[Sequence[Block]], *, start: int | None = None) ->
     return Block("list", "\n".join(line.rstrip() if line.isspace() else line for line in text.split("\n")))
 
 
-def quote_block(blocks: Sequence[Block]) -> Block:
-    """The blocks as a block quote."""
+def adopt_strays(items: list[list[Block]], strays: list[Block]) -> None:
+    """What stands in a list outside of its items (a list directly in a list, mostly) belongs to the last one."""
+    if strays and items:
+        items[-1].extend(strays)
+    elif strays:
+        items.append(list(strays))
+    strays.clear()
+
+
+def add_term(items: list[list[Block]], blocks: Sequence[Block]) -> None:
+    """Begin the item of a definition list with its term."""
+    items.append([Block("term", block.text) for block in blocks])
+
+
+def add_definition(items: list[list[Block]], blocks: list[Block]) -> None:
+    """Put a definition behind its term: in the same line, or below the definitions that it has already."""
+    if items and items[-1] and items[-1][-1].kind == "term" and blocks and blocks[0].kind == "text":
+        term, definition = items[-1].pop(), blocks.pop(0)
+        separator = " " if term.text.rstrip("*").endswith(":") else ": "
+        items[-1].append(Block("text", term.text + separator + definition.text))
+    adopt_strays(items, blocks)
+
+
+def quote_blocks(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks as a block quote; a quote around code is an indent."""
+    if all(block.kind == "code" for block in blocks):
+        return list(blocks)
     text = "\n".join(f"> {line}" if line else ">" for line in join(blocks).split("\n"))
-    return Block("quote", text)
+    return [Block("quote", text)]
 
 
 def join(blocks: Sequence[Block], separator: str = "\n\n") -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lxml.etree import _Element as Element
 
-from bbj_assets.sources.html.block import Block, list_block, quote_block
+from bbj_assets.sources.html.block import Block, add_definition, add_term, adopt_strays, list_block, quote_blocks
 from bbj_assets.sources.html.inline import Kind
 from bbj_assets.sources.html.table import Cell, table_blocks
 from bbj_assets.sources.html.writer import Writer, code_text
@@ -88,26 +88,17 @@ def _end_list(writer: Writer, element: Element) -> None:
     frame = writer.end(element)
     if frame is None:
         return
-    _adopt_strays(frame.items, frame.blocks)
+    adopt_strays(frame.items, frame.blocks)
     start = _integer(element, "start", 1) if _local(element) == "ol" else None
     block = list_block(frame.items, start=start)
     if block:
         writer.frame.blocks.append(block)
 
 
-def _adopt_strays(items: list[list[Block]], strays: list[Block]) -> None:
-    """What stands in a list outside of its items (a list directly in a list, mostly) belongs to the last one."""
-    if strays and items:
-        items[-1].extend(strays)
-    elif strays:
-        items.append(list(strays))
-    strays.clear()
-
-
 def _begin_item(writer: Writer, element: Element) -> None:
     writer.end_block()
     if writer.frame.kind == "list":
-        _adopt_strays(writer.frame.items, writer.frame.blocks)
+        adopt_strays(writer.frame.items, writer.frame.blocks)
     writer.begin("item", element)
 
 
@@ -130,32 +121,23 @@ def _end_term(writer: Writer, element: Element) -> None:
     writer.close("strong")
     frame = writer.end(element)
     if frame and writer.frame.kind == "list":
-        writer.frame.items.append([Block("term", block.text) for block in frame.blocks])
+        add_term(writer.frame.items, frame.blocks)
     elif frame:
         writer.frame.blocks += frame.blocks
 
 
 def _end_definition(writer: Writer, element: Element) -> None:
     frame = writer.end(element)
-    if frame is None:
-        return
-    if writer.frame.kind != "list":
+    if frame and writer.frame.kind == "list":
+        add_definition(writer.frame.items, frame.blocks)
+    elif frame:
         writer.frame.blocks += frame.blocks
-        return
-    items = writer.frame.items
-    if items and items[-1] and items[-1][-1].kind == "term" and frame.blocks and frame.blocks[0].kind == "text":
-        term, definition = items[-1].pop(), frame.blocks.pop(0)
-        separator = " " if term.text.rstrip("*").endswith(":") else ": "
-        items[-1].append(Block("text", term.text + separator + definition.text))
-    _adopt_strays(items, frame.blocks)
 
 
 def _end_quote(writer: Writer, element: Element) -> None:
     frame = writer.end(element)
-    if frame and all(block.kind == "code" for block in frame.blocks):
-        writer.frame.blocks += frame.blocks  # a quote around code is an indent
-    elif frame:
-        writer.frame.blocks.append(quote_block(frame.blocks))
+    if frame:
+        writer.frame.blocks += quote_blocks(frame.blocks)
 
 
 def _begin_row(writer: Writer, _element: Element) -> None:

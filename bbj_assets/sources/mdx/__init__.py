@@ -16,7 +16,7 @@ from bbj_assets.sources.mdx.render import render
 from bbj_assets.sources.mdx.titles import ASIDE, breadcrumb, pick_title, title_of_file
 from bbj_assets.sources.walk import partition_of, walk
 
-VERSION = 1
+VERSION = 2
 
 _SUFFIXES = frozenset({".md", ".mdx"})
 

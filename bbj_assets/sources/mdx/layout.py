@@ -10,9 +10,11 @@ from bisect import bisect_left, bisect_right
 _CLOSER = re.compile(r"</([A-Za-z_$][\w$.:-]*|)\s*>")
 _BLOCK_START = re.compile(r"\n[ \t>]*(?:\n|\Z|[-*+][ \t]|\d{1,9}[.)][ \t]|#{1,6}[ \t]|\||`{3}|~{3}|:::)")
 _ROW_OR_HEADING = re.compile(r"[ \t>]*(?:\||#{1,6}[ \t])")
+_QUOTE = re.compile(r"[ \t]*>")
 _RUN = re.compile(r"`+")
 _REST_OF_LINE = re.compile(r"[ \t]*(?=\n|\Z)")
 _CHILD_INDENTATION = re.compile(r"[ \t]*\n(?:[ \t]*\n)*(?P<spaces> *)(?=\S)")
+_BLANKS = re.compile(r"[ \t]*")
 _SPACES = re.compile(r"\s*")
 
 
@@ -64,10 +66,19 @@ class Layout:
             self._line = (first, last, answer)
         return answer
 
+    def in_quote(self, position: int) -> bool:
+        """Whether the line of the position is one of a quote, whose mark is on every line of it."""
+        return _QUOTE.match(self._text, self._text.rfind("\n", 0, position) + 1) is not None
+
     def rest_of_line(self, position: int) -> int:
         """The position of the line's end when only spaces are left on it, else -1."""
         rest = _REST_OF_LINE.match(self._text, position)
         return rest.end() if rest else -1
+
+    def past_blanks(self, position: int) -> int:
+        """The position of the next character of the line that is no space, or of the line's end."""
+        blanks = _BLANKS.match(self._text, position)
+        return blanks.end() if blanks else position
 
     def past_space(self, position: int) -> int:
         """The position of the next character that is no white space."""

@@ -82,11 +82,18 @@ class Output:
         if in_line:
             self.space()
         elif not _MARKER_ONLY.fullmatch(self.line):
-            self.write("\n\n" + continuation(self.line))
+            start = continuation(self.line)
+            self.write(f"\n{start.rstrip()}\n{start}")  # the mark of a quote is on its blank lines too
 
     def line_break(self) -> None:
         """Begin a new line of the same paragraph."""
         self.write("\n" + continuation(self.line))
+
+    def blank_line(self) -> None:
+        """Keep what follows at the beginning of a line from going on with the paragraph above."""
+        if self.pieces and not self.line.strip():
+            self.pieces[-1] = self.pieces[-1].rstrip(" \t")
+            self.write("\n" + self.line)
 
     def block(self, text: str) -> str:
         """Write a block by itself; the indentation that its lines got, as where it stands."""

@@ -2,12 +2,13 @@
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from bbj_assets.errors import ParseError
 from bbj_assets.sources.files import SourceFiles
+from bbj_assets.sources.html.block import Block
 from bbj_assets.sources.mdx.frontmatter import split_front_matter
 from bbj_assets.sources.mdx.jsx import Values
 from bbj_assets.sources.mdx.partials import Imports, is_partial, read_imports, read_reference
@@ -60,11 +61,19 @@ class Page:
     code: list[str] = field(default_factory=list)
     inlined: int = 0
     inlined_chars: int = 0
+    _made_of: dict[str, Sequence[Block]] = field(default_factory=dict)
 
-    def hide(self, block: str) -> str:
+    def hide(self, block: str, made_of: Sequence[Block] = ()) -> str:
         """A mark for a finished block, which nothing is to be read in any more."""
         self.code.append(block)
-        return f"\0{len(self.code) - 1}\0"
+        mark = f"\0{len(self.code) - 1}\0"
+        if made_of:
+            self._made_of[mark] = made_of
+        return mark
+
+    def made_of(self, mark: str) -> Sequence[Block]:
+        """The blocks that a mark was made for; none for code, and for what is no mark."""
+        return self._made_of.get(mark, ())
 
     def indent(self, first: int, indentation: str) -> None:
         """Indent the blocks that were hidden from `first` on, as the text around them was."""

@@ -7,42 +7,24 @@ A place that turns out to be nothing of the kind (`List<String>`, `a < b`, `{nam
 
 import html
 import re
+import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 
-from bbj_assets.sources.mdx import elements, fences, tables
+from bbj_assets.sources.html.block import Block, join
+from bbj_assets.sources.mdx import elements, fences, places
+from bbj_assets.sources.mdx.containers import container_blocks, markdown_blocks
 from bbj_assets.sources.mdx.jsx import Reader, Tag, attribute_text, expression_text, is_script
 from bbj_assets.sources.mdx.layout import Layout
+from bbj_assets.sources.mdx.nesting import CONTAINERS, Nesting
 from bbj_assets.sources.mdx.output import Output
 from bbj_assets.sources.mdx.page import Page, Scope
 from bbj_assets.sources.mdx.partials import EXPORT, IMPORT
 from bbj_assets.sources.mdx.preformatted import read_preformatted
 from bbj_assets.sources.mdx.titles import plain_text
 
-# Every alternative begins with one plain character: only then does `re` look for those characters before
-# it tries anything else, which is four times as fast on prose. No fence begins with a letter, but most lines do.
-_PLACE = re.compile(
-    r"`(?<!``)(?!`)[^`\n]+`(?!`)"
-    r"|`(?P<ticks>`*)"
-    r"|\\[!-/:-@\[-`{-~]"
-    r"|<(?P<tag>(?=[A-Za-z_$/>!]))"
-    r"|\{(?P<braces>)"
-    r"|!(?P<image>\[)"
-    r"|&(?P<entity>(?:\#\d{1,7}|\#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
-    rf"|\n(?![\nA-Za-z])(?:(?P<fence>(?={fences.OPENING}))|(?P<colons>(?=[ \t>]*:::)))"
-    r"|\n(?P<module>(?=(?:import|export)\b))"
-)
-
-_ADMONITION = re.compile(r"(?P<prefix>[ \t>]*):{3,}[ \t]*(?P<type>[A-Za-z][\w-]*)?[ \t]*(?P<rest>[^\n]*)")
-_AFTER_TITLE = re.compile(r"(?<=\])[ \t]*\{[^{}]*\}\Z|\{[#.][^{}]*\}\Z|:{3,}\Z|\A\{[^{}]*\}\Z")
-_HEADING_ID = re.compile(r"\{#[^{}\n]*\}")
-_IMAGE = re.compile(
-    r"!\[(?P<alt>(?:[^\[\]\\]|\\.|\[[^\[\]]*\])*)\]"
-    r"(?:\(\s*(?:<[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)(?:\s+(?:\"[^\"]*\"|'[^']*'|\([^()]*\)))?\s*\)"
-    r"|\[[^\[\]]*\])",
-    re.DOTALL,
-)
 _OWN_FENCE = re.compile(r"^[ \t>]*(?:```|~~~)", re.MULTILINE)
+_QUOTE_MARKS = re.compile(r"\n(?:[ \t]*>)+ ?")
 _UNDERLINE = re.compile(r"\n[ \t]*(?:-+|=+)[ \t]*(?=\n|\Z)")
 _TAG_LIKE = re.compile(r"<(?=[A-Za-z/!])")
 _ELEMENT_INSIDE = re.compile(r"<[A-Za-z>]")
@@ -53,7 +35,7 @@ _DATA = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.-]+)*;base64,[A-Za-z0-9+/=]{
 
 _ESCAPED_ENTITIES = frozenset("<>{}`*_[]|\\#")
 _MAX_DEPTH = 8
-_MAX_TABLE_DEPTH = 3
+_MAX_CONTAINERS = 6
 
 
 def render(text: str, scope: Scope, page: Page, depth: int = 0) -> str:
@@ -72,13 +54,14 @@ class _Rendering:
         self._text = "\n" + text  # so that every line begins with a newline
         self._scope, self._page, self._depth = scope, page, depth
         self._reader, self._layout = Reader(self._text), Layout(self._text)
+        self._nesting = Nesting(Reader(self._text), self._layout)
         self._output = Output()
         self._copied = 0
         self._comments_end = True
 
     def run(self) -> str:
         """The whole text, rendered."""
-        text, search = self._text, _PLACE.search
+        text, search = self._text, places.PLACE.search
         actions: dict[str, Callable[[int, int], int]] = {
             "ticks": self._ticks,
             "tag": self._tag,
@@ -107,14 +90,14 @@ class _Rendering:
         return self._write(start, after, "\n" + self._page.hide(block))
 
     def _admonition(self, start: int, end: int) -> int:
-        found = _ADMONITION.match(self._text, start + 1)
+        found = places.ADMONITION.match(self._text, start + 1)
         if found is None:
             return end
         prefix = fences.unshifted(found["prefix"], self._output.shift)
         quote, rest = prefix.rstrip(), found["rest"].strip()
         if not found["type"]:  # the end of one, or text that nobody can name
             return self._write(start, found.end(), f"\n{prefix}{rest}" if rest else f"\n{quote}")
-        title = _AFTER_TITLE.sub("", rest).strip()
+        title = places.AFTER_TITLE.sub("", rest).strip()
         heading = elements.admonition_heading(found["type"], self._inner(elements.unbracketed(title)))
         return self._write(start, found.end(), f"\n{quote}\n{prefix}{heading}\n{quote}")
 
@@ -126,7 +109,7 @@ class _Rendering:
         return self._write(start, after, "") if after > 0 else end
 
     def _image(self, start: int, end: int) -> int:
-        image = _IMAGE.match(self._text, start)
+        image = places.IMAGE.match(self._text, start)
         return self._write(start, image.end(), elements.one_line(image["alt"])) if image else end
 
     def _entity(self, start: int, end: int) -> int:
@@ -134,7 +117,7 @@ class _Rendering:
         return self._write(start, end, "\\" + character if character in _ESCAPED_ENTITIES else character)
 
     def _braces(self, start: int, _end: int) -> int:
-        heading_id = _HEADING_ID.match(self._text, start)
+        heading_id = places.HEADING_ID.match(self._text, start)
         if heading_id and (self._layout.in_line(start) or self._layout.rest_of_line(heading_id.end()) >= 0):
             self._copy(start, trim=True)
             self._copied = max(heading_id.end(), self._layout.rest_of_line(heading_id.end()))
@@ -171,8 +154,8 @@ class _Rendering:
             return self._remove(start, text.find(">", closer) + 1 if closer > 0 else tag.end)
         elif name in elements.PREFORMATTED:
             after = self._preformatted(tag, start)
-        elif name == "table":
-            after = self._table(tag, start)
+        elif name in CONTAINERS:
+            after = self._container(name, tag, start)
         else:
             after = -1
         return after if after > 0 else self._element(name, tag, start)
@@ -318,20 +301,35 @@ class _Rendering:
         self._copied = self._text.find(">", closer) + 1
         return self._copied
 
-    def _table(self, tag: Tag, start: int) -> int:
-        if self._depth >= _MAX_TABLE_DEPTH or self._layout.in_line(start):
+    def _container(self, name: str, tag: Tag, start: int) -> int:
+        """A table, list or quote of HTML, unless it is in a row or a heading, or too deep in others."""
+        if self._depth >= _MAX_CONTAINERS or self._layout.in_line(start):
             return -1
-        end = tables.table_end(self._text, start)
-        if end < 0:
-            self._reader.in_vain(start, len(self._text))
+        closer = self._nesting.closer(start)
+        if closer < 0:
             return -1
-        table = tables.markdown_table(self._text[tag.end : end], self._inner)
-        if table is None:
-            return -1
+        end = self._text.find(">", closer) + 1
+        source = self._text[tag.end : closer]
+        if self._layout.in_quote(start):
+            source = _QUOTE_MARKS.sub("\n", source)
+        blocks = container_blocks(name, tag, source, self._blocks)
+        if not blocks:
+            return self._remove(start, end)
         self._copy(start, trim=True)
-        self._output.block(table)
-        self._copied = self._text.find(">", end) + 1
+        self._output.blank_line()
+        before = len(self._page.code)
+        indentation = self._output.block(self._page.hide(join(blocks), blocks))
+        self._page.indent(before, indentation)
+        self._copied = self._layout.past_blanks(end)
         return self._copied
+
+    def _blocks(self, source: str) -> list[Block]:
+        """The blocks of a part of a container: its lines are indented for the eye."""
+        first, newline, rest = source.partition("\n")
+        source = f"{first}{newline}{textwrap.dedent(rest)}".strip()
+        if newline or _SPECIAL.search(source):
+            source = render(source, self._scope, self._page, self._depth + 1)
+        return markdown_blocks(source, self._page)
 
     # What texts stand for
 

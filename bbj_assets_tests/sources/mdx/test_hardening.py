@@ -33,6 +33,13 @@ _SNIPPETS = st.sampled_from(
         "<pre>",
         "</pre>",
         "<ul><li>",
+        "</li>",
+        "</ul>",
+        "<dl><dt>",
+        "<dd>",
+        "</dl>",
+        "<blockquote>",
+        "</blockquote>",
         "<br/>",
         "title: ",
         "import X from './_x.md'\n",
@@ -99,6 +106,14 @@ def test_words_between_any_markup_survive(shared_site: Site, words: list[str], d
         "{{'{}'}}",
         "a < {} > b",
         "<summary>{}</summary>",
+        "<ul><li>{}</li></ul>",
+        "<ol>{}<li>x",
+        "<dl><dt>{}<dd>x</dl>",
+        "<dl>{}<dd>x</dl>",
+        "<blockquote>{}</blockquote>",
+        "<blockquote>{}",
+        "</ul>{}</blockquote>",
+        "<table>{}<tr><td>x</td></tr></table>",
         "<table><tr><td>{}</td></tr></table>",
         "<pre>{}</pre>",
         "![{}](x)",
@@ -128,6 +143,14 @@ def test_words_between_any_markup_survive(shared_site: Site, words: list[str], d
         "</b>",
         "<table><tr><td>",
         "<ul><li>",
+        "<ul><li>a</li></ul>",
+        "<ul>\n<li>{a}</li>\n</ul>\n",
+        "- a\n  <ul><li>b</li></ul>\n",
+        "<blockquote>",
+        "<blockquote>a</blockquote>",
+        "<dl><dt>a<dd>b</dl>",
+        "<table><tr><td>a</td></tr></table>",
+        "</ul>",
         "<!--",
         "{`${",
         "![",
@@ -150,7 +173,8 @@ def test_a_long_run_of_anything_is_read_in_a_bounded_number_of_steps(site: Site,
 
 
 @pytest.mark.parametrize(
-    ("opening", "closing"), [("<b>", "</b>"), ("<Card>", "</Card>"), ("{[", "]}"), ("<table><tr><td>", "")]
+    ("opening", "closing"),
+    [("<b>", "</b>"), ("<Card>", "</Card>"), ("{[", "]}"), ("<table><tr><td>", ""), ("<ul><li>", "</ul>")],
 )
 def test_deep_nesting_loses_no_text(site: Site, opening: str, closing: str) -> None:
     content = site.content(f"before {opening * 3000} inside {closing * 3000} after")

@@ -115,10 +115,6 @@ def test_attributes_that_readers_see_are_kept(site: Site, text: str, expected: s
         ("| a | b |\n|---|---|\n| x<br/>y | <p>p</p><p>q</p> |", "| a | b |\n|---|---|\n| x y | p q  |"),
         ("<p>one</p><p>two</p>\n<div>three</div>", "one\n\ntwo\n\nthree"),
         ("<h2 id='x'>Head\n  line</h2>\nText", "## Head line\n\nText"),
-        (
-            "<ul>\n  <li>one</li>\n  <li>two\n    <ol><li>x</li></ol>\n  </li>\n</ul>\nAfter",
-            "- one\n- two\n  1. x\n\nAfter",
-        ),
         ("<style>{`\n.a { b: c }\n`}</style>\nText", "Text"),
         ("<Head>\n  <title>no</title>\n</Head>\nText", "Text"),
         ("<iframe src='x'></iframe>Text", "Text"),
@@ -132,29 +128,3 @@ def test_attributes_that_readers_see_are_kept(site: Site, text: str, expected: s
 )
 def test_html_becomes_markdown(site: Site, text: str, expected: str) -> None:
     assert site.content(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("table", "expected"),
-    [
-        (
-            "<table><thead><tr><th>A</th><th>B</th></tr></thead><tbody><tr><td>1 | 2<td>`x`</tbody></table>",
-            "| A | B |\n| --- | --- |\n| 1 \\| 2 | `x` |",
-        ),
-        (
-            "<table>\n<tr><td>a\n<td>b\n<tr><td colspan='2'>c\n</table>",
-            "|  |  |\n| --- | --- |\n| a | b |\n| c |  |",
-        ),
-        (
-            "<table><caption>C</caption><tr><th>A<th>B<tr><td rowspan={2}>r<td>s<tr><td><ul><li>p<li>q</ul></table>",
-            "C\n\n| A | B |\n| --- | --- |\n| r | s |\n|  | p; q |",
-        ),
-        (
-            "<table><tr><td>\n\n```java\nx\n```\n\n</td><td>y</td></tr></table>",
-            "```java\nx\n```\n\ny",
-        ),
-    ],
-)
-def test_html_tables_become_markdown_tables(site: Site, table: str, expected: str) -> None:
-    assert site.content(table).strip() == expected
-    assert site.content(f"Before\n\n{table}\n\nAfter") == f"Before\n\n{expected}\n\nAfter"
