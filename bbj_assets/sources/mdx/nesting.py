@@ -56,7 +56,7 @@ class Nesting:
         held: Tag | None = None
         at, inner_until = 1, 0
         for edge in self._read():
-            if edge.start < inner_until:
+            if edge.start < max(inner_until, at):  # in a container that is part of this, or in an attribute
                 continue
             if edge.closer > 0:
                 inner_until = edge.closer + 1

@@ -33,6 +33,7 @@ from bbj_assets_tests.sources.mdx.pages import Site
         ("<ul><li>\n:::tip\na\n:::\n</li></ul>", "- **Tip**\n\n  a"),
         ("<ul>{items.map(i => <li key={i}>Item {i}</li>)}</ul>", "- Item"),
         ("<ul>a</ul>", "a"),
+        ("<ul><li title='<li>'>a</li><li data={['<li>']}>b</li></ul>", "- a\n- b"),
         ("<ul>a<li>b</li>c</ul>", "a\n\n- b\n\n  c"),
         ("<ul></ul>", ""),
         ("- x\n  <ul><li>a</li></ul>\n- y", "- x\n\n  - a\n\n- y"),
