@@ -8,41 +8,74 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from pydantic import SecretStr
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
-from bbj_assets.errors import AlertError
+from bbj_assets.errors import AlertDelayed, AlertError
+from bbj_assets.patience import seconds_before_retry, seconds_to_wait
 
 _TIMEOUT = 10
 """Seconds."""
+_TRIES = 3
+_FIRST_WAIT = 1.0
+_LONGEST = 10.0
+"""Seconds after which it is not tried again: on one machine, all other sensors wait for the one that tells."""
+
+_MAY_PASS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 def post_alert(webhook: SecretStr, text: str, details: Mapping[str, str]) -> None:
     """Post `{"text": ..., **details}` as JSON, which Slack, Mattermost and Teams' workflows show as a message.
 
+    Tried again for some seconds when the webhook stumbles, later when it says so (Retry-After).
+
     Raises:
-        AlertError: it could not be delivered; the message does not name the URL.
+        AlertDelayed: it could not be delivered now, and may be later.
+        AlertError: it will not be taken. Neither message names the URL.
     """
     url = webhook.get_secret_value()
     if not url.startswith(("https://", "http://")):
         raise AlertError("BBJ_ASSETS_ALERT_WEBHOOK must be a URL that begins with https:// or http://.")
+    attempts = Retrying(
+        retry=retry_if_exception_type(AlertDelayed),
+        stop=stop_after_attempt(_TRIES) | stop_before_delay(_LONGEST),
+        wait=_wait,
+        reraise=True,
+    )
+    attempts(_post, url, json.dumps({"text": text, **details}).encode())
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, AlertDelayed) else None
+    return seconds_before_retry(state.attempt_number, _FIRST_WAIT, asked)
+
+
+def _post(url: str, body: bytes) -> None:
     try:
         request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-            url,
-            data=json.dumps({"text": text, **details}).encode(),
-            headers={"Content-Type": "application/json", "User-Agent": "bbj-assets"},
+            url, data=body, headers={"Content-Type": "application/json", "User-Agent": "bbj-assets"}
         )
         with urllib.request.urlopen(request, timeout=_TIMEOUT):  # noqa: S310 - likewise
-            pass
+            return
     except urllib.error.HTTPError as error:
         with error:
-            reason = f"it answers {error.code}"
-    except (
-        OSError,
-        ValueError,
-        http.client.HTTPException,
-    ) as error:  # of these only the kind: their words may hold the URL
-        reason = type(error).__name__
-    else:
-        return
-    raise AlertError(f"The alert could not be delivered: {reason}. Check BBJ_ASSETS_ALERT_WEBHOOK.")
+            failed = _refusal(error.code, error.headers.get("Retry-After"))
+    except (ValueError, http.client.InvalidURL) as error:  # of these only the kind: their words may hold the URL
+        failed = AlertError(_undelivered(type(error).__name__))
+    except (OSError, http.client.HTTPException) as error:  # likewise
+        failed = AlertDelayed(_undelivered(type(error).__name__))
+    raise failed
+
+
+def _refusal(status: int, retry_after: str | None) -> AlertError:
+    said = _undelivered(f"it answers {status}")
+    if status in _MAY_PASS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return AlertDelayed(said, retry_after=seconds_to_wait(retry_after))
+    return AlertError(said)
+
+
+def _undelivered(reason: str) -> str:
+    return f"The alert could not be delivered: {reason}. Check BBJ_ASSETS_ALERT_WEBHOOK."

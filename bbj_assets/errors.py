@@ -13,6 +13,7 @@ to try again is a matter of the class, never of the words of a message.
      ├── DatabaseError                 PostgreSQL cannot be reached or is not fit for use
      │    └── DatabaseUnavailable      worth trying again
      ├── AlertError                    an alert was not delivered
+     │    └── AlertDelayed             worth trying again
      └── EmbeddingError
           ├── TransientEmbeddingError  worth trying again
           │    ├── EmbedderUnavailable   nobody answers, or the answer is a 5xx or cut off
@@ -68,6 +69,14 @@ class DatabaseUnavailable(DatabaseError):
 
 class AlertError(BBjAssetsError):
     """Nobody could be told that a run failed."""
+
+
+class AlertDelayed(AlertError):
+    """The webhook is away or asks for patience (`retry_after`, in seconds): the same alert may be taken later."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class EmbeddingError(BBjAssetsError):

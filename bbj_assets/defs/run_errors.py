@@ -20,3 +20,14 @@ def error_of(events: Iterable[DagsterEvent]) -> str | None:
             if error is not None:
                 return error.message.strip()
     return None
+
+
+def was_stopped(events: Iterable[DagsterEvent]) -> bool:
+    """Whether a step ended because somebody asked for it."""
+    for event in events:
+        error = event.step_failure_data.error if event.is_step_failure else None
+        while error is not None:
+            if error.cls_name == errors.Stopped.__name__:
+                return True
+            error = error.cause
+    return False

@@ -2,32 +2,52 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from dagster import DagsterEventType, build_run_status_sensor_context
+from dagster import (
+    DagsterError,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    build_run_status_sensor_context,
+)
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from pydantic import SecretStr
 
 from bbj_assets.alerts import post_alert
 from bbj_assets.defs.sensors.alert import alert_sensor
-from bbj_assets.errors import AlertError
+from bbj_assets.errors import AlertDelayed, AlertError, Stopped
+from bbj_assets.progress import Silent
 from bbj_assets_tests.defs.conftest import Installation
+from bbj_assets_tests.defs.ticks import LOCATION_NAME, Ticks
 
 
 class Receiver:
-    """A webhook on loopback; answers with `status`."""
+    """A webhook on loopback; answers with each of `statuses` once, then with `status`, and with `headers`."""
 
     def __init__(self) -> None:
         self.posted: list[dict[str, Any]] = []
+        self.taken: list[dict[str, Any]] = []
         self.status = 200
+        self.statuses: list[int] = []
+        self.headers: dict[str, str] = {}
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 receiver.posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(receiver.status)
+                status = receiver.statuses.pop(0) if receiver.statuses else receiver.status
+                if status == 200:
+                    receiver.taken.append(receiver.posted[-1])
+                self.send_response(status)
+                for name, value in receiver.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
@@ -66,6 +86,161 @@ def test_a_failed_run_is_told_of_in_its_own_words(installation: Installation, re
     [told] = receiver.posted
     assert "ollama pull nomic-embed-text" in told["text"]
     assert (told["run_id"], told["job"], told["source"]) == (run.run_id, "ingest_guide", "guide")
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds between two tries, which are noted and not waited for."""
+    waits: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=waits.append))
+    return waits
+
+
+@pytest.fixture
+def ticks(installation: Installation, receiver: Receiver) -> Ticks:
+    return Ticks(alert_sensor(webhook=receiver.url), installation)
+
+
+def failed_run(instance: DagsterInstance, job: str = "ingest_guide", location: str | None = LOCATION_NAME) -> str:
+    """A run that fails; without a location it is one of the command line."""
+    origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), "__repository__") if location else None
+    run = instance.add_run(
+        DagsterRun(
+            job_name=job,
+            status=DagsterRunStatus.STARTED,
+            remote_job_origin=origin.get_job_origin(job) if origin else None,
+        )
+    )
+    instance.report_run_failed(run)
+    return run.run_id
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_a_webhook_that_stumbles_is_asked_again(receiver: Receiver, waits: list[float], status: int) -> None:
+    receiver.statuses = [status, status]
+
+    post_alert(receiver.url, "text", {"run_id": "1"})
+
+    assert receiver.posted == [{"text": "text", "run_id": "1"}] * 3
+    first, second = waits
+    assert 1 <= first < second <= 2.5
+
+
+def test_a_webhook_that_asks_for_patience_gets_it(receiver: Receiver, waits: list[float]) -> None:
+    receiver.statuses, receiver.headers = [429], {"Retry-After": "5"}
+
+    post_alert(receiver.url, "text", {})
+
+    assert waits == [5]
+
+
+def test_a_webhook_that_asks_for_more_than_a_tick_has_is_left_to_the_next(
+    receiver: Receiver, waits: list[float]
+) -> None:
+    receiver.status, receiver.headers = 429, {"Retry-After": "3600"}
+
+    with pytest.raises(AlertDelayed, match="it answers 429"):
+        post_alert(receiver.url, "text", {})
+
+    assert waits == []
+    assert len(receiver.posted) == 1
+
+
+@pytest.mark.parametrize("status", [302, 400, 404])
+def test_a_webhook_that_will_not_take_it_is_asked_once(receiver: Receiver, status: int) -> None:
+    receiver.status = status
+
+    with pytest.raises(AlertError) as caught:
+        post_alert(receiver.url, "text", {})
+
+    assert not isinstance(caught.value, AlertDelayed)
+    assert len(receiver.posted) == 1
+
+
+def test_what_could_not_be_told_is_told_at_a_later_tick_and_nothing_is_told_twice(
+    ticks: Ticks, receiver: Receiver
+) -> None:
+    first = failed_run(ticks.instance)
+    ticks.tick()
+    second, third = failed_run(ticks.instance), failed_run(ticks.instance)
+    receiver.status = 503
+    for _ in range(2):
+        with pytest.raises(DagsterError, match="it answers 503"):
+            ticks.tick()
+    receiver.status = 200
+
+    for _ in range(4):
+        ticks.tick()
+
+    assert [told["run_id"] for told in receiver.taken] == [first, second, third]
+
+
+def test_one_that_cannot_be_told_has_none_of_the_others_told_again(ticks: Ticks, receiver: Receiver) -> None:
+    runs = [failed_run(ticks.instance) for _ in range(3)]
+    receiver.statuses = [200] + [503] * 3
+
+    for _ in range(6):
+        with suppress(DagsterError):
+            ticks.tick()
+
+    assert [told["run_id"] for told in receiver.taken] == runs
+
+
+def test_what_will_never_be_taken_is_noted_and_does_not_hold_up_the_next(ticks: Ticks, receiver: Receiver) -> None:
+    failed_run(ticks.instance)
+    receiver.statuses = [400]
+    [refused] = ticks.tick().dagster_run_reactions
+    assert refused.error is not None
+    assert "it answers 400" in refused.error.message
+    run = failed_run(ticks.instance)
+
+    for _ in range(2):
+        ticks.tick()
+
+    assert [posted["run_id"] for posted in receiver.posted][1:] == [run]
+
+
+def test_a_failed_run_of_the_command_line_is_told_of_once(
+    ticks: Ticks, installation: Installation, receiver: Receiver
+) -> None:
+    installation.write("guide/grids/page.md", "# Grids\n\nText.")
+    installation.models.models.clear()
+    assert installation.run() is not None
+
+    for _ in range(3):
+        ticks.tick()
+
+    [told] = receiver.posted
+    [run] = ticks.instance.get_runs()
+    assert (told["run_id"], told["source"]) == (run.run_id, "guide")
+    assert "ollama pull nomic-embed-text" in told["text"]
+
+
+def test_whoever_stops_a_run_is_not_told_that_it_ended(
+    ticks: Ticks, installation: Installation, receiver: Receiver
+) -> None:
+    class Interrupted(Silent):
+        def advanced(self, *_: object) -> None:
+            raise Stopped("Stopped on request.")
+
+    installation.write("guide/grids/page.md", "# Grids\n\nText.")
+    assert installation.run(progress=Interrupted()) == "Stopped on request."
+
+    done = ticks.tick()
+
+    assert "stopped on request" in (done.skip_message or "")
+    assert receiver.posted == []
+
+
+def test_the_runs_of_other_projects_on_the_same_instance_are_theirs_to_tell(ticks: Ticks, receiver: Receiver) -> None:
+    failed_run(ticks.instance, "payroll", "accounting")
+    failed_run(ticks.instance, "payroll", None)
+    ours = failed_run(ticks.instance)
+
+    for _ in range(4):
+        ticks.tick()
+
+    assert [posted["run_id"] for posted in receiver.posted] == [ours]
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])
