@@ -26,6 +26,16 @@ _LONGEST = 10.0
 _MAY_PASS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect stays an error: it would be followed by a GET, which delivers nothing."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_NoRedirects)
+
+
 def post_alert(webhook: SecretStr, text: str, details: Mapping[str, str]) -> None:
     """Post `{"text": ..., **details}` as JSON, which Slack, Mattermost and Teams' workflows show as a message.
 
@@ -58,7 +68,7 @@ def _post(url: str, body: bytes) -> None:
         request = urllib.request.Request(  # noqa: S310 - the scheme was checked
             url, data=body, headers={"Content-Type": "application/json", "User-Agent": "bbj-assets"}
         )
-        with urllib.request.urlopen(request, timeout=_TIMEOUT):  # noqa: S310 - likewise
+        with _opener.open(request, timeout=_TIMEOUT):
             return
     except urllib.error.HTTPError as error:
         with error:

@@ -50,6 +50,10 @@ class Receiver:
                     self.send_header(name, value)
                 self.end_headers()
 
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.end_headers()
+
             def log_message(self, *_: object) -> None:
                 pass
 
@@ -144,6 +148,13 @@ def test_a_webhook_that_asks_for_more_than_a_tick_has_is_left_to_the_next(
 
     assert waits == []
     assert len(receiver.posted) == 1
+
+
+def test_a_webhook_that_has_moved_is_not_taken_to_have_got_the_alert(receiver: Receiver) -> None:
+    receiver.status, receiver.headers = 302, {"Location": "/elsewhere"}
+
+    with pytest.raises(AlertError, match="it answers 302"):
+        post_alert(receiver.url, "text", {})
 
 
 @pytest.mark.parametrize("status", [302, 400, 404])
