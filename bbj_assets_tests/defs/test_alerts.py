@@ -13,11 +13,8 @@ from dagster import (
     DagsterError,
     DagsterEventType,
     DagsterInstance,
-    DagsterRun,
-    DagsterRunStatus,
     build_run_status_sensor_context,
 )
-from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from pydantic import SecretStr
 
 from bbj_assets.alerts import post_alert
@@ -25,7 +22,7 @@ from bbj_assets.defs.sensors.alert import alert_sensor
 from bbj_assets.errors import AlertDelayed, AlertError, Stopped
 from bbj_assets.progress import Silent
 from bbj_assets_tests.defs.conftest import Installation
-from bbj_assets_tests.defs.ticks import LOCATION_NAME, Ticks
+from bbj_assets_tests.defs.ticks import LOCATION_NAME, Ticks, ended_run
 
 
 class Receiver:
@@ -106,17 +103,7 @@ def ticks(installation: Installation, receiver: Receiver) -> Ticks:
 
 
 def failed_run(instance: DagsterInstance, job: str = "ingest_guide", location: str | None = LOCATION_NAME) -> str:
-    """A run that fails; without a location it is one of the command line."""
-    origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), "__repository__") if location else None
-    run = instance.add_run(
-        DagsterRun(
-            job_name=job,
-            status=DagsterRunStatus.STARTED,
-            remote_job_origin=origin.get_job_origin(job) if origin else None,
-        )
-    )
-    instance.report_run_failed(run)
-    return run.run_id
+    return ended_run(instance, job, DagsterEventType.RUN_FAILURE, location)
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])

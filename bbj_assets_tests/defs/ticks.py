@@ -1,10 +1,18 @@
-"""The daemon's part in a sensor that follows the runs of an instance."""
+"""The daemon's part in a sensor that follows the runs of an instance, and runs for it to follow."""
 
 from dataclasses import dataclass
 
-from dagster import DagsterInstance, SensorDefinition, SensorEvaluationContext
+from dagster import (
+    DagsterEvent,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    SensorDefinition,
+    SensorEvaluationContext,
+)
 from dagster._core.definitions.sensor_definition import SensorExecutionData
-from dagster._core.remote_origin import RegisteredCodeLocationOrigin
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 
 from bbj_assets_tests.defs.conftest import Installation
 
@@ -43,3 +51,19 @@ class Ticks:
             done = self.sensor.evaluate_tick(context)
         self.cursor = done.cursor
         return done
+
+
+def ended_run(
+    instance: DagsterInstance, job: str, ending: DagsterEventType, location: str | None = LOCATION_NAME
+) -> str:
+    """A run that has ended; without a location it is one of the command line."""
+    origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), "__repository__") if location else None
+    run = instance.add_run(
+        DagsterRun(
+            job_name=job,
+            status=DagsterRunStatus.STARTED,
+            remote_job_origin=origin.get_job_origin(job) if origin else None,
+        )
+    )
+    instance.report_dagster_event(DagsterEvent(ending.value, job), run.run_id)
+    return run.run_id
