@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from bbj_assets.cli.forgetting import leftovers
 from bbj_assets.cli.interrupts import INTERRUPTED, interruptible
 from bbj_assets.cli.invocation import Invocation, last_invocation, new_invocation
 from bbj_assets.cli.live import LiveProgress
@@ -92,6 +93,7 @@ def main(
         ):
             _say(console, f"Validation OK: {len(sources)} sources, database connected, embedder ready")
             _say_other_model(console, settings, url)
+            warnings = leftovers(settings, url)
             invocation = _invocation(settings, sources, console, resume=resume)
             live = LiveProgress(console, [source.name for source in sources], verbose=verbose)
             outcomes = run_all(
@@ -114,8 +116,10 @@ def main(
         sys.exit(1)
     seconds = time.monotonic() - started
     print_summary(console, live.states, outcomes, seconds)
+    for warning in warnings:
+        _say(console, f"Warning: {warning}")
     if as_json:
-        click.echo(json.dumps(summary_json(live.states, outcomes, seconds), indent=2))
+        click.echo(json.dumps(summary_json(live.states, outcomes, seconds) | {"warnings": warnings}, indent=2))
     if live.stopping.is_set():
         _say(console, "Interrupted. What was done is stored; `bbj-ingest-all --resume` does the rest.")
         sys.exit(INTERRUPTED)

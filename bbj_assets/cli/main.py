@@ -88,6 +88,32 @@ def report(*, as_json: bool) -> None:
         print_report(found)
 
 
+@main.command()
+@click.argument("source")
+@click.option("--force", is_flag=True, help="Even if sources.toml has it, and the next ingest brings it back.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was removed as JSON.")
+@_clear_errors
+def forget(source: str, *, force: bool, as_json: bool) -> None:
+    """Remove SOURCE, which sources.toml has no more, from the index.
+
+    Its documents, chunks and failures go at once, its vectors when their grace period is over.
+    """
+    from bbj_assets.cli.forgetting import forget as remove
+
+    settings = load_settings()
+    waiting = f"A run over {source} is under way. Waiting for its end; Ctrl-C gives up."
+    forgotten = remove(settings, source, force=force, on_wait=lambda: click.echo(waiting, err=True))
+    if as_json:
+        click.echo(json.dumps(forgotten.as_json(), indent=2))
+        return
+    click.echo(
+        f"Removed {source} from the index: {forgotten.documents:,} documents, {forgotten.chunks:,} chunks, "
+        f"{forgotten.failures:,} failures."
+    )
+    if forgotten.fetched_pages:
+        click.echo(f"What was fetched from its site is still in {forgotten.fetched_pages}; delete it if you wish.")
+
+
 def _selection(command: Callable[P, None]) -> Callable[P, None]:
     for option in (
         click.option("--stage", type=click.Choice(["parse", "embed"]), help="Only what failed in this stage."),

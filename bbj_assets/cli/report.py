@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from bbj_assets.cli.forgetting import warnings_of_leftovers
 from bbj_assets.errors import ConfigurationError
 from bbj_assets.settings import Settings, load_sources
 from bbj_assets.store.connection import connect
@@ -39,13 +40,15 @@ def corpus_report(settings: Settings) -> Report:
         DatabaseError: the database cannot be reached.
     """
     try:
-        expected: Sequence[str] = [source.name for source in load_sources(settings, check_paths=False).sources]
+        config = load_sources(settings, check_paths=False)
     except ConfigurationError:  # the index can be counted without its table
-        expected = ()
+        config = None
     with database(settings) as url, connect(url) as conn:
         model = active_model(conn)
         counts = corpus_counts(conn, model)
-    return Report(counts, model, tuple(warnings_about(counts, expected)))
+        left = warnings_of_leftovers(conn, config) if config else []
+    expected = [source.name for source in config.sources] if config else []
+    return Report(counts, model, (*warnings_about(counts, expected), *left))
 
 
 def warnings_about(counts: CorpusCounts, expected: Sequence[str]) -> list[str]:

@@ -32,6 +32,15 @@ def stored_sources(conn: Connection) -> list[str]:
     return [name for (name,) in conn.execute("SELECT DISTINCT source FROM documents ORDER BY 1")]
 
 
+def kept_sources(conn: Connection) -> list[str]:
+    """The names of the sources that anything is stored of, be it only that an item of theirs failed."""
+    rows = conn.execute(
+        "SELECT source FROM documents UNION SELECT source FROM pageless_items UNION SELECT source FROM failures "
+        "ORDER BY 1"
+    )
+    return [name for (name,) in rows]
+
+
 def corpus_counts(conn: Connection, model: Model | None) -> CorpusCounts:
     """Count documents, chunks and vectors as they are now."""
     sources = conn.execute(

@@ -7,10 +7,16 @@ failure. It is asked for last, when nothing else is under way; one that takes th
 from collections.abc import Collection
 
 from bbj_assets.outcomes import Failure
-from bbj_assets.store.connection import AsyncConnection
+from bbj_assets.store.connection import AsyncConnection, Connection
 
 MAX_ALONE = 2
 """So often a text may take the server down by itself; once may be chance."""
+
+_CLEAR = """
+    DELETE FROM suspects s WHERE
+        EXISTS (SELECT FROM embeddings e WHERE e.model = s.model AND e.content_hash = s.content_hash)
+        OR NOT EXISTS (SELECT FROM chunks c WHERE c.content_hash = s.content_hash)
+"""
 
 
 async def suspect(conn: AsyncConnection, model: str, hashes: Collection[bytes]) -> None:
@@ -50,10 +56,9 @@ async def given_up(conn: AsyncConnection, model: str, source: str, partitions: C
 
 async def clear_suspects(conn: AsyncConnection) -> None:
     """Forget those that have their vector now, or that no chunk has any more."""
-    await conn.execute(
-        """
-        DELETE FROM suspects s WHERE
-            EXISTS (SELECT FROM embeddings e WHERE e.model = s.model AND e.content_hash = s.content_hash)
-            OR NOT EXISTS (SELECT FROM chunks c WHERE c.content_hash = s.content_hash)
-        """
-    )
+    await conn.execute(_CLEAR)
+
+
+def clear_suspects_of_gone_texts(conn: Connection) -> None:
+    """The same, for whoever has just removed chunks."""
+    conn.execute(_CLEAR)
