@@ -23,7 +23,6 @@ from dagster import (
     FreshnessPolicy,
     Jitter,
     MaterializeResult,
-    MetadataValue,
     ResourceParam,
     RetryPolicy,
     asset,
@@ -42,6 +41,7 @@ from bbj_assets.defs.metadata import (
     search_index_metadata,
 )
 from bbj_assets.defs.partitions import register_sections, sections
+from bbj_assets.defs.places import origin, places, published
 from bbj_assets.defs.runtime import Runtime
 from bbj_assets.defs.sensors.automation import FOLLOWS_ITS_INPUTS
 from bbj_assets.defs.tags import PERMANENT_TAG
@@ -77,6 +77,7 @@ FAILURES = AssetKey("failures")
 EMBEDDER_POOL = "embedder"
 """How many runs may use the embedder at once is the limit of this pool (dagster.yaml, or Concurrency in the UI)."""
 
+_PGVECTOR = "[pgvector](https://github.com/pgvector/pgvector)"
 _OWNERS = ["team:documentation"]
 _RAW_KINDS = {
     "flare": "html",
@@ -119,12 +120,12 @@ def source_assets(
     raw = AssetSpec(
         AssetKey([source.group, "raw"]),
         group_name=source.group,
-        description=f"{source.description or source.name}, as it is written. "
-        f"Read from {', '.join(str(root) for root in source.roots) or source.url}.",
+        description=f"{source.description or source.name}, as it is written. Read from {origin(source)}."
+        f"{published(source)}",
         kinds={_raw_kind(source)},
         owners=_OWNERS,
         tags={"parser": source.parser},
-        metadata=_places(source),
+        metadata=places(source),
         partitions_def=None if is_visited(source) else sections(source),
         freshness_policy=_freshness(settings) if is_visited(source) else None,
     )
@@ -146,7 +147,7 @@ def source_assets(
         tags={"parser": source.parser},
         metadata={"dagster/column_schema": CHUNKS_COLUMNS, "dagster/table_name": "chunks"},
         description=f"The documents of `{source.name}`, parsed to Markdown and cut into chunks that are found as one. "
-        "Only what changed is parsed; a document is replaced in one transaction.",
+        f"Only what changed is parsed; a document is replaced in one transaction.{published(source)}",
     )
     def chunks(
         context: AssetExecutionContext, config: ChunksConfig, runtime: ResourceParam[Runtime]
@@ -197,8 +198,8 @@ def source_assets(
         kinds={settings.embedder if settings.embedder != "embedded" else "onnx", "pgvector"},
         owners=_OWNERS,
         metadata={"dagster/column_schema": EMBEDDINGS_COLUMNS, "dagster/table_name": "embeddings"},
-        description=f"A vector for every chunk of `{source.name}`. A vector is a function of (model, text), so text "
-        "that was embedded before, here or in another source, costs nothing.",
+        description=f"A vector for every chunk of `{source.name}`, in PostgreSQL with {_PGVECTOR}. A vector is a "
+        "function of (model, text), so text that was embedded before, here or in another source, costs nothing.",
     )
     async def embeddings(
         context: AssetExecutionContext, config: EmbeddingsConfig, runtime: ResourceParam[Runtime]
@@ -271,8 +272,9 @@ def search_index_asset(*, sources: Sequence[Source], settings: Settings) -> Asse
         sources,
         key=SEARCH_INDEX,
         kinds={"pgvector", "postgres"},
-        description="The vector index over all sources. Built after a bulk load rather than fed row by row; orphaned "
-        "vectors are collected after their grace period, and the planner's statistics are refreshed.",
+        description=f"The vector index over all sources, which {_PGVECTOR} searches. Built after a bulk load rather "
+        "than fed row by row; orphaned vectors are collected after their grace period, and the planner's statistics "
+        "are refreshed.",
     )
     def search_index(context: AssetExecutionContext) -> MaterializeResult[None]:
         started = time.monotonic()
@@ -349,17 +351,6 @@ def _tell_of_failures(context: AssetExecutionContext, failures: Sequence[ItemFai
 def _freshness(settings: Settings) -> FreshnessPolicy:
     fail = timedelta(hours=settings.visit_fresh_hours)
     return FreshnessPolicy.time_window(warn_window=fail * 0.75, fail_window=fail)
-
-
-def _places(source: Source) -> dict[str, MetadataValue]:
-    """Where the source lies, for a person to go there."""
-    places: dict[str, MetadataValue] = {}
-    if source.roots:
-        places["paths"] = MetadataValue.text("\n".join(str(root) for root in source.roots))
-    for name, url in (("site", source.url), ("published", source.display_url)):
-        if url:
-            places[name] = MetadataValue.url(url)
-    return places
 
 
 def _embedder_retry(settings: Settings) -> RetryPolicy:

@@ -119,14 +119,18 @@ def every_chunk_embedded(conn: Connection, source: Source) -> Verdict:
 
 
 CHECKS = (
-    Check(
-        "no_failed_items", "chunks", "WARN", "Every file, page and text could be read and embedded.", no_failed_items
-    ),
+    Check("no_failed_items", "chunks", "WARN", "Every file and page could be read.", no_failed_items),
     Check("not_empty", "chunks", "ERROR", "The source has documents.", not_empty),
     Check("titles_tell_apart", "chunks", "WARN", "Few documents share both title and section.", titles_tell_apart),
     Check("generations_known", "chunks", "WARN", "Most documents name a generation of BBj.", generations_known),
     Check("no_failed_texts", "embeddings", "WARN", "The embedder took every text.", no_failed_texts),
-    Check("every_chunk_embedded", "embeddings", "ERROR", "Every chunk has a vector.", every_chunk_embedded),
+    Check(
+        "every_chunk_embedded",
+        "embeddings",
+        "ERROR",
+        "Every chunk has a vector, but for texts that failed.",
+        every_chunk_embedded,
+    ),
 )
 """What is asked of every source, and only needs its present state."""
 

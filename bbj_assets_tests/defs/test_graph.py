@@ -86,6 +86,22 @@ def test_a_reader_of_the_catalogue_learns_what_each_asset_is(defs: Definitions) 
         assert asset.owners == ["team:documentation"], asset.key
 
 
+def test_descriptions_lead_to_where_the_documentation_is(
+    defs: Definitions, table: SourcesConfig, plain: Settings, tmp_path: Path
+) -> None:
+    published = [source for source in table.sources if source.display_url]
+    assert published
+    for source in published:
+        for name in ("raw", "chunks"):
+            assert f"({source.display_url})" in (node(defs, source.group, name).description or "")
+    site = Source("news", "wordpress", url="https://example.org/news/", mirror=tmp_path / "mirror")
+    visited = build_defs(plain, SourcesConfig(tmp_path / "sources.toml", tmp_path, (site,), ()))
+    read_from = "Read from [https://example.org/news/](https://example.org/news/)."
+    assert read_from in (node(visited, "news", "raw").description or "")
+    for key in (("search_index",), ("mdx_dwc", "embeddings")):
+        assert "[pgvector](https://github.com/pgvector/pgvector)" in (node(defs, *key).description or "")
+
+
 @pytest.mark.parametrize(
     ("key", "kinds"),
     [
