@@ -1,6 +1,8 @@
 """What the deployment's files promise: no password but one's own, nothing open to the network, no root, no drift."""
 
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from bbj_assets.defs.run_queue import SourceRunQueue
 from bbj_assets.settings import Settings
 from bbj_assets_tests.conftest import REPOSITORY
 from bbj_assets_tests.deploy.compose import VariableRequired, compose, image_files
+from bbj_assets_tests.deploy.compose_spec import has_compose, violations
 
 SERVICES: dict[str, Any] = compose({"POSTGRES_PASSWORD": "a password"})["services"]
 OURS = [name for name, service in SERVICES.items() if "build" in service]
@@ -99,6 +102,63 @@ def test_what_it_sets_is_what_the_settings_read() -> None:
     known = {f"BBJ_ASSETS_{field.upper()}" for field in Settings.model_fields} | aliases
     others = {"PGPASSWORD", "DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "CODE_SERVER_HOST"}
     assert SERVICES["code-server"]["environment"].keys() - known == others
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_is_set_in_the_environment_reaches_our_containers(name: str) -> None:
+    given = {
+        "BBJ_ASSETS_CHUNK_OVERLAP": "20",
+        "BBJ_ASSETS_CHUNK_TOKENS": "200",
+        "BBJ_ASSETS_QUIET_SECONDS": "60.5",
+        "BBJ_ASSETS_SENSOR_SECONDS": "120",
+        "BBJ_ASSETS_VISIT_FRESH_HOURS": "200",
+        "BBJ_ASSETS_VISIT_SCHEDULE": "30 2 * * SUN",
+    }
+
+    environment = compose({"POSTGRES_PASSWORD": "a password", **given})["services"][name]["environment"]
+
+    assert given.items() <= environment.items()
+    defaults = {key: Settings.model_fields[key.removeprefix("BBJ_ASSETS_").lower()].default for key in given}
+    assert {key: SERVICES[name]["environment"][key] for key in given} == {key: str(d) for key, d in defaults.items()}
+
+
+def test_compose_takes_the_file_and_the_example_of_an_environment() -> None:
+    """By its own word where Docker's client has it; else by the rules of compose-spec that the file could break."""
+    words = ["docker", "compose", "--file", "docker-compose.yml", "--env-file", ".env.example", "config", "--quiet"]
+    if has_compose():
+        environment = os.environ | {"POSTGRES_PASSWORD": "a password"}
+        done = subprocess.run(words, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+    else:
+        example = dict(re.findall(r"^(\w+)=(.*)$", text(".env.example"), re.MULTILINE))
+        assert violations(compose({**example, "POSTGRES_PASSWORD": "a password"})) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"healtcheck": {}}, "unknown key healtcheck"),
+        ({"environment": {"A": ["b"]}}, "A of environment is neither text nor number"),
+        ({"depends_on": {"databse": {"condition": "service_healthy"}}}, "depends on databse, which is no service"),
+        ({"depends_on": {"postgres": {"condition": "healthy"}}}, "waits for postgres to be healthy"),
+        ({"depends_on": {"model": {"condition": "service_healthy"}}}, "waits for the health of model, which has no"),
+        ({"volumes": ["sate:/var/lib"]}, "the volume sate is not declared"),
+        ({"volumes": ["/data"]}, "the volume /data has no place in the container"),
+        ({"ports": ["127.0.0.1:web:3000"]}, "the port 127.0.0.1:web:3000"),
+        ({"restart": "allways"}, "restart is allways"),
+        ({"stop_grace_period": "60"}, "60 is no duration"),
+        ({"healthcheck": {"test": "pg_isready", "interval": "5"}}, "5 is no duration"),
+        ({"command": {"dagster": "api"}}, "command is neither text nor a list of texts"),
+    ],
+)
+def test_the_rules_find_what_compose_would(change: dict[str, Any], said: str) -> None:
+    read = compose({"POSTGRES_PASSWORD": "a password"})
+    read["services"]["daemon"] |= change
+
+    [found] = violations(read)
+
+    assert found.startswith("daemon: ")
+    assert said in found
 
 
 def test_the_example_of_an_environment_has_every_variable_and_no_password() -> None:
