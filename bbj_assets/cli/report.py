@@ -52,7 +52,7 @@ def corpus_report(settings: Settings) -> Report:
 
 
 def warnings_about(counts: CorpusCounts, expected: Sequence[str]) -> list[str]:
-    """What looks wrong, each with its remedy."""
+    """What looks wrong with the expected sources (with all, where none is known), each with its remedy."""
     filled = {source.source for source in counts.sources if source.documents}
     found = [
         f"{name}: empty. Run `bbj-ingest-all --source {name}`; if it stays so, check its paths."
@@ -60,6 +60,8 @@ def warnings_about(counts: CorpusCounts, expected: Sequence[str]) -> list[str]:
         if name not in filled
     ]
     for source in counts.sources:
+        if expected and source.source not in expected:
+            continue
         if source.untagged > source.documents * _UNTAGGED_SHARE:
             found.append(
                 f"{source.source}: {source.untagged} of {source.documents} documents have no generation. "
