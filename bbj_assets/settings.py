@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bbj_assets.errors import ConfigurationError
@@ -78,10 +78,21 @@ class Settings(BaseSettings):
         default=7, ge=0, description="how long vectors of vanished text are kept, so that a revert is free"
     )
 
+    @field_validator("alert_webhook")
+    @classmethod
+    def _is_web_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("https://", "http://")):
+            raise ValueError("it must begin with https:// or http://")
+        return value
+
     @property
     def chunks(self) -> ChunkSettings:
         """The chunk lengths as one value."""
         return ChunkSettings(target_tokens=self.chunk_tokens, overlap_tokens=self.chunk_overlap)
+
+
+_SECRETS = {"database_url", "openai_api_key", "alert_webhook"}
+"""Their values are in no message."""
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -106,7 +117,8 @@ def read_settings(**overrides: object) -> tuple[Settings, dict[str, str]]:
         for e in error.errors():
             variable = _variable(e["loc"])
             field = variable.lower().removeprefix("bbj_assets_")
-            wrong[field] = f"Environment: {variable}: {e['msg']} (it is {e['input']!r})."
+            given_value = "" if field in _SECRETS else f" (it is {e['input']!r})"
+            wrong[field] = f"Environment: {variable}: {e['msg']}{given_value}."
         defaults = {field: Settings.model_fields[field].default for field in wrong}
         settings = Settings(**given | defaults)  # type: ignore[arg-type]
     lengths_fit = wrong.keys().isdisjoint({"chunk_tokens", "chunk_overlap"})

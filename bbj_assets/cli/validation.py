@@ -29,10 +29,10 @@ def validated(
     """
     settings, wrong = read_settings(**given)
     problems = list(wrong.values())
-    try:
+    with _adding_to(problems):
+        _check_schedule(settings)
+    with _adding_to(problems):
         table = load_sources(settings, wanted=names)
-    except ConfigurationError as error:
-        problems += error.problems
     with ExitStack() as stack:
         try:
             url = stack.enter_context(database(settings))
@@ -48,6 +48,21 @@ def validated(
         if problems:
             raise ConfigurationError(problems)
         yield settings, table, table.select(names), url
+
+
+@contextmanager
+def _adding_to(problems: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except ConfigurationError as error:
+        problems += error.problems
+
+
+def _check_schedule(settings: Settings) -> None:
+    if settings.visit_schedule != Settings.model_fields["visit_schedule"].default:
+        from bbj_assets.defs.schedules import require_cron  # takes as long as all the rest, and is seldom needed
+
+        require_cron(settings)
 
 
 def _register_model(conn: Connection, settings: Settings) -> None:

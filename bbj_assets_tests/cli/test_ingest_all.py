@@ -302,17 +302,22 @@ def test_everything_that_is_wrong_is_said_at_once(desk: Desk) -> None:
     desk.ollama.stop()
     desk.environment["BBJ_ASSETS_CHUNK_TOKENS"] = "few"
     desk.environment["BBJ_ASSETS_QUIET_SECONDS"] = "-1"
+    desk.environment["BBJ_ASSETS_ALERT_WEBHOOK"] = "hooks.example.com/s3cret"
+    desk.environment["BBJ_ASSETS_VISIT_SCHEDULE"] = "at night"
     desk.environment["BBJ_ASSETS_DATABASE_URL"] = "postgresql://anna:s3cret@127.0.0.1:1/docs"
 
     done = desk.run(INGEST, "--source", "missing", "--source", "giude")
 
     assert done.returncode == 2
     problems = done.stderr.splitlines()
-    assert len(problems) == 7, done.stderr
-    tokens, quiet, key, path, name, embedder, database = problems
+    assert len(problems) == 9, done.stderr
+    tokens, quiet, webhook, schedule, key, path, name, embedder, database = problems
     assert "Environment: BBJ_ASSETS_CHUNK_TOKENS: " in tokens
     assert "'few'" in tokens
     assert "Environment: BBJ_ASSETS_QUIET_SECONDS: " in quiet
+    assert "Environment: BBJ_ASSETS_ALERT_WEBHOOK: " in webhook
+    assert "must begin with https:// or http://" in webhook
+    assert "Environment: BBJ_ASSETS_VISIT_SCHEDULE: 'at night' is no cron schedule" in schedule
     assert "source 'missing': `colour` unknown key" in key
     assert "source 'missing': `paths`: " in path
     assert f"{desk.folder / 'missing'} does not exist. Correct the path" in path
