@@ -55,7 +55,7 @@ OLLAMA_HOST, BBJ_HOME.
 @click.option("--source", "names", multiple=True, metavar="NAME", help="Only this source; may be given several times.")
 @click.option("--clean", is_flag=True, help="Delete the sources' documents first, then ingest them anew.")
 @click.option("--resume", is_flag=True, help="Skip the sources that the last interrupted invocation completed.")
-@click.option("--retry-failed", is_flag=True, help="Parse only the files that failed before; embed what is missing.")
+@click.option("--retry-failed", is_flag=True, help="Try only the files and texts that failed before.")
 @click.option("--allow-shrink", is_flag=True, help="Let a source lose more than half of its documents.")
 @click.option("--parallel/--sequential", default=True, help="Several sources at a time, or one by one [parallel].")
 @click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="Batches embedded at once [4].")

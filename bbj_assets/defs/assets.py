@@ -110,7 +110,10 @@ class ChunksConfig(Config):
 class EmbeddingsConfig(Config):
     """What a run of `embeddings` may be told."""
 
-    retry_failed: bool = Field(default=False, description="Embed only the texts that failed before.")
+    retry_failed: bool = Field(
+        default=False,
+        description="Embed only the texts that failed before, and those of the files that this run has parsed.",
+    )
 
 
 def source_assets(
@@ -221,6 +224,7 @@ def source_assets(
                         context.partition_keys,
                         runtime.batch_options,
                         only_failed=config.retry_failed,
+                        parsed_in=_tries(context) if config.retry_failed else (),
                         run_id=context.run.run_id,
                         on_progress=lambda done, total: runtime.progress.advanced(
                             source.name, "embeddings", done, total
@@ -325,6 +329,12 @@ def _over_all(
         metadata=metadata,
         description=description,
     )
+
+
+def _tries(context: AssetExecutionContext) -> list[str]:
+    """This run and those that it is another try of, one of which may have parsed what it embeds."""
+    _, group = context.instance.get_run_group(context.run.run_id) or (None, ())
+    return [run.run_id for run in group]
 
 
 def _tell_of_outage(context: AssetExecutionContext, runtime: Runtime, source: Source, said: str) -> None:

@@ -49,13 +49,15 @@ def ingest_job(source: Source) -> UnresolvedAssetJobDefinition:
 
 
 def ingest_config(source: Source, run: SourceRun) -> Mapping[str, object]:
-    """The configuration of a run of a source's job.
-
-    Not `retry_failed` for the embeddings: a file that failed before and is parsed now has texts that never had the
-    chance to fail, and a text that failed is one of those without a vector.
-    """
+    """The configuration of a run of a source's job."""
     chunks = {"retry_failed": run.retry_failed, "allow_shrink": run.allow_shrink}
-    return {"ops": {f"{source.group}__chunks": {"config": chunks}}}
+    embeddings = {"retry_failed": run.retry_failed}
+    return {
+        "ops": {
+            f"{source.group}__chunks": {"config": chunks},
+            f"{source.group}__embeddings": {"config": embeddings},
+        }
+    }
 
 
 def is_told(run: DagsterRun, wish: Literal["retry_failed", "allow_shrink"]) -> bool:

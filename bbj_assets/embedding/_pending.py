@@ -29,12 +29,18 @@ from bbj_assets.store.suspects import given_up
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Which texts a run is to embed."""
+    """Which texts a run is to embed.
+
+    Attributes:
+        only_failed: those that failed before, and those of the documents that these runs stored.
+        parsed_in: the ids of those runs.
+    """
 
     model: str
     source: str
     partitions: Collection[str]
     only_failed: bool = False
+    parsed_in: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,7 @@ class PendingTexts:
             wanted.source,
             wanted.partitions,
             only_failed=wanted.only_failed,
+            parsed_in=wanted.parsed_in,
             after=self._last,
         )
         self._is_listed, self._position = True, 0

@@ -69,6 +69,7 @@ async def embed_pending(
     options: BatchOptions,
     *,
     only_failed: bool = False,
+    parsed_in: Collection[str] = (),
     run_id: str | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     on_batch: Callable[[BatchNews], None] = lambda _news: None,
@@ -79,7 +80,8 @@ async def embed_pending(
 
     Args:
         url: of the database.
-        only_failed: only the texts that are in `failures`.
+        only_failed: only the texts that are in `failures`, and those of the documents that these runs stored.
+        parsed_in: the ids of those runs.
         on_progress: called with (texts done, texts in all) whenever some were stored; what it raises ends the run.
         on_batch: called when a batch is stored, and whenever one meets an error; what it raises ends the run.
         on_wait: called once if another run over the source with the same model has to end first.
@@ -92,7 +94,7 @@ async def embed_pending(
     """
     started = time.monotonic()
     report = report or EmbeddingsReport(embedder.model)
-    wanted = Pending(embedder.model, source, partitions, only_failed)
+    wanted = Pending(embedder.model, source, partitions, only_failed, parsed_in)
     async with (
         _pool(url, options.workers) as pool,
         PendingTexts(pool, wanted, options.first_wait, on_wait) as pending,

@@ -9,7 +9,7 @@ class SourceRun:
 
     Attributes:
         clean: delete the source's documents first.
-        retry_failed: parse only the files that failed before; then embed whatever has no vector.
+        retry_failed: parse only the files that failed before; embed only their texts, and those that failed before.
         allow_shrink: delete also when more than half of the source is gone.
         invocation: a tag that the runs of one command share.
         verbose: show Dagster's own log.

@@ -99,6 +99,7 @@ async def note_pending(
     partitions: Collection[str],
     *,
     only_failed: bool = False,
+    parsed_in: Collection[str] = (),
     after: PendingText | None = None,
 ) -> int:
     """List the texts without a vector in this connection's `pending` table, each text once; gives their number.
@@ -108,11 +109,21 @@ async def note_pending(
     proved are left out unless failures are asked for.
 
     Args:
+        only_failed: list only the texts that are in `failures`, and those of the documents that these runs stored.
+        parsed_in: the ids of those runs.
         after: list only what comes after this one in that order.
     """
-    last: tuple[object, ...] = (None,) * 4
-    if after:
-        last = (after.suspicion, after.suspicion, after.token_count, after.content_hash)
+    wanted = {
+        "model": model,
+        "source": source,
+        "partitions": list(partitions),
+        "only_failed": only_failed,
+        "parsed_in": list(parsed_in),
+        "max_alone": MAX_ALONE,
+        "suspicion": after.suspicion if after else None,
+        "tokens": after.token_count if after else None,
+        "hash": after.content_hash if after else None,
+    }
     await conn.execute("DROP TABLE IF EXISTS pending")
     await conn.execute(
         """
@@ -125,20 +136,25 @@ async def note_pending(
             FROM (
                 SELECT c.content_hash, min(c.token_count) AS token_count, d.partition_key, count(*) AS chunks
                 FROM documents d JOIN chunks c USING (source_url)
-                WHERE d.source = %s AND d.partition_key = ANY(%s)
-                  AND NOT EXISTS (SELECT FROM embeddings e WHERE e.model = %s AND e.content_hash = c.content_hash)
-                  AND (NOT %s OR EXISTS (
-                      SELECT FROM failures f WHERE f.stage = 'embed' AND f.item = encode(c.content_hash, 'hex')
-                        AND f.source = %s AND f.model = %s))
+                WHERE d.source = %(source)s AND d.partition_key = ANY(%(partitions)s)
+                  AND NOT EXISTS (
+                      SELECT FROM embeddings e WHERE e.model = %(model)s AND e.content_hash = c.content_hash)
+                  AND (NOT %(only_failed)s OR c.content_hash IN (
+                      SELECT decode(f.item, 'hex') FROM failures f
+                      WHERE f.stage = 'embed' AND f.source = %(source)s AND f.model = %(model)s
+                      UNION
+                      SELECT p.content_hash FROM documents JOIN chunks p USING (source_url)
+                      WHERE documents.source = %(source)s AND documents.run_id = ANY(%(parsed_in)s)))
                 GROUP BY c.content_hash, d.partition_key
             ) AS in_partitions
             GROUP BY content_hash
-          ) AS missing LEFT JOIN suspects s ON s.model = %s AND s.content_hash = missing.content_hash
-          WHERE %s OR coalesce(s.alone, 0) < %s
+          ) AS missing LEFT JOIN suspects s ON s.model = %(model)s AND s.content_hash = missing.content_hash
+          WHERE %(only_failed)s OR coalesce(s.alone, 0) < %(max_alone)s
         ) AS listed
-        WHERE %s::int IS NULL OR (suspicion, -token_count, content_hash) > (%s::int, -%s::int, %s::bytea)
+        WHERE %(suspicion)s::int IS NULL
+           OR (suspicion, -token_count, content_hash) > (%(suspicion)s::int, -%(tokens)s::int, %(hash)s::bytea)
         """,
-        [source, list(partitions), model, only_failed, source, model, model, only_failed, MAX_ALONE, *last],
+        wanted,
     )
     await conn.execute("CREATE INDEX ON pending (position)")
     await conn.execute("ANALYZE pending")

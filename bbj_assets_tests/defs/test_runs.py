@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from dagster import DagsterEventType, DagsterRunStatus, MetadataValue, RunsFilter, TableMetadataValue
+from dagster import AssetKey, DagsterEventType, DagsterRunStatus, MetadataValue, RunsFilter, TableMetadataValue
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
 
 from bbj_assets.defs.run_sources import run_search_index, run_source
 from bbj_assets.embedding.report import EmbeddingsReport
@@ -291,6 +293,36 @@ def test_retry_failed_takes_up_only_what_failed(installation: Installation, conn
     }
     assert conn.execute("SELECT count(*) FROM failures").fetchone() == (0,)
     assert conn.execute("SELECT count(*) FROM chunks JOIN embeddings USING (content_hash)").fetchone() == (2,)
+
+
+def test_a_run_that_is_started_again_embeds_what_the_first_one_parsed_of_what_had_failed(
+    installation: Installation, conn: Connection
+) -> None:
+    installation.write("guide/grids/good.md", "# Good\n\nText.")
+    bad = installation.folder / "guide/grids/bad.md"
+    bad.write_bytes(b"\x00\xff\xfe\x81")
+    installation.run()
+    conn.execute("DELETE FROM embeddings")
+    bad.write_text("# Bad\n\nIt is good now.")
+    installation.models.outage = refuse(404, "gone")
+    assert installation.run(run=SourceRun(retry_failed=True)) is not None
+    installation.models.outage = None
+    [lost, _] = installation.instance.get_runs()
+    job = installation.defs().resolve_job_def("ingest_guide")
+    job = job.get_subset(asset_selection={AssetKey(["guide", "embeddings"])})
+
+    again = installation.instance.create_run_for_job(
+        job_def=job,
+        run_config=lost.run_config,
+        tags=lost.tags,
+        root_run_id=lost.run_id,
+        parent_run_id=lost.run_id,
+        asset_selection=job.asset_selection,
+    )
+    assert execute_run(InMemoryJob(job), again, installation.instance).success
+
+    embedded = conn.execute("SELECT source_url FROM chunks JOIN embeddings USING (content_hash)").fetchall()
+    assert embedded == [("guide://grids/bad.md",)]
 
 
 def test_nothing_is_told_to_dagsters_makers(installation: Installation, caplog: pytest.LogCaptureFixture) -> None:

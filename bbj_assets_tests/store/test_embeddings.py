@@ -1,7 +1,7 @@
 """Which texts have no vector yet: each one once, whoever else has it, and as it is now."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from typing import TypeVar
 
@@ -61,9 +61,9 @@ def _texts(conn: Connection) -> None:
         conn.execute("INSERT INTO embeddings VALUES (%s, %s, '[1,0,0]')", [model, hash_of(text)])
 
 
-def pending(url: str, *, only_failed: bool = False) -> list[str]:
+def pending(url: str, *, only_failed: bool = False, parsed_in: Collection[str] = ()) -> list[str]:
     async def work(conn: AsyncConnection) -> list[str]:
-        count = await note_pending(conn, "m", "docs", ["p", "q"], only_failed=only_failed)
+        count = await note_pending(conn, "m", "docs", ["p", "q"], only_failed=only_failed, parsed_in=parsed_in)
         page = await pending_page(conn, "m", 0, 100)
         assert len(page) == count
         return [pending.text.partition("\n\n")[2] for pending in page]
@@ -84,6 +84,23 @@ def test_only_what_failed_is_pending_when_that_is_asked_for(conn: Connection, da
         )
 
     assert pending(database_url, only_failed=True) == ["two"]
+
+
+@pytest.mark.usefixtures("_texts")
+def test_with_what_failed_the_texts_of_the_files_that_were_parsed_with_it_are_pending(
+    conn: Connection, database_url: str
+) -> None:
+    record_failures(conn, [Failure("embed", hash_of("two").hex(), "docs", "p", "TextRejected", "no", model="m")], None)
+    replace_items(conn, [item("x://b", "three", "shared", partition="q")], "run-1")
+    replace_items(conn, [item("x://d", "four", partition="q")], "run-2")
+    replace_items(conn, [item("x://e", "five", partition="q")], "run-3")
+
+    assert sorted(pending(database_url, only_failed=True, parsed_in=["run-1", "run-2"])) == [
+        "four",
+        "shared",
+        "three",
+        "two",
+    ]
 
 
 def test_the_longest_texts_come_first(conn: Connection, database_url: str) -> None:
