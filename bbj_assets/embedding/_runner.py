@@ -41,8 +41,8 @@ class BatchOptions:
     """How the runner works.
 
     Attributes:
-        workers: batches that are asked for at once; an embedder may lower it. Each worker may have one answer more that
-            has begun to arrive.
+        workers: batches that are asked for at once; an embedder may lower it. Each worker may have one more whose
+            answer is being read or stored.
         batch_size: texts a batch.
         retries: how often a batch is tried again after a transient error.
         first_wait: seconds before the first of them; doubled each time, with jitter, and never sooner than
@@ -98,9 +98,7 @@ class Runner:
         self._workers = min(options.workers, embedder.max_concurrency or options.workers)
         self._agenda = Agenda(self._workers)
         self._health = ServerHealth(embedder, self._workers, retries=options.retries, first_wait=options.first_wait)
-        self._storer = Storer(
-            pool, embedder.model, 2 * self._workers, options.first_wait, self._tell_of_stored, self._tell_of_outage
-        )
+        self._storer = Storer(pool, embedder.model, options.first_wait, self._tell_of_stored, self._tell_of_outage)
         self._count_batches(0)
 
     async def run(self) -> None:
@@ -155,16 +153,16 @@ class Runner:
         self._agenda.complete()
 
     async def _work(self, worker: int, tasks: asyncio.TaskGroup) -> None:
-        """Deal with one part after the other; the next one is asked for while an answer is still being read."""
-        being_read: asyncio.Task[None] | None = None
+        """Deal with one part after the other; the next one is asked for while an answer is still read and stored."""
+        being_stored: asyncio.Task[None] | None = None
         while part := await self._agenda.take():
             await self._health.no_doubt()
             is_free = asyncio.Event()
             task = tasks.create_task(self._embed(worker, part, is_free.set))
             await is_free.wait()
-            if being_read and not being_read.done():
-                await asyncio.wait([being_read])
-            being_read = task
+            if being_stored and not being_stored.done():
+                await asyncio.wait([being_stored])
+            being_stored = task
 
     async def _embed(self, worker: int, part: Part, on_answer: Callable[[], None]) -> None:
         """Embed a part and hand it on; if that fails it is put back, whole or in halves, or is a failure."""

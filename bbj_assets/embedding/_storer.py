@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -23,11 +23,12 @@ from bbj_assets.store.suspects import suspect, suspect_alone
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """A part with its vectors, and the worker that had it."""
+    """A part with its vectors, the worker that had it, and whether it is committed."""
 
     worker: int
     part: Part
     vectors: Vectors
+    is_stored: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Storer:
@@ -37,7 +38,6 @@ class Storer:
     is forgotten.
 
     Args:
-        room: how much may wait before a worker that brings more has to wait.
         first_wait: seconds before it is tried again.
         on_stored: called after each transaction with what was in it; what it raises ends `run`.
         on_outage: called before it is tried again with who has to wait, and the reason; what it raises ends that, too.
@@ -47,7 +47,6 @@ class Storer:
         self,
         pool: AsyncConnectionPool[AsyncConnection],
         model: str,
-        room: int,
         first_wait: float,
         on_stored: Callable[[Sequence[Embedded]], None],
         on_outage: Callable[[int, Part, str], None],
@@ -58,15 +57,18 @@ class Storer:
         self._on_stored = on_stored
         self._on_outage = on_outage
         self._waiting: list[Embedded] = []  # until it is committed
-        self._room = asyncio.Semaphore(room)
         self._news = asyncio.Event()
         self._is_closed = False
 
     async def hand_on(self, embedded: Embedded) -> None:
-        """Take it, and only then wait for room: whoever is cancelled while waiting loses nothing."""
+        """Take it, and return when it is stored: whoever is cancelled while waiting loses nothing.
+
+        No queue in which more could wait, because what a kill loses is all that is in flight, and is paid for twice:
+        with 50 ms a batch and four workers it would keep the model server no busier.
+        """
         self._waiting.append(embedded)
         self._news.set()
-        await self._room.acquire()
+        await embedded.is_stored.wait()
 
     def close(self) -> None:
         """Nothing more will come."""
@@ -91,13 +93,13 @@ class Storer:
         """
         parts = list(self._waiting)
         if parts:
-            for _ in parts:
-                self._room.release()
             hashes = [text.content_hash for embedded in parts for text in embedded.part.texts]
             vectors = np.concatenate([embedded.vectors for embedded in parts])
             store = partial(_store, model=self._model, hashes=hashes, vectors=vectors)
             await self._patiently(store, parts[0].worker, parts[0].part)
             del self._waiting[: len(parts)]
+            for embedded in parts:
+                embedded.is_stored.set()
         return parts
 
     async def record(self, failure: Failure, run_id: str | None, worker: int, part: Part) -> None:

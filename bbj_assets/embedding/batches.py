@@ -1,12 +1,13 @@
 """The batch runner: every text of some partitions gets its vector, once, whatever a model server does meanwhile.
 
-    pending texts ──reader──▶ agenda ──▶ N workers: embed, check ──▶ bounded queue ──▶ storer
+    pending texts ──reader──▶ agenda ──▶ N workers: embed, check ──▶ storer
                                  ▲              │
                                  └── again later, or in halves
 
-Memory is flat: there is room for twice as many batches as there are workers before and after them, and whoever fills
-it waits. A worker asks for its next batch when the model server begins to answer the last one, which is read and stored
-meanwhile: with 50 ms a batch and four workers, the server would otherwise be idle half of the time.
+Memory is flat: there is room for twice as many batches as there are workers before them, and the reader waits for it.
+A worker asks for its next batch when the model server begins to answer the last one, which is read and stored
+meanwhile: with 50 ms a batch and four workers, the server would otherwise be idle half of the time. So no more than two
+batches a worker are in flight, and that is the most that a kill at any moment makes the next run ask for again.
 
 Whatever ends the run, what was embedded stays embedded and the next run takes up the rest: the storer outlives the
 workers, and what it left behind, because the listener stopped it, is stored before the error goes on. A database that

@@ -221,7 +221,7 @@ def test_what_is_being_stored_when_the_database_goes_away_is_stored_when_it_is_b
     async def scenario() -> None:
         with storing_held_up(indexed):
             run = asyncio.create_task(embedding(database_url, server, on_batch=news.append))
-            await until(lambda: len(server.requests) == 5 and waiting_for_locks(database_url) == 1)
+            await until(lambda: len(server.requests) == 2 and waiting_for_locks(database_url) == 1)
             end_all_sessions(indexed)
             await until(lambda: any(one.kind == "outage" for one in news))
         await run
@@ -254,7 +254,7 @@ def test_a_database_that_goes_away_while_the_workers_of_a_bad_server_end_loses_n
 
     put(indexed, lengths(60))
     server.close_the_gate(after=1)
-    server.inject(*[None] * 7, Fault("hang"))  # one is being stored, and there is room for six
+    server.inject(*[None] * 4, Fault("hang"))  # with the one that is refused, all that may be in flight
     server.outage = refuse(404)
 
     async def scenario() -> None:
