@@ -1,6 +1,7 @@
 """How long work tells that it is under way and what it did, without knowing who listens."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Protocol
 
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
@@ -39,8 +40,8 @@ class Progress(Protocol):
         """A batch of texts was stored, or met an error. Whatever is raised here ends the run, as in `advanced`."""
         ...
 
-    def indexing(self, cancel: Callable[[], None]) -> None:
-        """The search index is about to be built, in statements of minutes; `cancel` ends one, from any thread."""
+    def indexing(self, cancel: Callable[[], None]) -> AbstractContextManager[None]:
+        """The search index is built within, in statements of minutes; `cancel` ends one, from any thread."""
         ...
 
 
@@ -65,5 +66,6 @@ class Silent:
     def batch(self, source: str, news: BatchNews) -> None:
         """Ignored."""
 
-    def indexing(self, cancel: Callable[[], None]) -> None:
+    def indexing(self, cancel: Callable[[], None]) -> AbstractContextManager[None]:  # noqa: ARG002
         """Ignored."""
+        return nullcontext()

@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -135,9 +135,15 @@ class LiveProgress:
             self._say(f"{source}: {news}")
         self._stop_if_asked()
 
-    def indexing(self, cancel: Callable[[], None]) -> None:
+    @contextmanager
+    def indexing(self, cancel: Callable[[], None]) -> Iterator[None]:
         """Keep how the statement at work is ended: no batch ends while PostgreSQL builds an index."""
         self.on_stop(cancel)
+        try:
+            yield
+        except psycopg.errors.QueryCanceled:
+            self._stop_if_asked()
+            raise
 
     def on_stop(self, cancel: Callable[[], None]) -> None:
         """Have a statement that may take long ended, too, when the work is to stop."""

@@ -1,12 +1,11 @@
-"""The assets: for each source its raw files, chunks and embeddings; for all of them the search index.
+"""The assets of a source: its raw files, chunks and embeddings.
 
 The factory makes them from the table of sources, so adding a source is editing a table. A body translates:
 Dagster's context in, a plain function called, its report out as metadata.
 """
 
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -30,20 +29,16 @@ from dagster import (
 )
 from pydantic import Field
 
+from bbj_assets.defs.catalogue import OWNERS, PGVECTOR, origin, places, published, raw_kind
 from bbj_assets.defs.metadata import (
     CHUNKS_COLUMNS,
     EMBEDDINGS_COLUMNS,
-    FAILURES_COLUMNS,
     chunks_metadata,
     embeddings_metadata,
-    inventory_metadata,
     raw_metadata,
-    search_index_metadata,
 )
 from bbj_assets.defs.partitions import register_sections, sections
-from bbj_assets.defs.places import origin, places, published
 from bbj_assets.defs.runtime import Runtime
-from bbj_assets.defs.sensors.automation import FOLLOWS_ITS_INPUTS
 from bbj_assets.defs.tags import PERMANENT_TAG
 from bbj_assets.embedding.batches import embed_pending
 from bbj_assets.embedding.in_use import embedder_in_use
@@ -64,35 +59,15 @@ from bbj_assets.outcomes import Failure as ItemFailure
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
-from bbj_assets.store.corpus import corpus_counts
 from bbj_assets.store.database import database
-from bbj_assets.store.failures import list_failures
-from bbj_assets.store.models import active_model
 from bbj_assets.store.outages import explaining
 from bbj_assets.store.samples import sample_chunks
-from bbj_assets.store.vector_index import refresh_index
 
-SEARCH_INDEX = AssetKey("search_index")
-FAILURES = AssetKey("failures")
 EMBEDDER_POOL = "embedder"
 """How many runs may use the embedder at once is the limit of this pool (dagster.yaml, or Concurrency in the UI)."""
 
-_PGVECTOR = "[pgvector](https://github.com/pgvector/pgvector)"
-_OWNERS = ["team:documentation"]
-_RAW_KINDS = {
-    "flare": "html",
-    "javadoc": "java",
-    "mdx": "markdown",
-    "pdf": "pdf",
-    "web-crawl": "html",
-    "wordpress": "wordpress",
-}
-
 _LOGGED_FAILURES = 20
 """Each line of a run's log is a write to Dagster's event log; thousands of them would take minutes."""
-
-_CANCEL_SECONDS = 2.0
-"""How long whoever cancels a statement waits until the server has heard it."""
 
 _OUTAGE_FACTOR = 10
 """An embedder that is down takes longer to come back than one that stumbled over a batch."""
@@ -125,8 +100,8 @@ def source_assets(
         group_name=source.group,
         description=f"{source.description or source.name}, as it is written. Read from {origin(source)}."
         f"{published(source)}",
-        kinds={_raw_kind(source)},
-        owners=_OWNERS,
+        kinds={raw_kind(source)},
+        owners=OWNERS,
         tags={"parser": source.parser},
         metadata=places(source),
         partitions_def=None if is_visited(source) else sections(source),
@@ -146,7 +121,7 @@ def source_assets(
         backfill_policy=backfill,
         code_version=recipe(source, settings.chunks),
         kinds={"python", "postgres"},
-        owners=_OWNERS,
+        owners=OWNERS,
         tags={"parser": source.parser},
         metadata={"dagster/column_schema": CHUNKS_COLUMNS, "dagster/table_name": "chunks"},
         description=f"The documents of `{source.name}`, parsed to Markdown and cut into chunks that are found as one. "
@@ -199,9 +174,9 @@ def source_assets(
         retry_policy=_embedder_retry(settings),
         pool=EMBEDDER_POOL,
         kinds={settings.embedder if settings.embedder != "embedded" else "onnx", "pgvector"},
-        owners=_OWNERS,
+        owners=OWNERS,
         metadata={"dagster/column_schema": EMBEDDINGS_COLUMNS, "dagster/table_name": "embeddings"},
-        description=f"A vector for every chunk of `{source.name}`, in PostgreSQL with {_PGVECTOR}. A vector is a "
+        description=f"A vector for every chunk of `{source.name}`, in PostgreSQL with {PGVECTOR}. A vector is a "
         "function of (model, text), so text that was embedded before, here or in another source, costs nothing.",
     )
     async def embeddings(
@@ -269,68 +244,6 @@ def _visited(raw: AssetSpec, source: Source, settings: Settings) -> AssetsDefini
     return visited
 
 
-def search_index_asset(*, sources: Sequence[Source], settings: Settings) -> AssetsDefinition:
-    """What makes the vectors of all sources searchable fast."""
-
-    @_over_all(
-        sources,
-        key=SEARCH_INDEX,
-        kinds={"pgvector", "postgres"},
-        description=f"The vector index over all sources, which {_PGVECTOR} searches. Built after a bulk load rather "
-        "than fed row by row; orphaned vectors are collected after their grace period, and the planner's statistics "
-        "are refreshed.",
-    )
-    def search_index(context: AssetExecutionContext) -> MaterializeResult[None]:
-        started = time.monotonic()
-        runtime: Runtime = context.resources.runtime
-        with database(settings) as url, connect(url) as conn:
-            runtime.progress.indexing(partial(conn.cancel_safe, timeout=_CANCEL_SECONDS))
-            report = refresh_index(conn, timedelta(days=settings.orphan_grace_days))
-            counts = corpus_counts(conn, active_model(conn))
-        return MaterializeResult(metadata=search_index_metadata(report, counts, time.monotonic() - started))
-
-    return search_index
-
-
-def failures_asset(*, sources: Sequence[Source], settings: Settings) -> AssetsDefinition:
-    """Everything that could not be done, in one place."""
-
-    @_over_all(
-        sources,
-        key=FAILURES,
-        kinds={"postgres"},
-        metadata={"dagster/column_schema": FAILURES_COLUMNS, "dagster/table_name": "failures"},
-        description="Every file, page and text that could not be done, with its real error, until it is done or gone. "
-        "Correct it and run the job `retry_failed`; `bbj-assets failures` lists the same on the command line.",
-    )
-    def failures() -> MaterializeResult[None]:
-        with database(settings) as url, connect(url) as conn:
-            return MaterializeResult(metadata=inventory_metadata(list_failures(conn)))
-
-    return failures
-
-
-def _over_all(
-    sources: Sequence[Source],
-    *,
-    key: AssetKey,
-    kinds: set[str],
-    description: str,
-    metadata: Mapping[str, object] | None = None,
-) -> Callable[[Callable[..., MaterializeResult[None]]], AssetsDefinition]:
-    return asset(
-        key=key,
-        deps=[AssetKey([source.group, "embeddings"]) for source in sources],
-        group_name="search",
-        automation_condition=FOLLOWS_ITS_INPUTS,
-        required_resource_keys={"runtime"},  # which shows that its process lives
-        kinds=kinds,
-        owners=_OWNERS,
-        metadata=metadata,
-        description=description,
-    )
-
-
 def _tries(context: AssetExecutionContext) -> list[str]:
     """This run and those that it is another try of, one of which may have parsed what it embeds."""
     _, group = context.instance.get_run_group(context.run.run_id) or (None, ())
@@ -367,7 +280,3 @@ def _embedder_retry(settings: Settings) -> RetryPolicy:
     """For an embedder that is down: what was embedded stays stored, and a retry takes up what is missing."""
     delay = _OUTAGE_FACTOR * settings.embedding_retry_seconds
     return RetryPolicy(max_retries=3, delay=delay, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS)
-
-
-def _raw_kind(source: Source) -> str:
-    return _RAW_KINDS.get(source.parser, "file")

@@ -5,7 +5,8 @@ import warnings
 from dagster import BetaWarning, Definitions, in_process_executor
 
 from bbj_assets.defs.asset_checks import source_checks
-from bbj_assets.defs.assets import failures_asset, search_index_asset, source_assets
+from bbj_assets.defs.assets import source_assets
+from bbj_assets.defs.assets_over_all import failures_asset, search_index_asset
 from bbj_assets.defs.jobs import ingest_job, retry_failed_job, search_index_job, visit_job
 from bbj_assets.defs.runtime import Runtime, runtime_resource
 from bbj_assets.defs.schedules import visit_schedule

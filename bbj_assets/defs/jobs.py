@@ -20,7 +20,7 @@ from dagster import (
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from bbj_assets.defs.assets import FAILURES, SEARCH_INDEX
+from bbj_assets.defs.assets_over_all import FAILURES, SEARCH_INDEX
 from bbj_assets.defs.metadata import rows_table
 from bbj_assets.defs.tags import SOURCE_TAG
 from bbj_assets.ingest.source_run import SourceRun

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
+from bbj_assets.defs.run_errors import was_stopped
 from bbj_assets.store.connection import connect
 from bbj_assets.store.embedded_server import EmbeddedServer
 from bbj_assets.store.locks import index_lock
@@ -82,6 +84,10 @@ def test_while_the_search_index_is_built_it_ends_soon_and_so_does_its_statement(
     if len(signals) == 1:
         assert re.search(r"^search index .* stopped *$", output, re.MULTILINE)
         assert "to begin with" not in output
+        with DagsterInstance.from_config(str(desk.home / "dagster")) as instance:
+            [failed] = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.FAILURE]))
+            events = [entry.dagster_event for entry in instance.all_logs(failed.run_id) if entry.dagster_event]
+            assert was_stopped(events), "which nobody need be told of"
     resumed = desk.call(INGEST, "--resume")
     assert resumed.exit_code == 0, resumed.output
 

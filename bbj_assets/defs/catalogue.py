@@ -1,8 +1,24 @@
-"""Where a source lies, for a reader of the catalogue to go there."""
+"""What Dagster's catalogue says of the assets, besides what each run records: whose they are, and where things lie."""
 
 from dagster import MetadataValue
 
 from bbj_assets.source import Source
+
+OWNERS = ["team:documentation"]
+PGVECTOR = "[pgvector](https://github.com/pgvector/pgvector)"
+_RAW_KINDS = {
+    "flare": "html",
+    "javadoc": "java",
+    "mdx": "markdown",
+    "pdf": "pdf",
+    "web-crawl": "html",
+    "wordpress": "wordpress",
+}
+
+
+def raw_kind(source: Source) -> str:
+    """The kind of a source's raw files, as Dagster names kinds, which have icons."""
+    return _RAW_KINDS.get(source.parser, "file")
 
 
 def origin(source: Source) -> str:
