@@ -100,7 +100,7 @@ def tick(
     watch = notice(before, listing, known, now)
     raw_events = [] if is_visited(source) else list(news_of_sections(source, told, watch.seen))
     news = _latest(instance, source, "chunks", after=before.heard)
-    watch = doubted(watch, _read(instance, source, news, listing, before.heard), now)
+    watch = doubted(watch, _read(instance, source, news, listing), now)
     watch = replace(watch, heard=max([before.heard, *news.values()]))
     watch = settled(watch, _ingested(instance, source, watch))
     wanted: set[str] = set()
@@ -175,7 +175,7 @@ def _ingested(instance: DagsterInstance, source: Source, watch: Watch) -> set[st
 
 
 def _in_index(instance: DagsterInstance, source: Source, sections: set[str], *, after: int) -> dict[str, str]:
-    """As what the last runs have read those of the sections that they have also embedded, after an event."""
+    """The sections that runs have read and embedded after an event, with the fingerprints of what they have read."""
     embedded = _latest(instance, source, "embeddings", after=after, sections=sections)
     chunked = _latest(instance, source, "chunks", after=after, sections=embedded.keys())
     complete = [event for section, event in chunked.items() if event < embedded[section]]
@@ -187,11 +187,11 @@ def _in_index(instance: DagsterInstance, source: Source, sections: set[str], *, 
 
 
 def _read(
-    instance: DagsterInstance, source: Source, news: Mapping[str, int], listing: Mapping[str, str], heard: int
+    instance: DagsterInstance, source: Source, news: Mapping[str, int], listing: Mapping[str, str]
 ) -> dict[str, str]:
-    """What the runs since the last tick have read: fingerprints, by section, and of what sections share."""
+    """The fingerprints of what the runs since the last tick have read; of what sections share one that differs."""
     read: dict[str, str] = {}
-    for record in _records(instance, source, [event for event in news.values() if event > heard]):
+    for record in _records(instance, source, news.values()):
         for key, name in ((record.partition_key, FINGERPRINT), (SHARED, SHARED_FINGERPRINT)):
             fingerprint = _fingerprint(record, name)
             if key is not None and fingerprint is not None and read.get(key) in (None, listing.get(key, GONE)):
