@@ -28,7 +28,6 @@ _LONGEST = (
     "test_readme",
     "defs/",
     "deploy/",
-    "chaos/",
     "cli/",
 )
 

@@ -27,6 +27,7 @@ from bbj_assets.settings import Settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
 from bbj_assets.store.models import active_model
+from bbj_assets.store.outages import explaining
 
 _EPILOG = """
 \b
@@ -145,7 +146,7 @@ def _say(console: Console, line: str) -> None:
 
 
 def _say_other_model(console: Console, settings: Settings, url: str) -> None:
-    with connect(url) as conn:
+    with explaining("see which model search uses", url), connect(url) as conn:
         used = settings_in_use(settings, active_model(conn))
     if used is not settings:
         _say(

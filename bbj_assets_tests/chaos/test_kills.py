@@ -1,4 +1,4 @@
-"""Ingests are killed with SIGKILL at random moments, PostgreSQL too, and nothing is lost, torn or done twice.
+"""The real `bbj-ingest-all` is killed with SIGKILL at random moments, PostgreSQL too: nothing lost, torn or done twice.
 
 BBJ_ASSETS_CHAOS_SEED repeats a life that went wrong; BBJ_ASSETS_CHAOS_KILLS makes it longer.
 """
@@ -7,8 +7,8 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,16 +20,19 @@ from bbj_assets.store.connection import connect
 from bbj_assets.store.embedded_server import EmbeddedServer
 from bbj_assets.store.migrate import migrate
 from bbj_assets_tests.chaos.guide import Guide
-from bbj_assets_tests.chaos.ingest_once import BATCH_SIZE, WORKERS
 from bbj_assets_tests.chaos.witnesses import Ledger, Reader, rows
+from bbj_assets_tests.cli.conftest import Desk
+from bbj_assets_tests.cli.test_resume import wait_until
 from bbj_assets_tests.conftest import _of_database
-from bbj_assets_tests.fakes.ollama_server import FakeOllama
 
+INGEST = "bbj-ingest-all"
 KILLS = int(os.environ.get("BBJ_ASSETS_CHAOS_KILLS", "30"))
 PAGES = 300
-IN_FLIGHT = 6 * WORKERS * BATCH_SIZE
-"""Texts that may be embedded and not yet stored: two batches with each worker, and twice as many batches as there are
-workers before the storer and in it."""
+WORKERS, BATCH_SIZE = 2, 4
+IN_FLIGHT = 2 * WORKERS * BATCH_SIZE
+"""The most texts that may be in flight: of each worker, a batch that is asked for, and one that is read and stored."""
+PATIENT, IMPATIENT = "0.3", "0.001"
+"""Seconds of the first wait for a database that is away: long enough for a restart, and as good as none."""
 
 
 @pytest.fixture
@@ -39,6 +42,7 @@ def server() -> Iterator[EmbeddedServer]:
         with connect(server.keep()) as conn:
             conn.execute("ALTER SYSTEM SET fsync = off")  # its data need not survive the machine, only a kill
             conn.execute("SELECT pg_reload_conf()")
+            migrate(conn)
         try:
             yield server
         finally:
@@ -46,74 +50,131 @@ def server() -> Iterator[EmbeddedServer]:
 
 
 @pytest.fixture
-def ollama() -> Iterator[FakeOllama]:
-    with FakeOllama(dimensions=16, latency=0.01) as model_server:
-        yield model_server
+def desk(desk: Desk, server: EmbeddedServer) -> Desk:
+    """On that server, with a folder of its own as its only source."""
+    desk.sources("manual")
+    desk.environment |= {
+        "BBJ_ASSETS_DATABASE_URL": server.url,
+        "BBJ_ASSETS_EMBEDDING_BATCH_SIZE": str(BATCH_SIZE),
+        "BBJ_ASSETS_EMBEDDING_WORKERS": str(WORKERS),
+    }
+    desk.ollama.latency = 0.02
+    return desk
 
 
 @pytest.mark.timeout(600)
 def test_an_ingest_that_is_killed_at_any_moment_loses_nothing_and_does_nothing_twice(
-    server: EmbeddedServer, ollama: FakeOllama, tmp_path: Path
+    server: EmbeddedServer, desk: Desk
 ) -> None:
     seed = int(os.environ.get("BBJ_ASSETS_CHAOS_SEED", random.SystemRandom().randrange(10**6)))
     print(f"BBJ_ASSETS_CHAOS_SEED={seed}")
     chance = random.Random(seed)
-    guide = Guide(tmp_path / "guide", PAGES, seed)
-    with connect(server.url) as conn:
-        migrate(conn)
+    guide = Guide(desk.folder / "manual", PAGES, seed)
     reader = Reader(server.url)
-    killed = 0
+    fates = ["killed"] * (KILLS - KILLS // 6) + ["both killed"] * (KILLS // 6) + ["restarted"] * 2 + ["stopped"] * 2
+    chance.shuffle(fates)
+    ahead = deque(fates)
+    in_flight = []
     try:
-        assert start_ingest(server.url, guide.folder, ollama).wait(120) == 0
+        assert desk.call(INGEST).exit_code == 0
         guide.live()
-        started = time.monotonic()
-        assert start_ingest(server.url, guide.folder, ollama).wait(120) == 0
-        unharmed = time.monotonic() - started
-        ledger = Ledger(server.url, ollama)
-        for attempt in range(10 * KILLS):
-            if killed == KILLS:
+        unharmed = seconds_unharmed(desk)
+        ledger = Ledger(server.url, desk.ollama)
+        for attempt in range(10 * len(fates)):
+            if not ahead:
                 break
-            kills_database = attempt % 4 == 3
             guide.live()
-            ingest = start_ingest(server.url, guide.folder, ollama)
-            started = time.monotonic()
-            try:
-                ingest.wait(chance.uniform(0.3, 1.0) * unharmed)
-                unharmed = min(unharmed, time.monotonic() - started)  # others were busy when it was measured
-            except subprocess.TimeoutExpired:
-                killed += 1
-            if kills_database:
-                kill_database(server, chance)
-            end(ingest)
-            if kills_database:
-                server.keep()
-            lost = ledger.lost()
-            assert lost <= IN_FLIGHT, f"seed {seed}, attempt {attempt}: {lost} texts embedded and not stored"
-        last = start_ingest(server.url, guide.folder, ollama)
-        assert last.wait(60) == 0, f"seed {seed}"
+            fate = ahead.popleft()
+            if fate == "restarted":
+                restart_database(desk, server, chance)
+            elif fate == "stopped":
+                stop_database(desk, server, chance)
+            else:
+                seconds = chance.uniform(0.3, 1.0) * unharmed
+                if not kill_at_work(desk, server, chance, seconds, with_database=fate == "both killed"):
+                    unharmed = min(unharmed, seconds)  # others were busy when it was measured
+                    ahead.append(fate)
+            in_flight.append(ledger.lost())
+            most = 0 if fate == "restarted" else IN_FLIGHT
+            assert in_flight[-1] <= most, f"seed {seed}, attempt {attempt}, {fate}: {in_flight[-1]} texts were lost"
+        resumed = desk.call(INGEST, "--resume")
+        assert resumed.exit_code == 0, f"seed {seed}: {resumed.output}"
     finally:
         reader.end()
-    print(f"{unharmed:.1f} s a run, {attempt} attempts, {reader.looks} looks, {asked_again(ollama)} texts asked again")
-    assert killed == KILLS, f"seed {seed}: most runs ended before they were killed"
+    again = ledger.asked_again()
+    print(
+        f"{unharmed:.1f} s a run, {attempt} attempts, {reader.looks} looks, in flight {in_flight}, {again} asked again"
+    )
+    assert not ahead, f"seed {seed}: most runs ended before they were hit"
     assert not reader.complaints, f"seed {seed}: {reader.complaints[:5]}"
     assert reader.looks > KILLS
     assert reader.answers > 0
-    assert asked_again(ollama) <= KILLS * IN_FLIGHT, f"seed {seed}"
-    assert rows(server.url) == clean_rows(server, guide.folder, ollama), f"seed {seed}"
+    assert again <= sum(in_flight), f"seed {seed}: more than what was in flight at each kill"
+    assert rows(server.url) == clean_rows(server, desk), f"seed {seed}"
 
 
-def start_ingest(url: str, folder: Path, ollama: FakeOllama) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "bbj_assets_tests.chaos.ingest_once", url, str(folder), ollama.url]
-    return subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+def seconds_unharmed(desk: Desk) -> float:
+    """How long the command is at work when nobody kills it."""
+    process = begin(desk)
+    started = time.monotonic()
+    output, errors = process.communicate()
+    assert process.returncode == 0, output + errors
+    return time.monotonic() - started
 
 
-def end(ingest: subprocess.Popen[bytes]) -> None:
-    """Kill it alone, and see that its parsers end by themselves."""
-    children = psutil.Process(ingest.pid).children(recursive=True) if ingest.poll() is None else []
-    ingest.kill()
-    ingest.wait(10)
-    _, alive = psutil.wait_procs(children, timeout=10)
-    assert not alive, "a parser outlived its parent"
+def kill_at_work(
+    desk: Desk, server: EmbeddedServer, chance: random.Random, seconds: float, *, with_database: bool
+) -> bool:
+    """Kill the command so long after it began its work, or it and PostgreSQL; gives whether it was still at it."""
+    process = begin(desk)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        if with_database:
+            kill_database(server, chance)
+        process.communicate()
+        _, alive = psutil.wait_procs(children, timeout=10)
+        assert not alive, "a parser outlived its parent"
+        server.keep()
+        return True
+    process.communicate()
+    return False
+
+
+def restart_database(desk: Desk, server: EmbeddedServer, chance: random.Random) -> None:
+    """Stop PostgreSQL hard while texts are embedded, and start it again: the command waits for it, and all is well."""
+    before = len(desk.ollama.requests)
+    process = begin(desk, patience=PATIENT)
+    wait_until(lambda: len(desk.ollama.requests) > before + 1, process)  # the first one is the validation's
+    time.sleep(chance.uniform(0.0, 0.2))
+    kill_database(server, chance)
+    time.sleep(chance.uniform(0.0, 1.0))
+    assert process.poll() is None, "it is still at it"
+    server.keep()
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, output + errors
+
+
+def stop_database(desk: Desk, server: EmbeddedServer, chance: random.Random) -> None:
+    """Stop PostgreSQL hard before anything is stored, for longer than anybody waits for it: the command says so."""
+    process = begin(desk)
+    kill_database(server, chance)
+    output, errors = process.communicate(timeout=60)
+    server.keep()
+    assert process.returncode == 1, output + errors
+    assert "PostgreSQL at " in output + errors
+    assert "Traceback" not in output + errors
+
+
+def begin(desk: Desk, patience: str = IMPATIENT) -> subprocess.Popen[str]:
+    """The command, from the moment on at which it begins its work."""
+    desk.environment["BBJ_ASSETS_EMBEDDING_RETRY_SECONDS"] = patience
+    process = desk.start(INGEST)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("Validation OK")
+    return process
 
 
 def kill_database(server: EmbeddedServer, chance: random.Random) -> None:
@@ -125,16 +186,12 @@ def kill_database(server: EmbeddedServer, chance: random.Random) -> None:
     psutil.wait_procs([postmaster, *children], timeout=20)
 
 
-def asked_again(ollama: FakeOllama) -> int:
-    """How often a text was embedded that had been embedded before."""
-    return sum(count - 1 for text, count in ollama.embedded.items() if "page-" in text)
-
-
-def clean_rows(server: EmbeddedServer, folder: Path, ollama: FakeOllama) -> dict[str, list[tuple[object, ...]]]:
+def clean_rows(server: EmbeddedServer, desk: Desk) -> dict[str, list[tuple[object, ...]]]:
     with connect(server.url) as conn:
         conn.execute("CREATE DATABASE clean")
     url = _of_database(server.url, "clean")
     with connect(url) as conn:
         migrate(conn)
-    assert start_ingest(url, folder, ollama).wait(60) == 0
+    desk.environment["BBJ_ASSETS_DATABASE_URL"] = url
+    assert desk.call(INGEST).exit_code == 0
     return rows(url)

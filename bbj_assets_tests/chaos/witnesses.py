@@ -2,11 +2,13 @@
 
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
 import psycopg
 
+from bbj_assets.embedding.batches import PROBE_TEXT
 from bbj_assets.errors import DatabaseError
 from bbj_assets.search.hybrid import Filters, search
 from bbj_assets.store.connection import Connection, connect
@@ -37,7 +39,7 @@ class Reader:
         while not self._ended.is_set():
             try:
                 with connect(self.url) as conn:
-                    while not self._ended.wait(0.1):
+                    while not self._ended.wait(0.2):
                         self._look(conn)
             except (DatabaseError, psycopg.OperationalError):  # PostgreSQL was stopped: that is part of it
                 time.sleep(0.05)
@@ -69,20 +71,27 @@ class Ledger:
     def __init__(self, url: str, server: FakeModelServer) -> None:
         self._url = url
         self._server = server
-        self._asked, self._stored = self._count()
+        self._lost = 0
+        self.lost()
 
     def lost(self) -> int:
-        """How many texts were embedded since the last call and not stored."""
-        asked, stored = self._count()
-        lost = asked - self._asked - (stored - self._stored)
-        self._asked, self._stored = asked, stored
-        return lost
-
-    def _count(self) -> tuple[int, int]:
+        """How many texts were asked for since the last call and not stored: they were in flight when it ended."""
         with connect(self._url) as conn:
             row = conn.execute("SELECT count(*) FROM embeddings").fetchone()
         assert row is not None
-        return sum(self._server.embedded.values()), int(row[0])
+        before, self._lost = self._lost, self._asked().total() - int(row[0])
+        return self._lost - before
+
+    def asked_again(self) -> int:
+        """How many texts were asked for in all beyond one time each, which is what a clean ingest does."""
+        asked = self._asked()
+        return asked.total() - len(asked)
+
+    def _asked(self) -> Counter[str]:
+        """From the moment on at which a request arrives, whether or not anybody waits for its answer."""
+        texts = Counter(text for request in list(self._server.requests) for text in request.texts)
+        del texts[PROBE_TEXT]
+        return texts
 
 
 def rows(url: str) -> dict[str, list[tuple[object, ...]]]:
