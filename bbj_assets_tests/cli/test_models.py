@@ -1,10 +1,13 @@
 """`bbj-assets models`: another model, with no moment at which search does not work."""
 
 import json
+import signal
+from collections import Counter
 from collections.abc import Mapping
 
 import pytest
 
+from bbj_assets.embedding.batches import PROBE_TEXT
 from bbj_assets.store.connection import connect
 from bbj_assets.store.locks import index_lock
 from bbj_assets_tests.cli.conftest import Desk, Machine
@@ -76,6 +79,52 @@ def test_adding_a_model_again_does_the_rest(filled: Desk) -> None:
     embedded = [text for request in filled.ollama.requests[asked:] for text in request.texts if "bassoon" in text]
     assert len(embedded) == 1
     assert sum(len(request.texts) for request in filled.ollama.requests[asked:]) == 2, "and the probe"
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)],
+    ids=["SIGINT", "SIGTERM", "SIGKILL"],
+)
+def test_adding_a_model_that_was_interrupted_asks_again_only_for_what_was_in_flight(
+    desk: Desk, ending: signal.Signals, code: int
+) -> None:
+    desk.ollama.models = {FIRST, SECOND}
+    for number in range(30):
+        desk.write(f"guide/many/{number}.md", f"# Page {number}\n\nText {number}.")
+    desk.environment |= {"BBJ_ASSETS_EMBEDDING_BATCH_SIZE": "2", "BBJ_ASSETS_EMBEDDING_WORKERS": "2"}
+    assert desk.call(INGEST).exit_code == 0
+    desk.ollama.latency = 0.1
+
+    process = desk.start(ASSETS, "models", "add", SECOND)
+    wait_until(lambda: asked_for(desk, SECOND).total() >= 10, process)
+    assert (found(desk)[0], models(desk)[FIRST]["active"]) == ("notes://today.md", True)
+    process.send_signal(ending)
+    output, errors = process.communicate(timeout=30)
+
+    assert process.returncode == code, output + errors
+    assert ("adding the model again does the rest" in errors) == (code == 130)
+    assert "Traceback" not in output + errors
+    in_flight = asked_for(desk, SECOND).total() - int(str(models(desk)[SECOND]["embedded"]))
+    assert 0 <= in_flight <= 2 * 2 * 2, "of each worker, a batch that is asked for, and one that is read and stored"
+    assert in_flight < asked_for(desk, SECOND).total(), "what was embedded until then is stored"
+    refused = desk.call(ASSETS, "models", "activate", SECOND)
+    assert (refused.exit_code, found(desk)[0]) == (2, "notes://today.md")
+    desk.ollama.latency = 0
+
+    added = desk.call(ASSETS, "models", "add", SECOND)
+
+    assert added.exit_code == 0, added.output
+    assert models(desk)[SECOND]["embedded"] == models(desk)[SECOND]["chunks"] == 33
+    assert asked_for(desk, SECOND).total() == 33 + in_flight
+    assert models(desk)[FIRST]["active"]
+    assert "zither" not in asked_for(desk, SECOND), "search asks the active model alone"
+
+
+def asked_for(desk: Desk, model: str) -> Counter[str]:
+    """The texts that a model was asked for, and how often."""
+    requests = [request for request in list(desk.ollama.requests) if request.model == model]
+    return Counter(text for request in requests for text in request.texts if text != PROBE_TEXT)
 
 
 def test_a_model_is_not_filled_by_two_embedders(filled: Desk) -> None:
