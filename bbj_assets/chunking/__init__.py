@@ -8,7 +8,7 @@ from bbj_assets.source import ChunkSettings
 
 __all__ = ["VERSION", "chunk_document", "estimate_tokens"]
 
-VERSION: int = 2
+VERSION: int = 3
 """Part of a document's recipe. Raised whenever the same text would give other chunks."""
 
 

@@ -2,7 +2,8 @@ r"""Where the blocks of a Markdown text begin and end, after CommonMark 0.31 and
 
 Chunking needs no syntax tree: it needs to know where it may cut. A full parser costs a hundred times
 more than that answer, so one regular expression consumes a whole block at a time in C, and Python runs
-once a block, not once a line. All repetition is possessive (`*+`): no input makes it backtrack.
+once a block, not once a line. All repetition is possessive (`a*+`, and `(?>(?:ab)*)` of a group): no input makes it
+backtrack.
 
 Where this is not CommonMark, on purpose: a fence directly below an HTML tag is a fence, as it is in MDX and
 as its author meant it; a line that continues a list item lazily is taken into it also behind a fence inside
@@ -44,10 +45,10 @@ _TAGS = (
 _VERBATIM_TAGS = "script|pre|style|textarea"
 _HEADING = r"\#{1,6}(?![^ \t\n])"
 _FENCE = rf"(?:`{{3,}}+[^`\n]*+{_EOL}|~{{3,}})"
-_RULE = "(?:" + "|".join(rf"(?:{mark}[ \t]*+){{3,}}+{_EOL}" for mark in (r"\*", "-", "_")) + ")"
+_RULE = "(?:" + "|".join(rf"(?>(?:{mark}[ \t]*+){{3,}}){_EOL}" for mark in (r"\*", "-", "_")) + ")"
 _HTML = rf"<(?i:(?:{_VERBATIM_TAGS})(?![^ \t\n>])|!--|\?|![a-z]|!\[CDATA\[|/?(?:{_TAGS})(?:[ \t\n>]|/>|{_EOL}))"
 _ITEM = r"(?:[-+*]|[0-9]{1,9}+[.)])(?![^ \t\n])"
-_DELIMITERS = rf"\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+\|?{_BLANK}"
+_DELIMITERS = rf"\|?[ \t]*+:?-++:?[ \t]*+(?>(?:\|[ \t]*+:?-++:?[ \t]*+)*)\|?{_BLANK}"
 _UNDERLINE = rf"(?:=++|-++){_BLANK}"
 
 # What ends a lazily continued paragraph in a list or quote; what ends a plain one. Most lines that are
@@ -59,28 +60,28 @@ _ENDS_TEXT = (
 )
 _INDENT = r"(?: {4}| {0,3}\t)"
 _TAG_ALONE = (
-    r"<(?:[a-zA-Z][a-zA-Z0-9-]*+(?:[ \t]++[a-zA-Z_:][a-zA-Z0-9_.:-]*+"
-    r"(?:[ \t]*+=[ \t]*+(?:[^ \t\n\"'=<>`]++|'[^'\n]*+'|\"[^\"\n]*+\"))?+)*+[ \t]*+/?>"
+    r"<(?:[a-zA-Z][a-zA-Z0-9-]*+(?>(?:[ \t]++[a-zA-Z_:][a-zA-Z0-9_.:-]*+"
+    r"(?>(?:[ \t]*+=[ \t]*+(?:[^ \t\n\"'=<>`]++|'[^'\n]*+'|\"[^\"\n]*+\"))?))*)[ \t]*+/?>"
     rf"|/[a-zA-Z][a-zA-Z0-9-]*+[ \t]*+>){_BLANK}"
 )
 
 _BLOCK = re.compile(
-    rf"(?:[ \t]*+\n)*+(?P<start>)(?:(?![a-zA-Z])(?:"  # what begins with a letter is text
+    rf"(?>(?:[ \t]*+\n)*)(?P<start>)(?:(?![a-zA-Z])(?:"  # what begins with a letter is text
     rf"(?P<heading> {{0,3}}+(?P<hashes>\#{{1,6}})(?![^ \t\n])[^\n]*+)"
-    rf"|(?P<code>{_INDENT}[^\n]*+(?:\n(?:[ \t]*+\n)*+{_INDENT}[ \t]*+[^ \t\n][^\n]*+)*+)"
+    rf"|(?P<code>{_INDENT}[^\n]*+(?>(?:\n(?>(?:[ \t]*+\n)*){_INDENT}[ \t]*+[^ \t\n][^\n]*+)*))"
     rf"|(?P<fence> {{0,3}}+(?:(?P<ticks>`{{3,}}+)[^`\n]*+{_EOL}|(?P<tildes>~{{3,}}+)[^\n]*+))"
-    rf"|(?P<quote> {{0,3}}+>[^\n]*+(?:\n {{0,3}}+>[^\n]*+|\n(?!{_ENDS_CONTAINER})[^\n]++)*+)"
+    rf"|(?P<quote> {{0,3}}+>[^\n]*+(?>(?:\n {{0,3}}+>[^\n]*+|\n(?!{_ENDS_CONTAINER})[^\n]++)*))"
     rf"|(?P<rule> {{0,3}}+{_RULE})"
     rf"|(?P<item> {{0,3}}+(?:[-+*]|[0-9]{{1,9}}+[.)])(?:(?P<pad>[ \t]++)|{_EOL}))"
     rf"|(?P<html> {{0,3}}+(?:{_HTML}|{_TAG_ALONE}))"
-    rf")|(?P<text>[^\n]++(?:\n(?!{_ENDS_TEXT})[^\n]++)*+))"
+    rf")|(?P<text>[^\n]++(?>(?:\n(?!{_ENDS_TEXT})[^\n]++)*)))"
 )
 _NO_CONTENT = re.compile(r"\n[ \t]*+\n")  # behind the mark of an item, which ends there
-_MORE_TEXT = re.compile(rf"[^\n]++(?:\n(?!{_ENDS_TEXT})[^\n]++)*+")
-_ROWS = re.compile(rf"[^\n]++(?:\n(?! {{4}}|{_ENDS_CONTAINER})[^\n]++)*+")
+_MORE_TEXT = re.compile(rf"[^\n]++(?>(?:\n(?!{_ENDS_TEXT})[^\n]++)*)")
+_ROWS = re.compile(rf"[^\n]++(?>(?:\n(?! {{4}}|{_ENDS_CONTAINER})[^\n]++)*)")
 _AFTER_TEXT = re.compile(rf"\n {{0,3}}+(?:(?P<delimiters>{_DELIMITERS})|(?P<underline>{_UNDERLINE}))")
 _UNDERLINE_LINE = re.compile(rf" {{0,3}}+{_UNDERLINE}")
-_UNTIL_BLANK = re.compile(rf"[^\n]*+(?:\n(?!{_BLANK}| {{0,3}}+{_FENCE})[^\n]++)*+")
+_UNTIL_BLANK = re.compile(rf"[^\n]*+(?>(?:\n(?!{_BLANK}| {{0,3}}+{_FENCE})[^\n]++)*)")
 _HTML_ENDS = (  # how a verbatim HTML block begins, and what its last line contains
     (
         re.compile(rf" *<(?:{_VERBATIM_TAGS})(?![^ \t\n>])", re.IGNORECASE),
@@ -231,4 +232,5 @@ def _item(width: int) -> re.Pattern[str]:
     tabs, spaces = divmod(width, 4)
     tab = r"(?: {0,3}\t)"  # goes on to the next multiple of four
     enough = rf"(?: {{{width}}}|{tab}{{{tabs + (spaces > 0)}}}|{tab}{{{tabs}}} {{{spaces}}})"
-    return re.compile(rf"[^\n]*+(?:\n(?:[ \t]*+\n)*+{enough}[ \t]*+[^ \t\n][^\n]*+|\n(?!{_ENDS_CONTAINER})[^\n]++)*+")
+    inside = rf"(?>(?:[ \t]*+\n)*){enough}[ \t]*+[^ \t\n][^\n]*+"
+    return re.compile(rf"[^\n]*+(?>(?:\n{inside}|\n(?!{_ENDS_CONTAINER})[^\n]++)*)")

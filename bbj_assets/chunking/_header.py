@@ -13,7 +13,7 @@ from bbj_assets.source import ChunkSettings
 _JOIN = " > "
 _MARKUP = re.compile(
     r"(?=[!\[\\<`*~_])(?:"  # where none of it can begin, none of it is tried
-    r"!?\[((?:[^\[\]\n]|\[[^\[\]\n]*\])*+)\](?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*+\)|\[[^\]\n]*\])"  # a link
+    r"!?\[((?>(?:[^\[\]\n]|\[[^\[\]\n]*\])*))\](?:\([^()\n]*(?>(?:\([^()\n]*\)[^()\n]*)*)\)|\[[^\]\n]*\])"  # a link
     r"|\\([!-/:-@\[-`{-~])"  # an escaped mark
     r"|</?[a-zA-Z][^<>\n]*>"  # a tag
     r"|`++|\*++|~~|(?<!\w)_++(?=\S)|(?<=\S)_++(?!\w))"  # code and emphasis

@@ -207,7 +207,7 @@ def _lines(text: str, start: int, end: int, limit: int, before: str = "", after:
 
 _FENCE_LINE = re.compile(r"([^\n]*?)(`{3,}+|~{3,}+)[ \t]*+([^\s`]*+)")
 _MARK = re.compile(r"[^>\s]")
-_LIST_MARKS = re.compile(r"[ \t>]*+(?:(?:[-+*]|[0-9]{1,9}+[.)])[ \t]++)*+")
+_LIST_MARKS = re.compile(r"[ \t>]*+(?>(?:(?:[-+*]|[0-9]{1,9}+[.)])[ \t]++)*)")
 _PADDING = re.compile(r" {2,}+|-{4,}+")
 
 

@@ -6,7 +6,7 @@ from itertools import takewhile
 
 from bbj_assets.chunking.bbj_structure import Statement
 
-_REM = re.compile(r"[ \t]*+(?:\d{1,5}[ \t]++)?+rem", re.IGNORECASE)
+_REM = re.compile(r"[ \t]*+(?>(?:\d{1,5}[ \t]++)?)rem", re.IGNORECASE)
 _REM_BEHIND = re.compile(r"""(?:[^"\n]|"[^"\n]*")*?[:;][ \t]*+rem(?![\w!$%@])""", re.IGNORECASE)
 _CONTINUED = re.compile(r"\n[ \t]*:")
 _SAYS_NOTHING = re.compile(r"([^\w\s])\1{2,}|@override\b|\{@inheritDoc\}", re.IGNORECASE)

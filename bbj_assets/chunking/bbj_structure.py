@@ -25,12 +25,12 @@ Kind = Literal["class", "interface", "method", "function", "label"]
 Path = tuple["Declaration", ...]
 
 _STATEMENT = re.compile(
-    r"""[ \t]*+ (?:\d{1,5}[ \t]++)?+                                      # a line number
+    r"""[ \t]*+ (?>(?:\d{1,5}[ \t]++)?)                                    # a line number
     (?:
       (?P<comment>rem(?![\w!$%@]))
     | (?P<end>(?:method|class|interface|fn)end\b)
     | (?P<closer>(?:endif|fi|else|wend|next|until|swend)(?![\w!$%@.:]|[ \t]*=))
-    | (?P<type>(?P<type_kind>class|interface)[ \t]+(?:(?:public|protected|private|static)[ \t]+)*+
+    | (?P<type>(?P<type_kind>class|interface)[ \t]+(?>(?:(?:public|protected|private|static)[ \t]+)*)
         (?P<type_name>[a-z_]\w*+)[ \t]*+(?:$|[;,]|extends\b|implements\b))
     | (?P<method>method[ \t]++(?P<method_head>[a-z_][^(=;"]*+)\()
     | (?P<function>def[ \t]++(?P<function_name>[a-z_]\w*+[$%!]?)[ \t]*+\((?:[^()]*+\)[ \t]*+(?P<one_line>=))?)

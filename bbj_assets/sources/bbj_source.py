@@ -32,7 +32,7 @@ _NUMBERED_SHARE = 0.8
 # Lines that are BBj. Prose begins with `if`, `open`, `print` and `return` too, so a verb alone is not enough.
 # What is weak could as well stand in a file of settings, or in a program in another language.
 _STATEMENT = re.compile(
-    r"""[ \t]*+ (?:\d{1,5}[ \t]++)?+ (?:[a-z_]\w*+:(?!:)[ \t]*+)?+
+    r"""[ \t]*+ (?>(?:\d{1,5}[ \t]++)?) (?>(?:[a-z_]\w*+:(?!:)[ \t]*+)?)
     (?:
       (?P<weak>
           rem(?![\w!$%@])
@@ -43,7 +43,7 @@ _STATEMENT = re.compile(
     | \#?[a-z_]\w*+!\.\w | \#\w++!?[.(]
     | (?:end)?if\b.*(?:\bthen\b|[=<>])
     | (?:fi|endif|wend|swend|next|until|methodend|classend|fnend|interfaceend|end|release|stop|begin|else|return
-        |exit|escape|process_events|break|retry|repeat)(?:[ \t]+\w+)?+[ \t]*+(?:;|$)
+        |exit|escape|process_events|break|retry|repeat)(?>(?:[ \t]+\w+)?)[ \t]*+(?:;|$)
     | (?:gosub|goto|exitto|setesc|seterr|restore)[ \t]++\w++[ \t]*+(?:;|$)
     | (?:open|close|readrecord|writerecord|remove|lock|unlock|select
         |(?:read|write|input|extract|find|print)(?:[ \t]+record)?)[ \t]*+\(

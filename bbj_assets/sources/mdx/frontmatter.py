@@ -13,7 +13,7 @@ import yaml
 
 from bbj_assets.documents import Json
 
-_BLOCK = re.compile(r"\s*?---[ \t]*\n(?P<yaml>(?:(?!---[ \t]*(?:\n|\Z))[^\n]*+\n)*+)---[ \t]*(?:\n|\Z)")
+_BLOCK = re.compile(r"\s*?---[ \t]*\n(?P<yaml>(?>(?:(?!---[ \t]*(?:\n|\Z))[^\n]*+\n)*))---[ \t]*(?:\n|\Z)")
 _PLAIN_LINE = re.compile(r"^(?P<key>[A-Za-z_][\w-]*):[ \t]+(?P<value>\S.*?)[ \t]*$", re.MULTILINE)
 _CONTROLS = re.compile("[\0-\x08]")  # YAML can spell them; PostgreSQL refuses the first
 _STACKED = re.compile(r"(?:[-?:][ \t]+){40}")
