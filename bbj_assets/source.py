@@ -57,4 +57,13 @@ class Source:
     @property
     def group(self) -> str:
         """The name as Dagster spells it in asset keys and groups: `mdx_dwc`."""
-        return self.name.replace("-", "_")
+        return asset_group(self.name)
+
+
+def asset_group(name: str) -> str:
+    """A source's name as Dagster spells it.
+
+    >>> asset_group("mdx-dwc")
+    'mdx_dwc'
+    """
+    return name.replace("-", "_")

@@ -19,6 +19,7 @@ from sqlalchemy import Engine, QueuePool, create_engine
 from bbj_assets.defs.jobs import SEARCH_INDEX_JOB, ingest_config, ingest_job_name, visit_job_name
 from bbj_assets.defs.partitions import register_sections
 from bbj_assets.defs.raw_sections import known_sections, news_of_sections
+from bbj_assets.defs.removals import tell_of_removal
 from bbj_assets.defs.run_errors import error_of
 from bbj_assets.defs.tags import INVOCATION_TAG, RANGE_END_TAG, RANGE_START_TAG
 from bbj_assets.ingest.fingerprints import fingerprints
@@ -27,7 +28,7 @@ from bbj_assets.ingest.visits import is_visited
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
-from bbj_assets.store.documents import delete_source
+from bbj_assets.store.documents import delete_source, stored_partitions
 from bbj_assets.store.locks import source_lock
 from bbj_assets.store.outages import explaining
 
@@ -119,7 +120,9 @@ def run_source(defs: Definitions, instance: DagsterInstance, url: str, source: S
         keys = register_sections(instance, conn, source)
         if run.clean:
             with source_lock(conn, source.name):
+                removed = stored_partitions(conn, source.name)
                 delete_source(conn, source.name)
+            tell_of_removal(instance, source.name, removed, "Removed, to be ingested anew.")
     if not keys:
         return None
     result = defs.resolve_job_def(ingest_job_name(source)).execute_in_process(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from dagster import (
@@ -22,7 +23,8 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver, S
 from dagster._core.loader import LoadingContextForTest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
-from bbj_assets.defs import assets
+from bbj_assets.cli.forgetting import forget
+from bbj_assets.defs import assets, run_sources
 from bbj_assets.defs.sensors import follow
 from bbj_assets.defs.tags import PERMANENT_TAG, RANGE_END_TAG, RANGE_START_TAG, SOURCE_TAG
 from bbj_assets.ingest.chunks import ChunksReport, refresh_chunks
@@ -323,6 +325,35 @@ def test_what_dagster_has_seen_and_the_index_does_not_hold_is_asked_for(follower
     follower.cursor = None
 
     assert follower.settle() == [("s03", "s03")]
+
+
+def test_a_source_that_was_forgotten_is_ingested_when_it_is_back(
+    follower: Follower, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower.settle()
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    forget(follower.installation.settings, "guide", force=True, on_wait=lambda: None)
+    assert contents(conn) == {}
+
+    assert follower.settle() == [("_root", "s13")]
+
+    assert len(contents(conn)) == 15
+    assert follower.settle() == []
+
+
+def test_a_source_that_a_clean_ingest_only_emptied_is_ingested(
+    follower: Follower, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower.settle()
+    with monkeypatch.context() as patch:
+        patch.setattr(run_sources, "ingest_config", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            follower.installation.run(run=SourceRun(clean=True))
+    assert contents(conn) == {}
+
+    assert follower.settle() == [("_root", "s13")]
+
+    assert len(contents(conn)) == 15
 
 
 def test_what_another_version_has_noted_is_left_out(follower: Follower) -> None:
