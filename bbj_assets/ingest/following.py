@@ -69,9 +69,12 @@ class Watch:
 
     @classmethod
     def loads(cls, text: str | None) -> "Watch | None":
-        """The watch that `dumps` wrote; None if there is none, or another version of the program wrote it."""
-        fields = json.loads(text) if text else []
-        return cls(*fields) if len(fields) == len(cls.__slots__) else None
+        """The watch that `dumps` wrote; None if there is none, or a person or another version wrote something else."""
+        try:
+            fields = json.loads(text) if text else None
+        except ValueError:
+            return None
+        return cls(*fields) if isinstance(fields, list) and len(fields) == len(cls.__slots__) else None
 
 
 def notice(watch: Watch, listing: Mapping[Section, str], known: Collection[Section], now: float) -> Watch:
@@ -149,6 +152,7 @@ def asked(watch: Watch, ready: Collection[Section], wanted: Collection[Section],
         asked_at=now,
         asked_after=watch.heard,
         request=name,
+        given_up=False,
     )
 
 

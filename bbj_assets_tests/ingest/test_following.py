@@ -128,7 +128,11 @@ def test_a_cursor_is_the_watch() -> None:
     watch = ask(notice(Watch(), {"a": "1", "ä/…": "2", SHARED: "3"}, (), now=1.5), now=2.5)
 
     assert Watch.loads(watch.dumps()) == watch
-    assert Watch.loads(None) is None
+
+
+@pytest.mark.parametrize("text", [None, "", "reset", "0", "null", "{}", "[1, 2]"])
+def test_a_cursor_that_is_no_watch_is_none(text: str | None) -> None:
+    assert Watch.loads(text) is None
 
 
 def test_what_sections_share_is_looked_at_again_at_once_and_starts_no_new_count() -> None:
@@ -140,6 +144,14 @@ def test_what_sections_share_is_looked_at_again_at_once_and_starts_no_new_count(
     assert due(watch, 30, QUIET) == {SHARED}
     assert due(watch, 70, QUIET) == {"a", SHARED}
     assert due(given_up(watch), 1e9, QUIET) == {SHARED}
+
+
+def test_what_is_asked_for_because_of_what_sections_share_is_asked_for_until_it_is_done() -> None:
+    watch = given_up(Watch(seen={"a": "1", "b": "1", SHARED: "2"}, pending={"a": 0.0, SHARED: 0.0}))
+
+    watch = asked(watch, {SHARED}, {"b"}, now=100)
+
+    assert "b" in due(watch, 1_000, QUIET)
 
 
 def test_a_source_that_never_rests_is_waited_for_but_not_for_ever() -> None:
