@@ -68,7 +68,11 @@ def clear_parse_failures(conn: Connection, source: str, items: Collection[str]) 
 
 
 async def settle_embedding_failures(conn: AsyncConnection, model: str) -> None:
-    """Forget failures of texts that have their vector of this model now, or that their source has no more."""
+    """Forget failures of texts that have their vector of this model now, or that their source has no more.
+
+    The failure of a text that has left its section and stands in another one still becomes that one's, or no run over
+    what failed would find it.
+    """
     await conn.execute(
         """
         DELETE FROM failures f WHERE stage = 'embed' AND (
@@ -80,6 +84,19 @@ async def settle_embedding_failures(conn: AsyncConnection, model: str) -> None:
         )
         """,
         [model],
+    )
+    await conn.execute(
+        """
+        UPDATE failures f SET partition_key = found.partition_key
+        FROM (
+            SELECT m.item, m.source, m.model, min(d.partition_key) AS partition_key
+            FROM failures m JOIN chunks c ON c.content_hash = decode(m.item, 'hex') JOIN documents d USING (source_url)
+            WHERE m.stage = 'embed' AND d.source = m.source
+            GROUP BY m.item, m.source, m.model
+            HAVING NOT bool_or(d.partition_key = m.partition_key)
+        ) AS found
+        WHERE f.stage = 'embed' AND (f.item, f.source, f.model) = (found.item, found.source, found.model)
+        """
     )
 
 

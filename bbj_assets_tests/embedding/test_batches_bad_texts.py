@@ -214,6 +214,20 @@ def test_failures_of_texts_that_are_gone_go(indexed: Connection, database_url: s
     assert_stored(indexed, ["better"])
 
 
+def test_a_failure_stays_with_a_section_that_has_its_text(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    first = put(indexed, [BAD], partition="a")
+    put(indexed, [BAD], partition="b")
+    server.poison = BAD
+    embed(database_url, server, partitions=["a", "b"])
+    delete_items(indexed, SOURCE, [first])
+
+    embed(database_url, server, partitions=["a"])
+
+    assert [failure.partition_key for failure in list_failures(indexed)] == ["b"]
+
+
 def test_a_healed_text_is_no_failure_any_more_even_when_the_run_ends_badly(
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
