@@ -74,7 +74,7 @@ def run_all(
             }
             if not live.stopping.is_set():
                 live.states[SEARCH_INDEX] = SourceState(started=time.monotonic())
-                building = pool.submit(run_search_index, defs, instance, run)
+                building = pool.submit(_in_turn, live, turn, lambda: run_search_index(defs, instance, run))
                 _wait_for([building], live)
                 error = building.result()
                 live.states[SEARCH_INDEX].finished = time.monotonic()
@@ -98,6 +98,15 @@ def _wait_for(futures: Collection[Future[Any]], live: LiveProgress) -> None:
         with suppress(KeyboardInterrupt):  # without this, PostgreSQL would build on for nobody
             live.cancel_statements()
         raise InterruptedAtOnce from interrupt
+
+
+def _in_turn(live: LiveProgress, turn: Turn, build: Callable[[], str | None]) -> str | None:
+    """Build the search index; a restart of the database during the last source may have given the turn to another."""
+    try:
+        turn.take(lambda said: live.outage(SEARCH_INDEX, said))
+    except BBjAssetsError as raised:
+        return str(raised)
+    return build()
 
 
 def _run_one(live: LiveProgress, turn: Turn, name: str, work: Callable[[], str | None]) -> Outcome:

@@ -18,6 +18,7 @@ from bbj_assets.store.corpus import corpus_counts
 from bbj_assets.store.database import database
 from bbj_assets.store.failures import list_failures
 from bbj_assets.store.models import active_model
+from bbj_assets.store.outages import explaining
 from bbj_assets.store.vector_index import refresh_index
 
 SEARCH_INDEX = AssetKey("search_index")
@@ -41,7 +42,7 @@ def search_index_asset(*, sources: Sequence[Source], settings: Settings) -> Asse
     def search_index(context: AssetExecutionContext) -> MaterializeResult[None]:
         started = time.monotonic()
         runtime: Runtime = context.resources.runtime
-        with database(settings) as url, connect(url) as conn:
+        with database(settings) as url, explaining("build the search index", url), connect(url) as conn:
             with runtime.progress.indexing(partial(conn.cancel_safe, timeout=_CANCEL_SECONDS)):
                 report = refresh_index(conn, timedelta(days=settings.orphan_grace_days))
             counts = corpus_counts(conn, active_model(conn))
@@ -62,7 +63,7 @@ def failures_asset(*, sources: Sequence[Source], settings: Settings) -> AssetsDe
         "Correct it and run the job `retry_failed`; `bbj-assets failures` lists the same on the command line.",
     )
     def failures() -> MaterializeResult[None]:
-        with database(settings) as url, connect(url) as conn:
+        with database(settings) as url, explaining("list what failed", url), connect(url) as conn:
             return MaterializeResult(metadata=inventory_metadata(list_failures(conn)))
 
     return failures

@@ -64,16 +64,22 @@ def test_the_second_says_for_whom_it_waits_and_then_finds_nothing_to_do(
 
 
 @pytest.fixture
-def robbed(desk: Desk) -> Iterator[tuple[subprocess.Popen[str], subprocess.Popen[str]]]:
+def only() -> tuple[str, ...]:
+    """Which sources the two are over; all by default."""
+    return ()
+
+
+@pytest.fixture
+def robbed(desk: Desk, only: tuple[str, ...]) -> Iterator[tuple[subprocess.Popen[str], subprocess.Popen[str]]]:
     """Two of them: the first lost its turn to the second in the middle of its first source, as by a restart."""
     for number in range(PAGES):
         desk.write(f"guide/{number}.md", f"# Page {number}\n\nText of page {number}.")
         desk.write(f"notes/{number}.md", f"# Note {number}\n\nText of note {number}.")
     desk.environment |= {"BBJ_ASSETS_EMBEDDING_BATCH_SIZE": "1", "BBJ_ASSETS_EMBEDDING_WORKERS": "1"}
     desk.ollama.latency = 0.6
-    first = desk.start("bbj-ingest-all", "--sequential")
+    first = desk.start("bbj-ingest-all", "--sequential", *only)
     wait_until(lambda: any("Text of page" in text for text in desk.ollama.embedded), first)
-    second = desk.start("bbj-ingest-all", "--sequential")
+    second = desk.start("bbj-ingest-all", "--sequential", *only)
     assert f"process {first.pid} " in waiting_line(second)
     its_session = f"bbj-ingest-all, process {first.pid} on %"
     desk.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s", its_session)
@@ -96,6 +102,19 @@ def test_a_first_that_lost_its_turn_waits_for_the_second_before_it_begins_its_ne
     assert second.wait(0.1) == 0, "it has ended before"
     assert f"notes: {PAGES + 1} files (unchanged), {PAGES + 1} chunks, 0 embedded" in output
     assert {times for text, times in desk.ollama.embedded.items() if "Text of note" in text} == {1}
+
+
+@pytest.mark.parametrize("only", [("--source", "guide")], ids=["guide alone"])
+def test_a_first_that_lost_its_turn_in_its_last_source_waits_for_the_second_before_it_builds_the_index(
+    robbed: tuple[subprocess.Popen[str], subprocess.Popen[str]],
+) -> None:
+    first, second = robbed
+    output, errors = first.communicate(timeout=90)
+
+    assert first.returncode == 0, output + errors
+    waits = rf"^guide: {PAGES + 2} files .*\nAnother ingest is running: .*process {second.pid} "
+    assert re.search(waits, output, re.MULTILINE)
+    assert second.wait(0.1) == 0, "it has ended before"
 
 
 def test_whoever_waits_for_the_turn_that_was_lost_gives_up_with_ctrl_c(
