@@ -4,10 +4,12 @@ Nothing is read at import. Whatever is wrong is reported together, before anythi
 `ConfigurationError` whose problems name the file, the source, the key and the remedy.
 """
 
+import os
 import tomllib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -121,12 +123,38 @@ def read_settings(**overrides: object) -> tuple[Settings, dict[str, str]]:
             wrong[field] = f"Environment: {variable}: {e['msg']}{given_value}."
         defaults = {field: Settings.model_fields[field].default for field in wrong}
         settings = Settings(**given | defaults)  # type: ignore[arg-type]
+    wrong = _misspelt() | wrong
     lengths_fit = wrong.keys().isdisjoint({"chunk_tokens", "chunk_overlap"})
     if lengths_fit and settings.chunk_overlap * 2 > settings.chunk_tokens:
         wrong["chunk_overlap"] = (
             "Environment: BBJ_ASSETS_CHUNK_OVERLAP must be at most half of BBJ_ASSETS_CHUNK_TOKENS."
         )
     return settings, wrong
+
+
+def _misspelt() -> dict[str, str]:
+    """Variables that are nearly settings, by the field that is meant: it would have its default, and nobody know why.
+
+    What is like no setting is somebody else's, and left alone.
+    """
+    variables = {field: _variable_of(field) for field in Settings.model_fields}
+    problems: dict[str, str] = {}
+    for name, value in os.environ.items():
+        rest = name.lower().removeprefix("bbj_assets_")
+        if not value or rest == name.lower() or rest in variables:
+            continue
+        words = set(rest.split("_"))
+        meant = [field for field in variables if words <= set(field.split("_"))]
+        meant = meant or get_close_matches(rest, variables, 1)
+        if meant:
+            proposed = " or ".join(variables[field] for field in meant)
+            problems[meant[0]] = f"Environment: {name} is no setting. Did you mean {proposed}? Correct or unset it."
+    return problems
+
+
+def _variable_of(field: str) -> str:
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"BBJ_ASSETS_{field.upper()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +250,7 @@ def _not_to_be_had(file: Path, names: Sequence[str], enabled: Collection[str], d
 
 def _read_toml(file: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigurationError(
             [f"{file}: not found. Run in the project's folder, or name the file with --config or BBJ_ASSETS_CONFIG."]

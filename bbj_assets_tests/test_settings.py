@@ -347,6 +347,10 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
     assert problem.startswith(f"{file}: cannot be read: ")
 
 
+def test_a_file_that_an_editor_gave_a_byte_order_mark_is_read(table: Table) -> None:
+    assert [source.name for source in load(table("\ufeff" + GOOD.lstrip())).sources] == ["course"]
+
+
 def test_two_sources_whose_pages_would_get_the_same_urls_are_refused(table: Table) -> None:
     programs = "".join(f'[[sources]]\nname = "{name}"\nparser = "bbj-source"\npaths = ["docs"]\n' for name in "ab")
     (problem,) = problems_of(table(programs))
@@ -532,6 +536,45 @@ def test_every_variable_that_does_not_fit_is_reported_by_its_name(monkeypatch: p
     found = {problem.split(": ")[1]: problem for problem in caught.value.problems}
     assert found.keys() == values.keys()
     assert all(repr(value) in found[name] for name, value in values.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("BBJ_ASSETS_EMBEDER", "BBJ_ASSETS_EMBEDDER"),
+        ("BBJ_ASSETS_MODEL", "BBJ_ASSETS_EMBEDDING_MODEL"),
+        ("BBJ_ASSETS_DATABASE", "BBJ_ASSETS_DATABASE_URL"),
+        ("BBJ_ASSETS_DATADIR", "DATA_DIR"),
+        ("BBJ_ASSETS_OPENAI_KEY", "BBJ_ASSETS_OPENAI_API_KEY"),
+        ("BBJ_ASSETS_WORKERS", "BBJ_ASSETS_EMBEDDING_WORKERS or BBJ_ASSETS_PARSE_WORKERS"),
+    ],
+)
+def test_a_variable_that_is_nearly_a_setting_is_no_setting_silently(
+    monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "s3cret")
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+
+    assert caught.value.problems == (f"Environment: {name} is no setting. Did you mean {meant}? Correct or unset it.",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BBJ_ASSETS_TEST_CORPUS", "corpus"),
+        ("BBJ_ASSETS_MODEL", ""),
+        ("bbj_assets_embedder", "embedded"),
+        ("BBJ_ASSETS_DATA_DIR", "docs"),
+    ],
+)
+def test_what_is_like_no_setting_says_nothing_or_is_one_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    load_settings()
 
 
 def test_an_overlap_of_more_than_half_a_chunk_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ def validated(
     """
     settings, wrong = read_settings(**given)
     problems = list(wrong.values())
+    embedder_is_known = wrong.keys().isdisjoint({"embedder", "embedding_model"})
     with _adding_to(problems):
         _check_schedule(settings)
     with _adding_to(problems):
@@ -37,12 +38,12 @@ def validated(
         try:
             url = stack.enter_context(database(settings))
             with connect(url) as conn:
-                if "embedder" not in wrong:
+                if embedder_is_known:
                     _register_model(conn, settings)
         except EmbeddingError as error:
             problems.append(str(error))
         except DatabaseError as error:
-            if "embedder" not in wrong:
+            if embedder_is_known:
                 problems += _problems_of_embedder(settings)
             raise ConfigurationError([*problems, str(error)]) from error
         if problems:

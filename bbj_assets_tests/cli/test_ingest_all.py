@@ -345,6 +345,17 @@ def test_an_embedder_that_is_none_is_said_alone_and_no_other_one_is_tried(desk: 
     assert desk.query("SELECT name FROM models") == []
 
 
+@pytest.mark.parametrize("variable", ["BBJ_ASSETS_EMBEDER", "BBJ_ASSETS_MODEL"])
+def test_of_an_embedder_that_is_misspelt_no_other_one_is_tried(desk: Desk, variable: str) -> None:
+    desk.environment[variable] = "openai"
+
+    done = desk.call(INGEST)
+
+    assert done.exit_code == 2
+    assert f"Environment: {variable} is no setting. Did you mean BBJ_ASSETS_EMBEDD" in done.stderr
+    assert desk.query("SELECT name FROM models") == []
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
