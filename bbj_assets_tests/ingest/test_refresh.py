@@ -108,6 +108,21 @@ def test_a_moved_page_is_found_under_its_new_url_only_and_keeps_its_hashes(
     assert (report.total.changed, report.total.deleted, report.total.unchanged) == (1, 1, 3)
 
 
+def test_of_a_page_that_moves_to_another_section_only_the_breadcrumb_is_new(
+    conn: Connection, site: Site, refresh: Refresh
+) -> None:
+    site.write(PAGES)
+    refresh()
+    url, moved = "mdx-test://grids/rows.md", "mdx-test://events/rows.md"
+    before, text = hashes(conn, url), texts(conn)[url]
+    (site.root / "grids" / "rows.md").rename(site.root / "events" / "rows.md")
+
+    refresh()
+
+    assert texts(conn)[moved] == text
+    assert set(hashes(conn, moved)).isdisjoint(before), "search would say the old section"
+
+
 def test_a_deleted_page_is_gone_with_its_chunks(conn: Connection, site: Site, refresh: Refresh) -> None:
     site.write(PAGES)
     refresh()
