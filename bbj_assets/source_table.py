@@ -29,7 +29,7 @@ class SourceEntry(BaseModel):
     generation_tag: GenerationTag = "auto"
     enabled: bool = True
     description: str = ""
-    display_url: str | None = None
+    display_url: Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]")] | None = None
     exclude: list[str] = []
     exclude_conditions: list[str] = []
     requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 2.0
@@ -55,6 +55,8 @@ def read_entry(file: Path, position: int, raw: object, problems: list[str]) -> S
                 reason = f"unknown key. Known keys: {', '.join(_keys_for(raw.get('parser')))}."
             elif e["type"] == "missing":
                 reason = "is missing."
+            elif key == "display_url":
+                reason = f"{e['input']!r} must be an address that begins with https:// or http://."
             elif key == "name":
                 reason = f"{e['input']!r} must be lower-case words joined by `-`."
             else:

@@ -112,6 +112,11 @@ def test_a_source_is_read_with_all_its_keys(table: Table, tmp_path: Path) -> Non
             id="an unknown generation",
         ),
         pytest.param(
+            GOOD + 'display_url = "javascript:alert(1)"',
+            ["source 'course'", "`display_url`", "'javascript:alert(1)'", "https:// or http://"],
+            id="an address that no browser opens",
+        ),
+        pytest.param(
             GOOD.replace('["docs"]', '["${NOT_SET_ANYWHERE}/docs"]'),
             ["source 'course'", "NOT_SET_ANYWHERE is not set", "${NOT_SET_ANYWHERE}/docs"],
             id="an environment variable that is not set",

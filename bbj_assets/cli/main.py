@@ -67,6 +67,10 @@ def search(
     asked = " ".join(question)
     if not any(character.isalnum() for character in asked):
         raise click.UsageError('Ask with words: bbj-assets search "run JavaScript in a BBjHtmlView"')
+    try:
+        asked.encode()
+    except UnicodeEncodeError:  # what is no UTF-8 in an argument comes as half of a surrogate pair
+        raise click.UsageError("The question is not UTF-8. Set the terminal, or LANG, to UTF-8.") from None
     hits = ask(load_settings(), asked, Filters(sources, generation), limit)
     if as_json:
         click.echo(json.dumps(hits_json(hits), indent=2, ensure_ascii=False))

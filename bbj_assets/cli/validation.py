@@ -34,6 +34,8 @@ def validated(
         _check_schedule(settings)
     with _adding_to(problems):
         table = load_sources(settings, wanted=names)
+        if not table.sources:
+            problems.append(f"{table.file}: every source is disabled. Set `enabled = true` in the table of one.")
     with ExitStack() as stack:
         try:
             url = stack.enter_context(database(settings))

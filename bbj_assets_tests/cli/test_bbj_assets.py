@@ -214,6 +214,13 @@ def test_a_question_without_words_is_a_mistake(indexed: Machine, question: str) 
     assert "Ask with words" in done.stderr
 
 
+def test_a_question_that_is_no_text_is_a_mistake(indexed: Machine) -> None:
+    done = indexed.run(ASSETS, "search", "fl\udce4che")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "The question is not UTF-8" in done.stderr
+
+
 def test_a_source_of_which_nothing_is_indexed_is_a_mistake(indexed: Machine) -> None:
     done = indexed.call(ASSETS, "search", "window", "--source", "javadocs", "--json")
 

@@ -331,6 +331,15 @@ def test_everything_that_is_wrong_is_said_at_once(desk: Desk) -> None:
     desk.ollama.start()
 
 
+def test_a_table_whose_sources_are_all_disabled_is_a_mistake(desk: Desk) -> None:
+    desk.write("sources.toml", '[[sources]]\nname = "guide"\nparser = "mdx"\npaths = ["guide"]\nenabled = false')
+
+    done = desk.call(INGEST)
+
+    assert done.exit_code == 2
+    assert "every source is disabled. Set `enabled = true`" in done.stderr
+
+
 def test_an_embedder_that_is_none_is_said_alone_and_no_other_one_is_tried(desk: Desk) -> None:
     desk.environment["BBJ_ASSETS_EMBEDDER"] = "chatgpt"
     desk.environment["BBJ_ASSETS_EMBEDDING_MODEL"] = "of-no-embedder"
