@@ -462,15 +462,28 @@ def test_a_section_that_is_gone_stays_a_partition_while_a_run_over_it_waits(foll
 def test_a_listing_that_fails_changes_nothing(follower: Follower, conn: Connection) -> None:
     follower.settle()
     shutil.rmtree(follower.installation.folder / "guide")
-    [sensor] = [s for s in follower.installation.defs().sensors or () if s.name == "follow_guide"]
 
-    with build_sensor_context(follower.installation.instance, cursor=follower.cursor) as context:
-        result = sensor(context)
-
-    assert isinstance(result, SkipReason)
-    assert "Cannot list" in (result.skip_message or "")
+    assert "Cannot list" in skipped(follower)
     assert len(contents(conn)) == 15
     assert len(follower.installation.sections()) == 15
+
+
+def test_a_source_that_the_table_has_no_more_is_left_alone_before_the_code_is_loaded_anew(follower: Follower) -> None:
+    follower.tick()
+    table = '[[sources]]\nname = "guide"\nparser = "mdx"\npaths = ["guide"]\nenabled = '
+    follower.installation.write("sources.toml", f"{table}false")
+    assert "is not enabled" in skipped(follower)
+
+    follower.installation.write("sources.toml", f"{table}true")
+    assert skipped(follower) == ""
+
+
+def skipped(follower: Follower) -> str:
+    """Why the sensor as the daemon has it does nothing; empty if it does something."""
+    [sensor] = [s for s in follower.installation.defs().sensors or () if s.name == "follow_guide"]
+    with build_sensor_context(follower.installation.instance, cursor=follower.cursor) as context:
+        result = sensor(context)
+    return (result.skip_message or "") if isinstance(result, SkipReason) else ""
 
 
 def test_what_the_store_has_of_a_source_that_dagster_never_saw_is_looked_after(

@@ -34,12 +34,12 @@ from bbj_assets.defs.metadata import FINGERPRINT, SHARED_FINGERPRINT
 from bbj_assets.defs.partitions import forgettable, sections_name
 from bbj_assets.defs.raw_sections import known_sections, news_of_sections
 from bbj_assets.defs.tags import PERMANENT_TAG, RANGE_END_TAG, RANGE_START_TAG, REQUEST_TAG, SOURCE_TAG
-from bbj_assets.errors import ListingError
+from bbj_assets.errors import ConfigurationError, ListingError
 from bbj_assets.ingest.changes import stale_partitions
 from bbj_assets.ingest.fingerprints import GONE, SHARED, fingerprints
 from bbj_assets.ingest.following import Watch, asked, doubted, due, given_up, notice, ranges, settled
 from bbj_assets.ingest.visits import is_visited
-from bbj_assets.settings import Settings
+from bbj_assets.settings import Settings, load_sources
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
 from bbj_assets.store.database import database
@@ -71,6 +71,9 @@ def follow_sensor(*, source: Source, job: UnresolvedAssetJobDefinition, settings
         "sections that are gone leave the index.",
     )
     def follow(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+        if not _is_enabled(settings, source):
+            said = f"{source.name!r} is not enabled in {settings.config} any more."
+            return SkipReason(f"{said} This sensor goes when the code location is reloaded.")
         try:
             listing = fingerprints(source)
         except ListingError as error:
@@ -134,6 +137,14 @@ def tick(
         asset_events=raw_events,
         cursor=watch.dumps(),
     )
+
+
+def _is_enabled(settings: Settings, source: Source) -> bool:
+    """Whether the table has it still: what was forgotten must not come back because the code is of yesterday."""
+    try:
+        return source.name in {each.name for each in load_sources(settings, check_paths=False).sources}
+    except ConfigurationError:  # somebody is writing it
+        return True
 
 
 def _stored(settings: Settings, source: Source) -> set[str]:
