@@ -106,7 +106,8 @@ async def note_pending(
 
     They are in the order of their length, so that a batch of neighbours needs little padding; the longest come
     first, so that the end of the work is in small steps. Suspects come last, the worst at the very end; those that are
-    proved are left out unless failures are asked for.
+    proved are left out unless failures are asked for, or the source does not know them as failures of its own: another
+    one that has the same text proved them.
 
     Args:
         only_failed: list only the texts that are in `failures`, and those of the documents that these runs stored.
@@ -149,7 +150,10 @@ async def note_pending(
             ) AS in_partitions
             GROUP BY content_hash
           ) AS missing LEFT JOIN suspects s ON s.model = %(model)s AND s.content_hash = missing.content_hash
-          WHERE %(only_failed)s OR coalesce(s.alone, 0) < %(max_alone)s
+          WHERE %(only_failed)s OR coalesce(s.alone, 0) < %(max_alone)s OR NOT EXISTS (
+              SELECT FROM failures f
+              WHERE f.stage = 'embed' AND f.source = %(source)s AND f.model = %(model)s
+                AND f.item = encode(missing.content_hash, 'hex'))
         ) AS listed
         WHERE %(suspicion)s::int IS NULL
            OR (suspicion, -token_count, content_hash) > (%(suspicion)s::int, -%(tokens)s::int, %(hash)s::bytea)

@@ -38,15 +38,23 @@ async def suspect_alone(conn: AsyncConnection, model: str, content_hash: bytes) 
 
 
 async def given_up(conn: AsyncConnection, model: str, source: str, partitions: Collection[str]) -> list[Failure]:
-    """The failures of a source's texts that are left alone, because they take the server down."""
+    """The failures of a source's texts that are left alone, because they take the server down.
+
+    Each is in one of these partitions, whichever it was in when it failed.
+    """
     cursor = await conn.execute(
         """
-        SELECT f.item, f.source, f.partition_key, f.error_type, f.error
+        SELECT f.item, f.source, found.partition_key, f.error_type, f.error
         FROM failures f JOIN suspects s ON s.model = f.model AND encode(s.content_hash, 'hex') = f.item
-        WHERE f.stage = 'embed' AND f.model = %s AND f.source = %s AND f.partition_key = ANY(%s) AND s.alone >= %s
+        CROSS JOIN LATERAL (
+            SELECT min(d.partition_key) AS partition_key FROM chunks c JOIN documents d USING (source_url)
+            WHERE c.content_hash = s.content_hash AND d.source = f.source AND d.partition_key = ANY(%s)
+        ) AS found
+        WHERE f.stage = 'embed' AND f.model = %s AND f.source = %s AND s.alone >= %s
+          AND found.partition_key IS NOT NULL
         ORDER BY 1
         """,
-        [model, source, list(partitions), MAX_ALONE],
+        [list(partitions), model, source, MAX_ALONE],
     )
     return [
         Failure("embed", item, source, partition, error_type, error, model=model)

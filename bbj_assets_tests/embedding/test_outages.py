@@ -8,11 +8,13 @@ import pytest
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
 from bbj_assets.errors import EmbedderUnavailable, EmbeddingError, RateLimited, Stopped
 from bbj_assets.store.connection import Connection
+from bbj_assets.store.documents import delete_source
 from bbj_assets.store.failures import list_failures
 from bbj_assets_tests.embedding.batch_runs import (
     BAD,
     DIMENSIONS,
     MODEL,
+    SOURCE,
     OllamaWithGate,
     assert_stored,
     embed,
@@ -232,6 +234,41 @@ def test_a_text_that_took_its_server_down_is_asked_for_when_somebody_says_so(
 
     assert (report.total_embedded, failed(indexed)) == (1, set())
     assert indexed.execute("SELECT count(*) FROM suspects").fetchone() == (0,)
+
+
+def test_a_text_that_takes_its_server_down_is_left_alone_only_where_it_is_a_failure(
+    indexed: Connection, database_url: str
+) -> None:
+    """Each source of two that have it knows it as its own, also when the one that found it is forgotten."""
+    for source in (SOURCE, "other"):
+        put(indexed, [BAD, *lengths(4)], source=source)
+    with GoesDown(models=[MODEL], dimensions=DIMENSIONS) as server:
+        for source in (SOURCE, SOURCE, SOURCE, "other"):
+            server.is_away = False
+            with pytest.raises(EmbedderUnavailable):
+                embed(database_url, server, source=source)
+        delete_source(indexed, SOURCE)
+        server.is_away = False
+        report = embed(database_url, server, source="other")
+        assert not server.is_away
+
+    assert [failure.item for failure in report.failures] == [hash_of(BAD)]
+    assert [(failure.item, failure.source) for failure in list_failures(indexed)] == [(hash_of(BAD), "other")]
+
+
+def test_a_text_that_is_left_alone_is_told_of_in_each_section_that_has_it(
+    indexed: Connection, database_url: str
+) -> None:
+    for section in ("a", "b"):
+        put(indexed, [BAD], partition=section)
+    with GoesDown(models=[MODEL], dimensions=DIMENSIONS) as server:
+        for _ in range(3):
+            server.is_away = False
+            with pytest.raises(EmbedderUnavailable):
+                embed(database_url, server, partitions=["a", "b"])
+        reports = [embed(database_url, server, partitions=[section]) for section in ("a", "b")]
+
+    assert [[failure.partition_key for failure in report.failures] for report in reports] == [["a"], ["b"]]
 
 
 def test_texts_that_were_under_way_when_a_server_went_down_by_chance_are_no_failures(
