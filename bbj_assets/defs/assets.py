@@ -30,6 +30,7 @@ from dagster import (
 from pydantic import Field
 
 from bbj_assets.defs.catalogue import OWNERS, PGVECTOR, origin, places, published, raw_kind
+from bbj_assets.defs.jobs import is_told
 from bbj_assets.defs.metadata import (
     CHUNKS_COLUMNS,
     EMBEDDINGS_COLUMNS,
@@ -60,6 +61,7 @@ from bbj_assets.settings import Settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
 from bbj_assets.store.database import database
+from bbj_assets.store.documents import runs_with_texts_to_embed
 from bbj_assets.store.outages import explaining
 from bbj_assets.store.samples import sample_chunks
 
@@ -87,7 +89,7 @@ class EmbeddingsConfig(Config):
 
     retry_failed: bool = Field(
         default=False,
-        description="Embed only the texts that failed before, and those of the files that this run has parsed.",
+        description="Embed only the texts that failed before, and those of files that had failed and are parsed now.",
     )
 
 
@@ -199,7 +201,7 @@ def source_assets(
                         context.partition_keys,
                         runtime.batch_options,
                         only_failed=config.retry_failed,
-                        parsed_in=_tries(context) if config.retry_failed else (),
+                        parsed_in=_retries(context, url, source, embedder.model) if config.retry_failed else (),
                         run_id=context.run.run_id,
                         on_progress=lambda done, total: runtime.progress.advanced(
                             source.name, "embeddings", done, total
@@ -244,10 +246,15 @@ def _visited(raw: AssetSpec, source: Source, settings: Settings) -> AssetsDefini
     return visited
 
 
-def _tries(context: AssetExecutionContext) -> list[str]:
-    """This run and those that it is another try of, one of which may have parsed what it embeds."""
-    _, group = context.instance.get_run_group(context.run.run_id) or (None, ())
-    return [run.run_id for run in group]
+def _retries(context: AssetExecutionContext, url: str, source: Source, model: str) -> list[str]:
+    """The runs over what had failed that parsed some of it whose texts are still to be embedded.
+
+    This one, and those before that ended early: nothing but their configuration tells their texts from others.
+    """
+    with explaining(f"look up what is to be embedded of {source.name!r}", url), connect(url) as conn:
+        left = runs_with_texts_to_embed(conn, model, source.name, context.partition_keys)
+    runs = [context.instance.get_run_by_id(run_id) for run_id in left]
+    return [run.run_id for run in runs if run and is_told(run, "retry_failed")]
 
 
 def _tell_of_outage(context: AssetExecutionContext, runtime: Runtime, source: Source, said: str) -> None:

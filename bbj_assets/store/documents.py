@@ -137,6 +137,20 @@ def chunk_totals(conn: Connection, source: str, partitions: Collection[str]) -> 
     return dict(rows.fetchall())
 
 
+def runs_with_texts_to_embed(conn: Connection, model: str, source: str, partitions: Collection[str]) -> list[str]:
+    """The ids of the runs that stored documents of which some text has no vector of this model."""
+    rows = conn.execute(
+        """
+        SELECT DISTINCT run_id FROM documents JOIN chunks c USING (source_url)
+        WHERE source = %s AND partition_key = ANY(%s) AND run_id IS NOT NULL
+          AND NOT EXISTS (SELECT FROM embeddings e WHERE e.model = %s AND e.content_hash = c.content_hash)
+        ORDER BY 1
+        """,
+        [source, list(partitions), model],
+    )
+    return [run_id for (run_id,) in rows]
+
+
 def owners(conn: Connection, source_urls: Collection[str]) -> dict[str, Owner]:
     """Whom each of the documents belongs to, of those that are stored."""
     rows = conn.execute(

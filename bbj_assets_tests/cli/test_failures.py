@@ -15,6 +15,7 @@ from bbj_assets.store.connection import connect
 from bbj_assets.store.documents import replace_items
 from bbj_assets.store.failures import StoredFailure, record_failures
 from bbj_assets_tests.cli.conftest import Desk
+from bbj_assets_tests.fakes.model_server import refuse
 from bbj_assets_tests.store.samples import chunks, item
 
 ASSETS, INGEST = "bbj-assets", "bbj-ingest-all"
@@ -227,6 +228,26 @@ def test_a_retry_of_the_failed_does_only_them_and_empties_the_list(failed: Desk)
         ("guide://grids/sorting.md", False, False),
         ("guide://start.md", False, True),
         ("notes://today.md", False, True),
+    ]
+
+
+@pytest.mark.parametrize("resume", [[], ["--resume"]], ids=["again", "resumed"])
+def test_a_retry_of_the_failed_that_ended_early_is_completed_by_the_next_one(failed: Desk, resume: list[str]) -> None:
+    """What the first one parsed is in `failures` no more when the model server goes away, nor are its texts."""
+    failed.write("guide/new.md", "# New\n\nNever seen before.")
+    (failed.folder / "guide/grids/bad.md").write_text("# Good\n\nNow it is text.")
+    failed.query("DELETE FROM embeddings WHERE content_hash NOT IN (SELECT decode(item, 'hex') FROM failures WHERE "
+                 "stage = 'embed') RETURNING 1")  # fmt: skip
+    failed.ollama.inject(None)  # the question whether it is there
+    failed.ollama.outage = refuse(404)
+    assert failed.call(INGEST, "--retry-failed", "--source", "guide").exit_code == 1
+    failed.ollama.outage = None
+
+    done = failed.call(INGEST, "--retry-failed", "--source", "guide", *resume)
+
+    assert done.exit_code == 0, done.output
+    assert failed.query("SELECT source_url FROM chunks JOIN embeddings USING (content_hash)") == [
+        ("guide://grids/bad.md",)
     ]
 
 
