@@ -58,8 +58,9 @@ from bbj_assets.store.vector_index import drop_before_bulk_load
 
 __all__ = ["PROBE_TEXT", "BatchOptions", "EmbeddingsReport", "embed_pending", "probe"]
 
-_CONNECTION_SECONDS = 30.0
-"""How long a connection of the pool may be waited for."""
+_CONNECTION_SECONDS = 5.0
+"""How long a connection of the pool may be waited for, each time that it is tried: nobody is told of an outage before,
+and whoever stops the run then is not heard."""
 
 
 async def embed_pending(

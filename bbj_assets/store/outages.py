@@ -38,7 +38,11 @@ _REMEDIES: tuple[tuple[type[psycopg.Error], type[DatabaseError], str], ...] = (
         DatabaseUnavailable,
         "Another session holds a lock for longer than lock_timeout: pg_locks and pg_stat_activity say which.",
     ),
-    (PoolTimeout, DatabaseUnavailable, "End other programs that use it, or raise max_connections."),
+    (
+        PoolTimeout,
+        DatabaseUnavailable,
+        "See that the server is up and has room: end other programs that use it, or raise max_connections.",
+    ),
     # The root of those that come from outside, with and without a SQLSTATE: restarts, resets, deadlocks, memory.
     (psycopg.OperationalError, DatabaseUnavailable, "See that the server is up; its log says more."),
 )

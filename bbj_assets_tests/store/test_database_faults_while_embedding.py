@@ -1,12 +1,13 @@
 """Every fault of PostgreSQL, under the batch runner."""
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from bbj_assets.embedding import batches
-from bbj_assets.errors import DatabaseError, DatabaseUnavailable
+from bbj_assets.errors import DatabaseError, DatabaseUnavailable, Stopped
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.models import ensure_model
 from bbj_assets_tests.embedding import batch_runs
@@ -14,6 +15,7 @@ from bbj_assets_tests.fakes.ollama_server import FakeOllama
 from bbj_assets_tests.store.database_faults import FAULTS, Striking, end_sessions
 
 VECTORS = batch_runs.lengths(40)
+CONNECTION_SECONDS = batches._CONNECTION_SECONDS
 
 
 @pytest.fixture
@@ -92,6 +94,30 @@ def test_sessions_that_are_lost_again_and_again_cost_nothing_but_a_moment(
     said = r"outage \[reader\] waits for the database: Cannot read what is to be embedded: .*\. Trying again \(1/4\)\."
     assert any(re.fullmatch(said, each) for each in news), news
     assert caplog.text == "", "it was told already"
+
+
+def test_whoever_stops_embedding_while_no_connection_is_to_be_had_is_heard_soon(
+    conn: Connection, visitor: str, models: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pool waits for one before anybody hears of it, and again for what is to be stored and settled at the end."""
+    monkeypatch.setattr(batches, "_CONNECTION_SECONDS", CONNECTION_SECONDS)
+    striking = Striking(FAULTS["too many clients"], conn, "embeddings")
+
+    def stop(news: batches.BatchNews) -> None:
+        if news.kind == "outage" and news.worker:
+            raise Stopped("enough")
+
+    async def scenario() -> None:
+        run = batch_runs.embedding(visitor, models, on_progress=striking.on_progress, on_batch=stop)
+        stopped = asyncio.create_task(run)
+        await batch_runs.until(stopped.done)
+        with pytest.raises(Stopped):
+            await stopped
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        striking.heal()
 
 
 def only_outages(striking: Striking) -> Callable[[batches.BatchNews], None]:
