@@ -42,7 +42,7 @@ class ParseOptions:
     Attributes:
         processes: parser processes at once.
         allow_shrink: also delete when more than half of the source's documents would go.
-        only_failed: take up only the items that are in `failures`.
+        only_failed: take up only the items that are in `failures`, be they healed or gone.
         first_wait: seconds before it is tried again when the database failed; doubled each time.
         sources: the names of all sources there are; what is stored of another may be taken over. None: nothing may.
     """
@@ -185,8 +185,7 @@ class _Run:
         if not options.only_failed:
             known = list_failures(conn, source=source.name, stage="parse", partitions=report.partitions)
             given_up = give_up_poison(changes, known, recipe(source, options.chunks))
-        if not options.only_failed:
-            self._delete_vanished(conn, changes, ours, items, report)
+        self._delete_vanished(conn, changes, ours, items, report)
         healed = {item.key for item in changes.unchanged} - {failure.item for failure in failed}
         clear_parse_failures(conn, source.name, healed)
         self._parse_and_store(conn, changes.parse, {item.key for item in items})
@@ -284,10 +283,13 @@ def _problems(source: Source, items: Iterable[Item]) -> list[Failure]:
 def _changes(
     conn: Connection, source: Source, items: Sequence[Item], options: ParseOptions, partitions: Collection[str]
 ) -> Changes:
+    stored = stored_items(conn, source.name, partitions)
     if options.only_failed:
         failed = {failure.item for failure in list_failures(conn, source=source.name, stage="parse")}
-        return Changes(parse=[item for item in items if item.key in failed])
-    stored = stored_items(conn, source.name, partitions)
+        return Changes(
+            parse=[item for item in items if item.key in failed],
+            vanished={key: known for key, known in stored.items() if key in failed},  # but for what is listed still
+        )
     return find_changes(items, stored, recipe(source, options.chunks))
 
 

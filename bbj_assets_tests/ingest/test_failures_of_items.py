@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bbj_assets.errors import ShrinkError
 from bbj_assets.ingest.chunks import PartitionReport
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.failures import StoredFailure, list_failures
@@ -64,9 +65,10 @@ def test_the_old_document_stays_while_its_item_fails(conn: Connection, site: Sit
     assert (report.total.failed, report.total.deleted, report.total.chunks_total) == (1, 0, 1)
 
 
+@pytest.mark.parametrize("only_failed", [False, True], ids=["in any run", "in one over failures"])
 @pytest.mark.parametrize("cure", ["rewritten", "put back", "deleted"])
 def test_a_failure_goes_when_its_item_is_healed_or_gone(
-    conn: Connection, site: Site, refresh: Refresh, cure: str
+    conn: Connection, site: Site, refresh: Refresh, cure: str, *, only_failed: bool
 ) -> None:
     site.write({"a.md": GOOD, "z.md": GOOD})
     refresh()
@@ -79,20 +81,21 @@ def test_a_failure_goes_when_its_item_is_healed_or_gone(
         new = {"rewritten": "# New\n\nText.\n", "put back": GOOD}
         site.write({"a.md": new[cure]})
 
-    refresh()
+    refresh(only_failed=only_failed)
 
     assert list_failures(conn) == []
     assert ("mdx-test://a.md" in texts(conn)) == (cure in ("rewritten", "put back"))
 
 
+@pytest.mark.parametrize("only_failed", [False, True], ids=["in any run", "in one over failures"])
 def test_the_failure_of_an_item_that_never_was_a_document_goes_with_its_file(
-    conn: Connection, site: Site, refresh: Refresh
+    conn: Connection, site: Site, refresh: Refresh, *, only_failed: bool
 ) -> None:
     site.write({"part/bad.md": NO_TEXT, "a.md": GOOD})
     refresh()
     (site.root / "part" / "bad.md").unlink()
 
-    refresh()
+    refresh(only_failed=only_failed)
 
     assert list_failures(conn) == []
 
@@ -124,6 +127,23 @@ def test_a_run_over_failures_takes_up_those_and_nothing_else(conn: Connection, s
     assert (report.total.changed, report.total.failed, report.total.deleted) == (1, 1, 0)
     assert only_failure(conn).item == "mdx-test://c.md"
     assert only_failure(conn).attempts == 2
+
+
+def test_what_failed_and_is_gone_in_great_numbers_is_not_believed_in_a_run_over_failures_either(
+    conn: Connection, site: Site, refresh: Refresh
+) -> None:
+    pages = [f"{number:02d}.md" for number in range(30)]
+    site.write(dict.fromkeys(pages, GOOD))
+    refresh()
+    site.write(dict.fromkeys(pages, NO_TEXT))
+    refresh()
+    for page in pages:
+        (site.root / page).unlink()
+
+    with pytest.raises(ShrinkError):
+        refresh(only_failed=True)
+
+    assert len(texts(conn)) == len(list_failures(conn)) == 30
 
 
 @pytest.mark.parametrize(
