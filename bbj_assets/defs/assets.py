@@ -18,7 +18,6 @@ from dagster import (
     Backoff,
     Config,
     DataVersion,
-    Failure,
     FreshnessPolicy,
     Jitter,
     MaterializeResult,
@@ -39,18 +38,15 @@ from bbj_assets.defs.metadata import (
     raw_metadata,
 )
 from bbj_assets.defs.partitions import register_sections, sections
+from bbj_assets.defs.run_errors import step_failure
 from bbj_assets.defs.runtime import Runtime
-from bbj_assets.defs.tags import PERMANENT_TAG
 from bbj_assets.embedding.batches import embed_pending
 from bbj_assets.embedding.in_use import embedder_in_use
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
 from bbj_assets.errors import (
     DatabaseError,
-    DatabaseUnavailable,
-    ListingError,
     SourceError,
     Stopped,
-    TransientEmbeddingError,
 )
 from bbj_assets.ingest.chunks import ParseOptions, list_items, refresh_chunks
 from bbj_assets.ingest.fingerprints import data_version, fingerprints
@@ -159,7 +155,7 @@ def source_assets(
                 with explaining(sampling, url), connect(url) as conn:  # the first one may have been lost
                     samples = sample_chunks(conn, source.name, report.partitions)
         except (SourceError, Stopped, DatabaseError) as error:
-            raise _failure(context, error) from error
+            raise step_failure(context, error) from error
         runtime.progress.chunked(source.name, report)
         _tell_of_failures(context, report.failures)
         for key in report.partitions:
@@ -211,7 +207,7 @@ def source_assets(
                         report=report,
                     )
         except Exception as error:
-            raise _failure(context, error) from error
+            raise step_failure(context, error) from error
         _tell_of_failures(context, report.failures)
         for key in context.partition_keys:
             context.add_asset_metadata(embeddings_metadata(report, key), asset_key=context.asset_key, partition_key=key)
@@ -236,7 +232,7 @@ def _visited(raw: AssetSpec, source: Source, settings: Settings) -> AssetsDefini
                 )
                 register_sections(context.instance, conn, source)
         except (SourceError, Stopped, DatabaseError) as error:
-            raise _failure(context, error) from error
+            raise step_failure(context, error) from error
         return MaterializeResult(
             asset_key=raw.key,
             metadata=raw_metadata(list(list_items(source))),
@@ -260,14 +256,6 @@ def _retries(context: AssetExecutionContext, url: str, source: Source, model: st
 def _tell_of_outage(context: AssetExecutionContext, runtime: Runtime, source: Source, said: str) -> None:
     context.log.warning(said)
     runtime.progress.outage(source.name, said)
-
-
-def _failure(context: AssetExecutionContext, error: Exception) -> Failure:
-    """The failure of a step; of one that nobody need try again before something has changed, the run says so too."""
-    may_pass = isinstance(error, TransientEmbeddingError | DatabaseUnavailable)  # the RetryPolicy is for these
-    if not may_pass and not isinstance(error, ListingError):  # a share that is away comes back by itself
-        context.instance.add_run_tags(context.run.run_id, {PERMANENT_TAG: "true"})
-    return Failure(str(error), allow_retries=may_pass)
 
 
 def _tell_of_failures(context: AssetExecutionContext, failures: Sequence[ItemFailure]) -> None:

@@ -4,25 +4,31 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, MaterializeResult, asset
+from tenacity import Retrying
 
 from bbj_assets.defs.catalogue import OWNERS, PGVECTOR
 from bbj_assets.defs.metadata import FAILURES_COLUMNS, inventory_metadata, search_index_metadata
+from bbj_assets.defs.run_errors import step_failure
 from bbj_assets.defs.runtime import Runtime
 from bbj_assets.defs.sensors.automation import FOLLOWS_ITS_INPUTS
+from bbj_assets.errors import DatabaseError, Stopped
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
-from bbj_assets.store.connection import connect
-from bbj_assets.store.corpus import corpus_counts
+from bbj_assets.store.connection import Connection, connect
+from bbj_assets.store.corpus import CorpusCounts, corpus_counts
 from bbj_assets.store.database import database
 from bbj_assets.store.failures import list_failures
 from bbj_assets.store.models import active_model
-from bbj_assets.store.outages import explaining
-from bbj_assets.store.vector_index import refresh_index
+from bbj_assets.store.outages import explaining, patience
+from bbj_assets.store.vector_index import IndexReport, refresh_index
 
 SEARCH_INDEX = AssetKey("search_index")
 FAILURES = AssetKey("failures")
+
+_Made = TypeVar("_Made")
 
 _CANCEL_SECONDS = 2.0
 """How long whoever cancels a statement waits until the server has heard it."""
@@ -42,10 +48,13 @@ def search_index_asset(*, sources: Sequence[Source], settings: Settings) -> Asse
     def search_index(context: AssetExecutionContext) -> MaterializeResult[None]:
         started = time.monotonic()
         runtime: Runtime = context.resources.runtime
-        with database(settings) as url, explaining("build the search index", url), connect(url) as conn:
+
+        def build(conn: Connection) -> tuple[IndexReport, CorpusCounts]:
             with runtime.progress.indexing(partial(conn.cancel_safe, timeout=_CANCEL_SECONDS)):
                 report = refresh_index(conn, timedelta(days=settings.orphan_grace_days))
-            counts = corpus_counts(conn, active_model(conn))
+            return report, corpus_counts(conn, active_model(conn))
+
+        report, counts = _patiently(context, settings, "build the search index", build)
         return MaterializeResult(metadata=search_index_metadata(report, counts, time.monotonic() - started))
 
     return search_index
@@ -62,9 +71,9 @@ def failures_asset(*, sources: Sequence[Source], settings: Settings) -> AssetsDe
         description="Every file, page and text that could not be done, with its real error, until it is done or gone. "
         "Correct it and run the job `retry_failed`; `bbj-assets failures` lists the same on the command line.",
     )
-    def failures() -> MaterializeResult[None]:
-        with database(settings) as url, explaining("list what failed", url), connect(url) as conn:
-            return MaterializeResult(metadata=inventory_metadata(list_failures(conn)))
+    def failures(context: AssetExecutionContext) -> MaterializeResult[None]:
+        listed = _patiently(context, settings, "list what failed", list_failures)
+        return MaterializeResult(metadata=inventory_metadata(listed))
 
     return failures
 
@@ -88,3 +97,29 @@ def _over_all(
         metadata=metadata,
         description=description,
     )
+
+
+def _patiently(
+    context: AssetExecutionContext, settings: Settings, doing: str, work: Callable[[Connection], _Made]
+) -> _Made:
+    """Do it, and again when the database went away meanwhile: nobody would ask for it before an input changes.
+
+    Raises:
+        Failure: trying again did not help, or somebody stopped it.
+    """
+    runtime: Runtime = context.resources.runtime
+
+    def tell(said: str) -> None:
+        context.log.warning(said)
+        runtime.progress.outage(context.asset_key.to_user_string(), said)
+
+    def attempt(url: str) -> _Made:
+        with explaining(doing, url), connect(url) as conn:
+            return work(conn)
+
+    try:
+        with database(settings) as url:
+            made: _Made = Retrying(**patience(settings.embedding_retry_seconds, tell))(attempt, url)
+            return made
+    except (Stopped, DatabaseError) as error:
+        raise step_failure(context, error) from error

@@ -2,9 +2,18 @@
 
 from collections.abc import Iterable
 
-from dagster import DagsterEvent
+from dagster import AssetExecutionContext, DagsterEvent, Failure
 
 from bbj_assets import errors
+from bbj_assets.defs.tags import PERMANENT_TAG
+
+
+def step_failure(context: AssetExecutionContext, error: Exception) -> Failure:
+    """The failure of a step; of one that nobody need try again before something has changed, the run says so too."""
+    may_pass = isinstance(error, errors.TransientEmbeddingError | errors.DatabaseUnavailable)  # the retries' own
+    if not may_pass and not isinstance(error, errors.ListingError):  # a share that is away comes back by itself
+        context.instance.add_run_tags(context.run.run_id, {PERMANENT_TAG: "true"})
+    return Failure(str(error), allow_retries=may_pass)
 
 
 def error_of(events: Iterable[DagsterEvent]) -> str | None:

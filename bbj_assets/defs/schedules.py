@@ -36,5 +36,5 @@ def visit_schedule(*, source: Source, job: UnresolvedAssetJobDefinition, setting
         cron_schedule=settings.visit_schedule,
         execution_timezone="UTC",
         default_status=DefaultScheduleStatus.RUNNING,
-        description=f"Fetches what is new on the site of `{source.name}`.",
+        description=f"Fetches what is new on the site of {source.name}.",
     )

@@ -1,12 +1,17 @@
 """What a run says of what failed in it, and what is not tried again."""
 
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 from dagster import DagsterEventType
 
+from bbj_assets.defs.run_sources import run_search_index
 from bbj_assets.defs.tags import PERMANENT_TAG
 from bbj_assets.embedding.report import BatchNews
+from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.progress import Silent
+from bbj_assets.store.connection import connect
 from bbj_assets_tests.defs.conftest import Installation
 
 
@@ -56,3 +61,52 @@ def test_a_mistake_in_the_program_fails_the_run_at_once(installation: Installati
     assert "a mistake: guide" in error
     [run] = installation.instance.get_runs()
     assert installation.instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_UP_FOR_RETRY) == []
+
+
+@dataclass
+class _Restarting(Silent):
+    """A database that ends all sessions when the index is about to be built, as often as it is told."""
+
+    url: str
+    times: int
+    said: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def indexing(self, cancel: Callable[[], None]) -> Iterator[None]:  # noqa: ARG002
+        if self.times:
+            self.times -= 1
+            with connect(self.url) as conn:
+                conn.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+        yield
+
+    def outage(self, source: str, said: str) -> None:
+        self.said.append(f"{source}: {said}")
+
+
+def test_a_database_that_restarts_while_the_search_index_is_built_is_waited_for(installation: Installation) -> None:
+    installation.write("guide/grids/page.md", "# Grids\n\nText.")
+    assert installation.run() is None
+    restarting = _Restarting(installation.url, times=2)
+
+    error = run_search_index(installation.defs(progress=restarting), installation.instance, SourceRun())
+
+    assert error is None
+    assert [line.partition(" at ")[0] for line in restarting.said] == [
+        "search_index: Cannot build the search index: PostgreSQL"
+    ] * 2
+    assert installation.metadata("search_index")["chunks"].value == 1
+
+
+def test_a_database_that_stays_away_while_the_search_index_is_built_is_said_in_its_words(
+    installation: Installation,
+) -> None:
+    error = run_search_index(
+        installation.defs(progress=_Restarting(installation.url, times=100)), installation.instance, SourceRun()
+    )
+
+    assert error is not None
+    assert error.startswith("Cannot build the search index")
+    assert "See that the server is up" in error

@@ -32,7 +32,7 @@ def alert_sensor(*, webhook: SecretStr) -> SensorDefinition:
         default_status=DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=15,
         monitor_all_code_locations=True,  # also those of no code location, which are those of `bbj-ingest-all`
-        description="Posts every failed run, of `bbj-ingest-all` too, to the webhook of BBJ_ASSETS_ALERT_WEBHOOK.",
+        description="Posts every failed run, of bbj-ingest-all too, to the webhook of BBJ_ASSETS_ALERT_WEBHOOK.",
     )
     def alert(context: RunFailureSensorContext) -> DagsterRunReaction | SkipReason:
         run = context.dagster_run

@@ -66,7 +66,7 @@ def follow_sensor(*, source: Source, job: UnresolvedAssetJobDefinition, settings
         job=job,
         minimum_interval_seconds=settings.sensor_seconds,
         default_status=DefaultSensorStatus.RUNNING,
-        description=f"Looks at the files of `{source.name}` every {settings.sensor_seconds} s. What changed is "
+        description=f"Looks at the files of {source.name} every {settings.sensor_seconds} s. What changed is "
         f"ingested when nothing has changed for {settings.quiet_seconds:g} s; new sections become partitions, and "
         "sections that are gone leave the index.",
     )

@@ -47,7 +47,7 @@ def retry_sensor(
         request_jobs=list(jobs.values()),
         default_status=DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=min(5, settings.sensor_seconds),
-        description="Starts a run for each source that has failed items, when somebody ran the job `retry_failed`.",
+        description="Starts a run for each source that has failed items, when somebody ran the job retry_failed.",
     )
     def retry(context: RunStatusSensorContext) -> SensorResult:
         with repeated_after(Exception), database(settings) as url:
