@@ -14,6 +14,7 @@ from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.progress import Progress
 from bbj_assets.settings import Settings, SourcesConfig, load_settings
 from bbj_assets.source import Source
+from bbj_assets_tests.defs.follower import Follower
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 
 
@@ -88,3 +89,12 @@ def installation(database_url: str, dagster_state: Path, tmp_path: Path) -> Iter
         )
         with open_instance(settings) as instance:
             yield Installation(settings, database_url, folder, instance, models)
+
+
+@pytest.fixture
+def follower(installation: Installation) -> Follower:
+    installation.settings = installation.settings.model_copy(update={"quiet_seconds": 0.0})
+    installation.write("guide/index.md", "# Welcome\n\nStart here.")
+    for number in range(14):
+        installation.write(f"guide/s{number:02}/page.md", f"# Page {number}\n\nText {number}.")
+    return Follower(installation)

@@ -20,7 +20,7 @@ from bbj_assets.ingest.fingerprints import SHARED, fingerprints
 from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.store.connection import Connection
 from bbj_assets_tests.defs.conftest import Installation
-from bbj_assets_tests.defs.test_following_sources import Follower, contents, stale
+from bbj_assets_tests.defs.follower import Follower, contents, stale
 
 SECTIONS = ("", "grids", "menus", "d e", "é")
 PAGES = ("a.md", "b.mdx", "below/c.md")

@@ -1,112 +1,21 @@
 """The sensor of a source on a real instance: what it asks for, and that doing so makes it content."""
 
-import os
 import shutil
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-from unittest.mock import Mock
 
 import pytest
 from dagster import (
     AssetKey,
     DagsterRun,
     DagsterRunStatus,
-    DeleteDynamicPartitionsRequest,
-    RunRequest,
-    SensorResult,
     SkipReason,
     build_sensor_context,
 )
-from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
-from dagster._core.loader import LoadingContextForTest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
-from bbj_assets.cli.forgetting import forget
-from bbj_assets.defs import assets, run_sources
-from bbj_assets.defs.sensors import follow
 from bbj_assets.defs.tags import PERMANENT_TAG, RANGE_END_TAG, RANGE_START_TAG, SOURCE_TAG
-from bbj_assets.ingest.chunks import ChunksReport, refresh_chunks
-from bbj_assets.ingest.fingerprints import SHARED, fingerprints
-from bbj_assets.ingest.following import Watch
-from bbj_assets.ingest.source_run import SourceRun
+from bbj_assets.ingest.fingerprints import SHARED
 from bbj_assets.store.connection import Connection
-from bbj_assets_tests.defs.conftest import Installation
-
-
-@dataclass
-class Follower:
-    """A sensor and its daemon: ticks are applied as the daemon does, with a clock that the test moves."""
-
-    installation: Installation
-    cursor: str | None = None
-    ahead: float = 0.0
-
-    def tick(self, *, later: float = 0.0) -> SensorResult:
-        """Look at the source, `later` by so many seconds, and apply what comes of it but for the runs."""
-        self.ahead += later
-        source = self.installation.source()
-        result = follow.tick(
-            self.installation.instance,
-            source,
-            self.installation.settings,
-            fingerprints(source),
-            self.cursor,
-            time.time() + self.ahead,
-        )
-        self.cursor = result.cursor
-        for request in result.dynamic_partitions_requests or ():
-            if isinstance(request, DeleteDynamicPartitionsRequest):
-                for key in request.partition_keys:
-                    self.installation.instance.delete_dynamic_partition(request.partitions_def_name, key)
-            else:
-                self.installation.instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
-        for event in result.asset_events or ():
-            self.installation.instance.report_runless_asset_event(event)
-        return result
-
-    @property
-    def pending(self) -> set[str]:
-        watch = Watch.loads(self.cursor)
-        assert watch is not None
-        return set(watch.pending)
-
-    def runs(self, requests: Sequence[RunRequest]) -> bool:
-        """Do what was asked for; gives whether all of it succeeded."""
-        job = self.installation.defs().resolve_job_def("ingest_guide")
-        return all(
-            job.execute_in_process(instance=self.installation.instance, tags=request.tags, raise_on_error=False).success
-            for request in requests
-        )
-
-    def settle(self) -> list[tuple[str, str]]:
-        """Tick and run until nothing is left to do; gives the ranges that were asked for."""
-        asked = []
-        for _ in range(8):
-            requests = self.tick().run_requests or ()
-            asked += [ranges_of(request) for request in requests]
-            assert self.runs(requests)
-            if not requests and not self.pending:
-                return asked
-        raise AssertionError(f"not content: {self.cursor}")
-
-
-def ranges_of(request: RunRequest) -> tuple[str, str]:
-    return request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]
-
-
-@pytest.fixture
-def follower(installation: Installation) -> Follower:
-    installation.settings = installation.settings.model_copy(update={"quiet_seconds": 0.0})
-    installation.write("guide/index.md", "# Welcome\n\nStart here.")
-    for number in range(14):
-        installation.write(f"guide/s{number:02}/page.md", f"# Page {number}\n\nText {number}.")
-    return Follower(installation)
-
-
-def contents(conn: Connection) -> dict[str, str]:
-    return dict(conn.execute("SELECT source_url, content FROM chunks").fetchall())
+from bbj_assets_tests.defs.follower import Follower, contents, ranges_of, stale
 
 
 def test_sections_are_partitions_from_the_first_tick_on(follower: Follower) -> None:
@@ -196,172 +105,6 @@ def test_what_somebody_else_has_ingested_is_not_asked_for(follower: Follower) ->
 
     assert not follower.tick(later=60).run_requests
     assert follower.pending <= {SHARED}
-
-
-def test_a_run_that_took_up_only_failures_does_not_count(follower: Follower) -> None:
-    follower.settle()
-    follower.installation.write("guide/s03/page.md", "# Page 3\n\nNew text.")
-    follower.tick()
-    follower.installation.run(run=SourceRun(retry_failed=True))
-
-    assert [ranges_of(request) for request in follower.tick(later=60).run_requests or ()] == [("s03", "s03")]
-
-
-def test_a_section_that_was_away_only_while_a_run_listed_it_is_ingested(follower: Follower, conn: Connection) -> None:
-    follower.settle()
-    section = follower.installation.folder / "guide/s05"
-    section.rename(follower.installation.folder / "away")
-    assert follower.installation.run() is None
-    assert "guide://s05/page.md" not in contents(conn)
-    (follower.installation.folder / "away").rename(section)
-
-    assert follower.settle() == [("s05", "s05")]
-
-    assert "guide://s05/page.md" in contents(conn)
-    assert follower.settle() == []
-
-
-def test_a_page_that_was_another_only_while_a_run_read_it_is_ingested(follower: Follower, conn: Connection) -> None:
-    follower.settle()
-    page = follower.installation.folder / "guide/s05/page.md"
-    times = page.stat()
-    page.write_text("# Page 5\n\nTxet 5.")
-    assert follower.installation.run() is None
-    page.write_text("# Page 5\n\nText 5.")
-    os.utime(page, ns=(times.st_atime_ns, times.st_mtime_ns))
-
-    assert follower.settle() == [("s05", "s05")]
-
-    assert contents(conn)["guide://s05/page.md"] == "Text 5."
-
-
-def test_a_page_that_changes_while_a_run_reads_it_is_ingested_once_more(
-    follower: Follower, conn: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    follower.settle()
-    page = follower.installation.folder / "guide/s05/page.md"
-    original = (page.stat(), page.read_text())
-
-    def refresh_meanwhile(*args: Any, **options: Any) -> ChunksReport:
-        page.write_text("# Page 5\n\nOnly for a moment.")
-        return refresh_chunks(*args, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(assets, "refresh_chunks", refresh_meanwhile)
-        assert follower.installation.run() is None
-    page.write_text(original[1])
-    os.utime(page, ns=(original[0].st_atime_ns, original[0].st_mtime_ns))
-    assert contents(conn)["guide://s05/page.md"] == "Only for a moment."
-
-    assert follower.settle() == [("s05", "s05")]
-
-    assert contents(conn)["guide://s05/page.md"] == "Text 5."
-
-
-def test_a_file_that_pages_share_and_that_was_another_while_a_run_read_it_rebuilds_those_pages(
-    follower: Follower, conn: Connection
-) -> None:
-    note = follower.installation.folder / "guide/_note.mdx"
-    follower.installation.write("guide/_note.mdx", "The first note.")
-    follower.installation.write("guide/s07/page.mdx", "# Page\n\nimport Note from '../_note.mdx'\n\n<Note />\n")
-    follower.settle()
-    times = note.stat()
-    note.write_text("The other note.")
-    assert follower.installation.run() is None
-    note.write_text("The first note.")
-    os.utime(note, ns=(times.st_atime_ns, times.st_mtime_ns))
-
-    assert follower.settle() == [("s07", "s07")]
-
-    assert "first" in contents(conn)["guide://s07/page.mdx"]
-
-
-def test_a_file_that_never_stops_growing_holds_up_nothing_for_long(follower: Follower, conn: Connection) -> None:
-    follower.settle()
-    follower.installation.settings = follower.installation.settings.model_copy(update={"quiet_seconds": 10.0})
-    follower.installation.write("guide/_note.mdx", "The first note.")
-    follower.installation.write("guide/s03/page.mdx", "# Page\n\nimport Note from '../_note.mdx'\n\n<Note />\n")
-    asked: list[tuple[str, str]] = []
-    for tick in range(80):
-        follower.installation.write("guide/server.log", "One more line.\n" * (tick + 1))
-        if tick == 40:
-            follower.installation.write("guide/_note.mdx", "The second note.")
-        requests = follower.tick(later=9).run_requests or ()
-        asked += [ranges_of(request) for request in requests]
-        assert follower.runs(requests)
-
-    assert asked == [("s03", "s03"), ("s03", "s03")]
-    assert "second" in contents(conn)["guide://s03/page.mdx"]
-
-
-def test_what_was_ingested_before_the_first_tick_is_not_asked_for_and_not_out_of_date(follower: Follower) -> None:
-    assert follower.installation.run() is None
-    assert stale(follower) == set()
-
-    result = follower.tick()
-
-    assert not result.asset_events
-    assert stale(follower) == set()
-    assert follower.settle() == []
-    follower.installation.write("guide/s03/page.md", "# Page 3\n\nNew text.")
-    assert follower.settle() == [("s03", "s03")]
-
-
-def test_what_changed_between_an_ingest_and_the_first_tick_is_asked_for(follower: Follower, conn: Connection) -> None:
-    assert follower.installation.run() is None
-    follower.installation.write("guide/s03/page.md", "# Page 3\n\nNew text.")
-    shutil.rmtree(follower.installation.folder / "guide/s13")
-
-    assert follower.settle() == [("s03", "s03"), ("s13", "s13")]
-
-    assert contents(conn)["guide://s03/page.md"] == "New text."
-    assert "guide://s13/page.md" not in contents(conn)
-    assert stale(follower) == set()
-
-
-def test_what_dagster_has_seen_and_the_index_does_not_hold_is_asked_for(follower: Follower, conn: Connection) -> None:
-    follower.settle()
-    conn.execute("DELETE FROM documents WHERE partition_key = 's03'")
-    follower.cursor = None
-
-    assert follower.settle() == [("s03", "s03")]
-
-
-def test_a_source_that_was_forgotten_is_ingested_when_it_is_back(
-    follower: Follower, conn: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    follower.settle()
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    forget(follower.installation.settings, "guide", force=True, on_wait=lambda: None)
-    assert contents(conn) == {}
-
-    assert follower.settle() == [("_root", "s13")]
-
-    assert len(contents(conn)) == 15
-    assert follower.settle() == []
-
-
-def test_a_source_that_a_clean_ingest_only_emptied_is_ingested(
-    follower: Follower, conn: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    follower.settle()
-    with monkeypatch.context() as patch:
-        patch.setattr(run_sources, "ingest_config", Mock(side_effect=KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            follower.installation.run(run=SourceRun(clean=True))
-    assert contents(conn) == {}
-
-    assert follower.settle() == [("_root", "s13")]
-
-    assert len(contents(conn)) == 15
-
-
-def test_what_another_version_has_noted_is_left_out(follower: Follower) -> None:
-    follower.settle()
-    follower.installation.write("guide/s03/page.md", "# Page 3\n\nNew text.")
-    follower.cursor = '[{"s03": "12"}, {}, 0, 0.0, "", false]'
-
-    assert follower.settle() == [("s03", "s03")]
 
 
 def test_a_failed_run_is_asked_for_again_and_again(follower: Follower) -> None:
@@ -526,19 +269,6 @@ def test_other_chunk_settings_make_every_section_stale(follower: Follower) -> No
     follower.installation.settings = follower.installation.settings.model_copy(update={"chunk_tokens": 200})
 
     assert stale(follower) == follower.installation.sections()
-
-
-def stale(follower: Follower) -> set[str]:
-    """The sections whose chunks Dagster shows as out of date."""
-    instance = follower.installation.instance
-    graph = follower.installation.defs().resolve_asset_graph()
-    resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
-    key = AssetKey(["guide", "chunks"])
-    return {
-        section
-        for section in follower.installation.sections()
-        if resolver.get_status(key, section) is not StaleStatus.FRESH
-    }
 
 
 def _run(tags: dict[str, str], status: DagsterRunStatus) -> DagsterRun:
