@@ -152,6 +152,24 @@ def test_only_failed_takes_up_the_failures_and_nothing_else(
     assert (report.pending(PARTITION), report.embedded(PARTITION)) == (4, 3)
 
 
+def test_only_failed_takes_up_no_failure_of_another_model_or_source(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    server.models = {MODEL, "another"}
+    put(indexed, [f"{BAD} with another model"])
+    put(indexed, [f"{BAD} of both"], page="both", source="other")
+    server.poison = BAD
+    embed(database_url, server, embedder=OllamaEmbedder(server.url, "another"))
+    embed(database_url, server, source="other")
+    put(indexed, [f"{BAD} of both"], page="both")
+    server.poison = None
+
+    report = embed(database_url, server, only_failed=True)
+
+    assert (report.pending(PARTITION), report.embedded(PARTITION)) == (2, 0)
+    assert failed(indexed) == hashes([f"{BAD} with another model", f"{BAD} of both"])
+
+
 def test_what_one_model_refuses_is_no_concern_of_another(
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:

@@ -148,6 +148,7 @@ def test_a_server_that_serves_one_at_a_time_serves_all_in_the_end(indexed: Conne
         report = embed(database_url, server, options(workers=4, first_wait=0.02))
 
     assert (report.failures, report.batches["halved"], report.batches["completed"]) == ([], 0, 60)
+    assert server.turned_away < 300, "it is not asked over and over: without the budget it was 539 times"
     assert_stored(indexed, texts)
     assert {server.embedded[given(text)] for text in texts} == {1}
 
@@ -218,6 +219,35 @@ def test_a_text_that_takes_its_server_down_for_long_holds_up_no_other_and_is_fou
     assert outcomes[-1] == (40, 1), "all others are done first"
     assert "goes down when it is asked for this text" in failure.error
     assert "--retry-failed" in failure.error
+
+
+def test_suspects_are_asked_for_one_by_one_while_nothing_else_is_under_way(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    """Or it could not be told which of them takes the server down."""
+    suspects = {bytes.fromhex(hash_of(text)) for text in lengths(6)}
+    put(indexed, lengths(6))
+    for content_hash in suspects:
+        indexed.execute("INSERT INTO suspects (model, content_hash) VALUES (%s, %s)", [MODEL, content_hash])
+    server.latency = 0.02
+
+    embed(database_url, server, options(workers=4))
+
+    assert [len(batch) for batch in server.batches] == [1] * 6
+    assert server.most_at_once == 1
+    assert_stored(indexed, lengths(6))
+
+
+def test_a_text_that_a_server_which_is_away_was_never_asked_for_is_not_suspected(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    put(indexed, lengths(4))
+    server.stop()
+
+    with pytest.raises(EmbedderUnavailable, match="Cannot reach"):
+        embed(database_url, server)
+
+    assert indexed.execute("SELECT count(*) FROM suspects").fetchone() == (0,)
 
 
 def test_a_text_that_took_its_server_down_is_asked_for_when_somebody_says_so(
