@@ -15,6 +15,7 @@ from bbj_assets.settings import Settings, load_sources
 from bbj_assets.store.connection import connect
 from bbj_assets.store.database import database
 from bbj_assets.store.failures import StoredFailure, list_failures
+from bbj_assets.store.models import active_model
 
 _REMEDIES = {
     "file": "Correct the file as its error says; the next run reads it again. To leave a file out, name it in "
@@ -31,8 +32,10 @@ _TRY_AGAIN = (
 )
 
 
-def stored_failures(settings: Settings, source: str | None, stage: Stage | None) -> list[StoredFailure]:
-    """The failures there are, of one source and stage or of all.
+def stored_failures(
+    settings: Settings, source: str | None, stage: Stage | None
+) -> tuple[list[StoredFailure], str | None]:
+    """The failures there are, of one source and stage or of all, and the model that search uses.
 
     Raises:
         ConfigurationError: no failure is of that source, and sources.toml does not have it either.
@@ -40,11 +43,12 @@ def stored_failures(settings: Settings, source: str | None, stage: Stage | None)
     """
     with database(settings) as url, connect(url) as conn:
         found = list_failures(conn, source=source, stage=stage)
+        active = active_model(conn)
     if source is not None and not found:  # a source that was taken out of the table may still have failures
         config = load_sources(settings, check_paths=False)
         if source not in config.disabled:
             config.select((source,))
-    return found
+    return found, active.name if active else None
 
 
 def remedy(failure: Failure) -> str:
@@ -121,8 +125,8 @@ def _is_half_a_failure(line: bytes) -> bool:
     return False
 
 
-def print_failures(failures: Sequence[StoredFailure]) -> None:
-    """Print a table of them, then what to do about each kind."""
+def print_failures(failures: Sequence[StoredFailure], model: str | None) -> None:
+    """Print a table of them, then what to do about each kind; `model` is the one that search uses."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -132,6 +136,7 @@ def print_failures(failures: Sequence[StoredFailure]) -> None:
     if not failures:
         console.print("Nothing has failed.")
         return
+    others = sorted({failure.model for failure in failures} - {"", model})
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_lines=True)
     table.add_column("Where", ratio=2, overflow="fold")
     table.add_column("What", ratio=3, overflow="fold")
@@ -140,12 +145,16 @@ def print_failures(failures: Sequence[StoredFailure]) -> None:
     for failure in failures:
         place = failure.source_url or f"{failure.source}, text {failure.item[:12]}"
         last = f"{failure.last_failed_at.astimezone(UTC):%m-%d %H:%M}" if failure.last_failed_at else ""
-        table.add_row(Text(place), Text(f"{failure.error} [{failure.error_type}]"), f"{failure.attempts:,}", last)
+        kind = f"{failure.error_type}, {failure.model}" if failure.model in others else failure.error_type
+        table.add_row(Text(place), Text(f"{failure.error} [{kind}]"), f"{failure.attempts:,}", last)
     console.print(table)
     console.print()
     for advice, count in _advice(failures).items():
         console.print(f"{count:,} x  {advice}", markup=False, soft_wrap=True)
     console.print(_TRY_AGAIN, markup=False, soft_wrap=True)
+    for other in others:
+        said = f"Those of {other}, which search does not use, are tried again by `bbj-assets models add {other}`."
+        console.print(said, markup=False, soft_wrap=True)
 
 
 def _advice(failures: Sequence[Failure]) -> dict[str, int]:

@@ -167,5 +167,6 @@ def _done(state: SourceState) -> str:
     if state.chunks is None:
         return "nothing to read"
     total = state.chunks.total
-    changed = f"{total.changed} changed, {total.deleted} deleted" if total.changed or total.deleted else "unchanged"
+    is_unchanged = total.unchanged and not total.changed and not total.deleted  # none is if only failures were read
+    changed = "unchanged" if is_unchanged else f"{total.changed} changed, {total.deleted} deleted"
     return f"{total.seen} files ({changed}), {total.chunks_total} chunks, {state.embedded} embedded"

@@ -143,11 +143,11 @@ def failures(context: click.Context, source: str | None, stage: Stage | None, *,
 
     if context.invoked_subcommand is not None:
         return
-    found = stored_failures(load_settings(), source, stage)
+    found, model = stored_failures(load_settings(), source, stage)
     if as_json:
         click.echo(json.dumps([failure_json(failure) for failure in found], indent=2, ensure_ascii=False))
     else:
-        print_failures(found)
+        print_failures(found, model)
 
 
 @failures.command()
@@ -160,7 +160,7 @@ def export(context: click.Context, file: Path, source: str | None, stage: Stage 
     from bbj_assets.cli.failures import append_failures, stored_failures
 
     given = context.parent.params if context.parent else {}
-    found = stored_failures(load_settings(), source or given.get("source"), stage or given.get("stage"))
+    found, _ = stored_failures(load_settings(), source or given.get("source"), stage or given.get("stage"))
     if not found:
         click.echo(f"Nothing has failed; {file} is as it was.")
         return

@@ -14,6 +14,7 @@ from bbj_assets.outcomes import Failure
 from bbj_assets.store.connection import connect
 from bbj_assets.store.documents import replace_items
 from bbj_assets.store.failures import StoredFailure, record_failures
+from bbj_assets.store.models import ensure_model
 from bbj_assets_tests.cli.conftest import Desk
 from bbj_assets_tests.fakes.model_server import refuse
 from bbj_assets_tests.store.samples import chunks, item
@@ -123,6 +124,19 @@ def test_a_person_reads_where_what_and_the_remedy_of_each_kind_once(failing: Des
     assert "`bbj-ingest-all --retry-failed`" in output
 
 
+def test_a_failure_of_a_model_that_search_does_not_use_says_so_and_who_tries_it_again(failing: Desk) -> None:
+    of_another = Failure("embed", "ab" * 32, "notes", "_root", "TextRejected", "It is too long.", model="second")
+    with connect(failing.url) as conn:
+        ensure_model(conn, "first", 3)  # which search uses from then on
+        ensure_model(conn, "second", 3)
+        record_failures(conn, [of_another], "run-1")
+
+    output = failing.call(ASSETS, "failures").output
+
+    assert "second]" in output
+    assert "Those of second, which search does not use, are tried again by `bbj-assets models add second`." in output
+
+
 def test_a_fault_of_a_parser_is_told_from_a_fault_of_the_file(failing: Desk) -> None:
     failing.query("UPDATE failures SET error_type = 'ZeroDivisionError' WHERE stage = 'parse' RETURNING 1")
 
@@ -219,6 +233,7 @@ def test_a_retry_of_the_failed_does_only_them_and_empties_the_list(failed: Desk)
     done = failed.call(INGEST, "--retry-failed")
 
     assert done.exit_code == 0, done.output
+    assert "unchanged" not in done.output, "nobody has looked"
     assert listed(failed) == []
     assert failed.query(
         "SELECT source_url, content LIKE '%%corrected%%', embedding IS NOT NULL "
