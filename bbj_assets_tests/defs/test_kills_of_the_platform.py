@@ -71,7 +71,11 @@ def test_a_backfill_ends_whole_whatever_is_killed_meanwhile(
         platform.wait_until_up()
 
     # A run that was killed before its process began is given up by Dagster after its start timeout.
-    wait_for("the backfill is over", lambda: platform.backfill_status(backfill).startswith("COMPLETED"), 3 * PATIENCE)
+    try:
+        is_over = lambda: platform.backfill_status(backfill).startswith("COMPLETED")  # noqa: E731 - one line of many
+        wait_for("the backfill is over", is_over, 3 * PATIENCE)
+    except TimeoutError as error:
+        raise AssertionError(f"{error}\n{_ends_of_runs(operated)}") from error
     wait_for("nothing more is to do", platform.is_idle, PATIENCE)
     assert platform.backfill_status(backfill) == "COMPLETED_SUCCESS", _ends_of_runs(operated)
     assert rows(operated.url) == rows(operated.clean_ingest(database_url, tmp_path))
