@@ -1,11 +1,14 @@
-"""Run retries that wait for a code server which is away.
+"""A daemon that waits for a code server which is away, with run retries and with backfills.
 
 When a code server dies together with its runs (its container is killed, or replaced by a new version), the daemon finds
 the runs lost within seconds and starts them again, by asking the code server. If that is not back yet, Dagster notes
 `dagster/will_retry: false` for good: the backfill ends as failed, and what the runs had left undone waits for a person.
-Here the retry waits instead.
+Here the retry waits instead. And a backfill at which the daemon looks in these seconds, as it does every half a
+minute, would fail at once, because its assets seem to exist no more. For that Dagster has a setting, if only in the
+environment.
 """
 
+import os
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -28,8 +31,13 @@ _LONGEST_WAIT = 180.0
 _AWAY = (DagsterUserCodeUnreachableError, DagsterCodeLocationLoadError, DagsterCodeLocationNotFoundError)
 
 
+_OF_BACKFILLS = "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"
+"""What makes a backfill wait, as long as a code location cannot be loaded."""
+
+
 def wait_for_code_servers() -> None:
-    """Have the daemon of this process wait, which it has no setting for: its function is wrapped, once."""
+    """Have the daemon of this process wait; of retries it has no setting, so its function is wrapped, once."""
+    os.environ.setdefault(_OF_BACKFILLS, "1")
     if not isinstance(auto_run_reexecution.retry_run, _Patient):
         auto_run_reexecution.retry_run = _Patient(auto_run_reexecution.retry_run)
 
