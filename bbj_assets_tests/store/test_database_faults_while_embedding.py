@@ -3,10 +3,13 @@
 import asyncio
 import re
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, suppress
 
 import pytest
+from psycopg_pool import PoolTimeout
 
 from bbj_assets.embedding import batches
+from bbj_assets.embedding.report import EmbeddingsReport
 from bbj_assets.errors import DatabaseError, DatabaseUnavailable, Stopped
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.models import ensure_model
@@ -94,6 +97,48 @@ def test_sessions_that_are_lost_again_and_again_cost_nothing_but_a_moment(
     said = r"outage \[reader\] waits for the database: Cannot read what is to be embedded: .*\. Trying again \(1/4\)\."
     assert any(re.fullmatch(said, each) for each in news), news
     assert caplog.text == "", "it was told already"
+
+
+def test_a_pool_that_is_exhausted_is_waited_for(
+    conn: Connection, visitor: str, models: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody takes all of its connections when the first texts are stored, until an outage is told of."""
+    made, pools, outages = batches._pool, [], []
+    monkeypatch.setattr(batches, "_pool", lambda *given: pools.append(made(*given)) or pools[-1])
+    models.latency = 0.1
+
+    async def scenario() -> EmbeddingsReport:
+        holding: list[asyncio.Task[None]] = []
+        told = asyncio.Event()
+
+        async def hold() -> None:
+            async with AsyncExitStack() as taken:
+                with suppress(PoolTimeout):
+                    while True:
+                        await taken.enter_async_context(pools[0].connection(timeout=0.2))
+                await told.wait()
+
+        def begin(done: int, _total: int) -> None:
+            if done and not holding:
+                holding.append(asyncio.create_task(hold()))
+
+        def hear(said: batches.BatchNews) -> None:
+            if said.kind == "outage":
+                outages.append(str(said))
+                told.set()
+
+        try:
+            return await batch_runs.embedding(visitor, models, on_progress=begin, on_batch=hear)
+        finally:
+            told.set()
+            await asyncio.gather(*holding)
+
+    report = asyncio.run(scenario())
+
+    assert any(re.search(r"See that the server is up and has room: .* Trying again \(1/4\)", said) for said in outages)
+    assert report.texts == {"total": len(VECTORS), "embedded": len(VECTORS), "stored": len(VECTORS)}
+    assert set(models.embedded.values()) == {1}
+    batch_runs.assert_stored(conn, VECTORS)
 
 
 def test_whoever_stops_embedding_while_no_connection_is_to_be_had_is_heard_soon(
