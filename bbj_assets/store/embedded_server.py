@@ -177,11 +177,13 @@ class EmbeddedServer:
     def _forget_dead_server(self) -> None:
         """Have PostgreSQL start although a process of ours has the number of a server that was stopped hard.
 
-        It would take that process for the server and refuse. Processes that a dead server left behind it still finds,
-        by the memory that they share.
+        It would take that process for the server and refuse; also a dead one that nobody has buried, as in a container
+        without an init. Both the server's notes and the lock of its socket have the number. Processes that a dead
+        server left behind it still finds, by the memory that they share.
         """
         notes = self._notes()
         if notes is not None and notes.address is not None and not notes.has_listener:
+            notes.address.with_name(f"{notes.address.name}.lock").unlink(missing_ok=True)
             self._notes_file.unlink(missing_ok=True)
 
     def _adopt(self) -> None:

@@ -97,7 +97,7 @@ def end_sessions(conn: Connection, but: str = "") -> None:
 
 
 FAULTS = {
-    "a connection that drops": Fault(dropped, "terminating connection .*See that the server is up"),
+    "a connection that drops": Fault(dropped, "(connection|data to server).*See that the server is up"),
     "too many clients": Fault(full_of_clients, "too many connections .*raise max_connections", under_way=False),
     "a statement time-out": Fault(taking_too_long, "canceling statement due to .*raise statement_timeout"),
     "a lock time-out": Fault(locked_by_others, "canceling statement due to lock timeout.* pg_locks"),

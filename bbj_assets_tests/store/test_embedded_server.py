@@ -173,6 +173,8 @@ def dead_server_whose_number_is_in_use_again(server: EmbeddedServer, home: Path)
         psutil.wait_procs(processes, timeout=30)
     with subprocess.Popen(["sleep", "300"], user=(home / "postgres").owner()) as other:
         notes.write_text("".join([f"{other.pid}\n", *more]))
+        lock = Path(more[3].rstrip("\n")) / ".s.PGSQL.5432.lock"  # of its socket, which says the same
+        lock.write_text(lock.read_text().replace(f"{number.strip()}\n", f"{other.pid}\n", 1))
         try:
             yield other
         finally:
