@@ -15,6 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from bbj_assets.errors import AlertDelayed, AlertError
 from bbj_assets.patience import seconds_before_retry, seconds_to_wait
+from bbj_assets.settings import WEB_SCHEMES
 
 _TIMEOUT = 10
 """Seconds."""
@@ -46,8 +47,8 @@ def post_alert(webhook: SecretStr, text: str, details: Mapping[str, str]) -> Non
         AlertError: it will not be taken. Neither message names the URL.
     """
     url = webhook.get_secret_value()
-    if not url.startswith(("https://", "http://")):
-        raise AlertError("BBJ_ASSETS_ALERT_WEBHOOK must be a URL that begins with https:// or http://.")
+    if not url.startswith(WEB_SCHEMES):
+        raise AlertError(f"BBJ_ASSETS_ALERT_WEBHOOK must be a URL that begins with {' or '.join(WEB_SCHEMES)}.")
     attempts = Retrying(
         retry=retry_if_exception_type(AlertDelayed),
         stop=stop_after_attempt(_TRIES) | stop_before_delay(_LONGEST),

@@ -21,6 +21,7 @@ from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.source_table import SourceEntry, read_entry, source_of
 from bbj_assets.sources.registry import PARSERS
 
+WEB_SCHEMES = ("https://", "http://")
 EmbedderName = Literal["embedded", "ollama", "openai"]
 
 
@@ -83,8 +84,8 @@ class Settings(BaseSettings):
     @field_validator("alert_webhook")
     @classmethod
     def _is_web_address(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not value.get_secret_value().startswith(("https://", "http://")):
-            raise ValueError("it must begin with https:// or http://")
+        if value and not value.get_secret_value().startswith(WEB_SCHEMES):
+            raise ValueError(f"it must begin with {' or '.join(WEB_SCHEMES)}")
         return value
 
     @property

@@ -55,10 +55,10 @@ def warnings_of_leftovers(conn: Connection, config: SourcesConfig) -> list[str]:
     ]
 
 
-def leftovers(settings: Settings, url: str) -> list[str]:
-    """The same, for a table that was read before and a database that is up."""
+def leftovers(table: SourcesConfig, url: str) -> list[str]:
+    """The same, by a connection of its own."""
     with explaining("look up which sources are in the index", url), connect(url) as conn:
-        return warnings_of_leftovers(conn, load_sources(settings, check_paths=False))
+        return warnings_of_leftovers(conn, table)
 
 
 def forget(settings: Settings, name: str, *, force: bool, on_wait: Callable[[], None]) -> Forgotten:

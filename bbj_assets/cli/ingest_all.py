@@ -94,7 +94,7 @@ def main(
         ):
             _say(console, f"Validation OK: {len(sources)} sources, database connected, embedder ready")
             _say_other_model(console, settings, url)
-            warnings = leftovers(settings, url)
+            warnings = leftovers(table, url)
             invocation = _invocation(settings, sources, console, resume=resume)
             live = LiveProgress(console, [source.name for source in sources], verbose=verbose)
             outcomes = run_all(

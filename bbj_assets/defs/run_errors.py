@@ -10,7 +10,8 @@ from bbj_assets.defs.tags import PERMANENT_TAG
 
 def step_failure(context: AssetExecutionContext, error: Exception) -> Failure:
     """The failure of a step; of one that nobody need try again before something has changed, the run says so too."""
-    may_pass = isinstance(error, errors.TransientEmbeddingError | errors.DatabaseUnavailable)  # the retries' own
+    # What a RetryPolicy is for.
+    may_pass = isinstance(error, errors.TransientEmbeddingError | errors.DatabaseUnavailable)
     if not may_pass and not isinstance(error, errors.ListingError):  # a share that is away comes back by itself
         context.instance.add_run_tags(context.run.run_id, {PERMANENT_TAG: "true"})
     return Failure(str(error), allow_retries=may_pass)

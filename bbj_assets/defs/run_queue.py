@@ -7,7 +7,7 @@ of a backfill in the UI has only the tags that a person typed. dagster.yaml name
       module: bbj_assets.defs.run_queue
       class: SourceRunQueue
 
-Whoever has this queue, as the daemon does, also waits with the retry of a run until the code server is there.
+Whoever has this queue, as the daemon does, also waits with retries and backfills until the code server is there.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from dagster import DagsterRun, QueuedRunCoordinator
 from dagster._core.run_coordinator.base import SubmitRunContext
 
-from bbj_assets.defs.run_retries import wait_for_code_servers
+from bbj_assets.defs.code_servers import wait_for_code_servers
 from bbj_assets.defs.tags import SOURCE_TAG
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 
 import pytest
-from psycopg_pool import PoolTimeout
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from bbj_assets.embedding import batches
 from bbj_assets.embedding.report import EmbeddingsReport
 from bbj_assets.errors import DatabaseError, DatabaseUnavailable, Stopped
-from bbj_assets.store.connection import Connection
+from bbj_assets.store.connection import AsyncConnection, Connection
 from bbj_assets.store.models import ensure_model
 from bbj_assets_tests.embedding import batch_runs
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
@@ -103,8 +103,13 @@ def test_a_pool_that_is_exhausted_is_waited_for(
     conn: Connection, visitor: str, models: FakeOllama, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody takes all of its connections when the first texts are stored, until an outage is told of."""
-    made, pools, outages = batches._pool, [], []
-    monkeypatch.setattr(batches, "_pool", lambda *given: pools.append(made(*given)) or pools[-1])
+    make_pool, pools, outages = batches._pool, [], []
+
+    def kept(url: str, workers: int) -> AsyncConnectionPool[AsyncConnection]:
+        pools.append(make_pool(url, workers))
+        return pools[-1]
+
+    monkeypatch.setattr(batches, "_pool", kept)
     models.latency = 0.1
 
     async def scenario() -> EmbeddingsReport:
