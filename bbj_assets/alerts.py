@@ -14,13 +14,13 @@ from pydantic import SecretStr
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from bbj_assets.errors import AlertDelayed, AlertError
-from bbj_assets.patience import seconds_before_retry, seconds_to_wait
+from bbj_assets.retrying import parse_retry_after, retry_delay
 from bbj_assets.settings import WEB_SCHEMES
 
 _TIMEOUT = 10
 """Seconds."""
 _TRIES = 3
-_FIRST_WAIT = 1.0
+_INITIAL_DELAY = 1.0
 _LONGEST = 10.0
 """Seconds after which it is not tried again: on one machine, all other sensors wait for the one that tells."""
 
@@ -61,7 +61,7 @@ def post_alert(webhook: SecretStr, text: str, details: Mapping[str, str]) -> Non
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, AlertDelayed) else None
-    return seconds_before_retry(state.attempt_number, _FIRST_WAIT, asked)
+    return retry_delay(state.attempt_number, _INITIAL_DELAY, asked)
 
 
 def _post(url: str, body: bytes) -> None:
@@ -84,7 +84,7 @@ def _post(url: str, body: bytes) -> None:
 def _refusal(status: int, retry_after: str | None) -> AlertError:
     said = _undelivered(f"it answers {status}")
     if status in _MAY_PASS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return AlertDelayed(said, retry_after=seconds_to_wait(retry_after))
+        return AlertDelayed(said, retry_after=parse_retry_after(retry_after))
     return AlertError(said)
 
 

@@ -26,7 +26,7 @@ class ItemContent:
     source: str
     partition_key: str
     content_sha256: bytes
-    recipe: str
+    code_version: str
     dependencies: Mapping[str, str]
     documents: Sequence[tuple[Document, Sequence[Chunk]]]
     etag: str | None = None

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Protocol
 
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
-from bbj_assets.ingest.chunks import ChunksReport
+from bbj_assets.ingest.refresh import ChunksReport
 
 Stage = Literal["visit", "chunks", "embeddings"]
 

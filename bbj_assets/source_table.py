@@ -118,7 +118,7 @@ def source_of(
 
 
 def _check_site(file: Path, source: Source, problems: list[str]) -> None:
-    from bbj_assets.sources.web.source import site_of  # nobody else needs what comes with it
+    from bbj_assets.web.site import site_of  # nobody else needs what comes with it
 
     try:
         site_of(source)

@@ -5,8 +5,8 @@ import json
 import sys
 from contextlib import aclosing
 
-from bbj_assets.embedding.batches import BatchOptions, EmbeddingsReport, embed_pending
-from bbj_assets.embedding.ollama import OllamaEmbedder
+from bbj_assets.embedding.embedders.ollama import OllamaEmbedder
+from bbj_assets.embedding.runner.batches import BatchOptions, EmbeddingsReport, embed_pending
 from benchmarks.model_server import MODEL
 
 

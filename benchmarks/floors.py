@@ -36,7 +36,7 @@ def copy_rows(url: str) -> float:
 
 
 _TABLES = {
-    "documents": "source_url, item, source, partition_key, title, doc_type, generations, content_sha256, recipe",
+    "documents": "source_url, item, source, partition_key, title, doc_type, generations, content_sha256, code_version",
     "chunks": "source_url, ordinal, content, context_header, content_hash, token_count",
     "embeddings": "model, content_hash, embedding",
 }

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bbj_assets.embedding.batches import BatchOptions, embed_pending
-from bbj_assets.embedding.embedder import Vectors
-from bbj_assets.ingest.chunks import ParseOptions, current_partitions, refresh_chunks
+from bbj_assets.embedding.embedders.embedder import Vectors
+from bbj_assets.embedding.runner.batches import BatchOptions, embed_pending
+from bbj_assets.ingest.listing import current_partitions
+from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
 from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.store.connection import connect
 

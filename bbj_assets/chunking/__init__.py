@@ -9,7 +9,7 @@ from bbj_assets.source import ChunkSettings
 __all__ = ["VERSION", "chunk_document", "estimate_tokens"]
 
 VERSION: int = 3
-"""Part of a document's recipe. Raised whenever the same text would give other chunks."""
+"""Part of a document's code_version. Raised whenever the same text would give other chunks."""
 
 
 def chunk_document(document: Document, settings: ChunkSettings) -> list[Chunk]:

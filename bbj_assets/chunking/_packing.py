@@ -4,7 +4,6 @@ import re
 from itertools import takewhile
 from typing import NamedTuple
 
-from bbj_assets.chunking._blocks import Block
 from bbj_assets.chunking._header import header_limit
 from bbj_assets.chunking._units import (
     Grain,
@@ -17,6 +16,7 @@ from bbj_assets.chunking._units import (
 )
 from bbj_assets.chunking.pieces import Piece
 from bbj_assets.chunking.tokens import estimate_tokens
+from bbj_assets.convert.markdown_blocks import Block
 from bbj_assets.source import ChunkSettings
 
 _Path = tuple[str, ...]

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from enum import Enum, auto
 from typing import NamedTuple
 
-from bbj_assets.chunking._blocks import Block, children
 from bbj_assets.chunking.tokens import estimate_tokens, most_characters
+from bbj_assets.convert.markdown_blocks import Block, children
 
 _DEEPEST = 8
 """Lists and quotes are opened to this depth. Below it they are lines, or nesting would cost a copy a level."""

@@ -19,11 +19,11 @@ What holds of the pieces, in estimated tokens, with the room for the context hea
 
 from collections.abc import Iterator
 
-from bbj_assets.chunking._blocks import Block, scan
 from bbj_assets.chunking._header import heading_text
 from bbj_assets.chunking._packing import Packer, Section, longest_heading
 from bbj_assets.chunking.pieces import Piece
 from bbj_assets.chunking.tokens import estimate_tokens, most_characters
+from bbj_assets.convert.markdown_blocks import Block, scan
 from bbj_assets.source import ChunkSettings
 
 

@@ -73,7 +73,7 @@ def forget(settings: Settings, name: str, *, force: bool, on_wait: Callable[[], 
     """
     if not force:
         _refuse_if_enabled(load_sources(settings, check_paths=False), name)
-    from bbj_assets.defs.removals import tell_of_removal
+    from bbj_assets.defs.removals import report_removed_partitions
     from bbj_assets.defs.run_sources import open_instance
 
     with open_instance(settings) as instance, database(settings) as url, connect(url) as conn:
@@ -85,7 +85,7 @@ def forget(settings: Settings, name: str, *, force: bool, on_wait: Callable[[], 
                 failures = len(list_failures(conn, source=name))
                 documents = delete_source(conn, name)
                 clear_suspects_of_gone_texts(conn)
-        tell_of_removal(instance, name, sections, "Removed by `bbj-assets forget`.")
+        report_removed_partitions(instance, name, sections, "Removed by `bbj-assets forget`.")
         with explaining(f"collect the vectors of {name!r}, which is removed", url):
             refresh_index(conn, timedelta(days=settings.orphan_grace_days))
     pages = settings.home.absolute() / "web" / name

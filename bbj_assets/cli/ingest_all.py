@@ -13,16 +13,16 @@ import click
 from rich.console import Console
 
 from bbj_assets.cli.forgetting import leftovers
+from bbj_assets.cli.ingest_lock import Turn
 from bbj_assets.cli.interrupts import INTERRUPTED, interruptible
 from bbj_assets.cli.invocation import Invocation, last_invocation, new_invocation
 from bbj_assets.cli.live import LiveProgress
 from bbj_assets.cli.session import run_all
 from bbj_assets.cli.summary import print_summary, summary_json
-from bbj_assets.cli.turn import Turn
 from bbj_assets.cli.validation import validated
+from bbj_assets.defs.source_run import SourceRun
 from bbj_assets.embedding.in_use import settings_in_use
 from bbj_assets.errors import ConfigurationError, DatabaseError
-from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect

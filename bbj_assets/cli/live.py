@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
 from bbj_assets.errors import Stopped
-from bbj_assets.ingest.chunks import ChunksReport
+from bbj_assets.ingest.refresh import ChunksReport
 from bbj_assets.outcomes import Failure
 from bbj_assets.progress import Stage
 

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from bbj_assets.embedding import create_embedder
-from bbj_assets.embedding.batches import BatchOptions, embed_pending, probe
+from bbj_assets.embedding.embedders import create_embedder
+from bbj_assets.embedding.runner.batches import BatchOptions, embed_pending, probe
 from bbj_assets.errors import ConfigurationError
 from bbj_assets.settings import Settings
 from bbj_assets.store.connection import connect
@@ -84,7 +84,7 @@ def add_model(settings: Settings, on_progress: Callable[[str, int, int], None]) 
         options = BatchOptions(
             workers=settings.embedding_workers,
             batch_size=settings.embedding_batch_size,
-            first_wait=settings.embedding_retry_seconds,
+            initial_delay=settings.embedding_retry_seconds,
         )
         for source in stored_sources(conn):
             asyncio.run(_fill(settings, url, source, stored_partitions(conn, source), options, on_progress))

@@ -9,13 +9,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from bbj_assets.cli.ingest_lock import Turn
 from bbj_assets.cli.interrupts import InterruptedAtOnce
 from bbj_assets.cli.invocation import Invocation
 from bbj_assets.cli.live import LiveProgress, SourceState
 from bbj_assets.cli.summary import Outcome, failures_of
-from bbj_assets.cli.turn import Turn
+from bbj_assets.defs.source_run import SourceRun
 from bbj_assets.errors import BBjAssetsError, DatabaseError
-from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.settings import Settings, SourcesConfig
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
@@ -47,7 +47,7 @@ def run_all(
         InterruptedAtOnce: it was the second one; whoever catches it ends the process.
     """
     from bbj_assets.defs.build import build_defs
-    from bbj_assets.defs.run_processes import fail_lost_runs
+    from bbj_assets.defs.instance.run_processes import fail_lost_runs
     from bbj_assets.defs.run_sources import open_instance, run_search_index, run_source
 
     cores = os.cpu_count() or 1

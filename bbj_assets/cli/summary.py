@@ -11,7 +11,7 @@ from rich.table import Table
 
 from bbj_assets.cli.live import SourceState
 from bbj_assets.embedding.report import EmbeddingsReport
-from bbj_assets.ingest.chunks import PartitionReport
+from bbj_assets.ingest.refresh import PartitionReport
 from bbj_assets.outcomes import Failure
 
 _SHOWN_FAILURES = 100

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, aclosing, contextmanager
 
-from bbj_assets.embedding import create_embedder, model_name
-from bbj_assets.embedding.batches import probe
+from bbj_assets.embedding.embedders import create_embedder, model_name
 from bbj_assets.embedding.in_use import settings_in_use
+from bbj_assets.embedding.runner.batches import probe
 from bbj_assets.errors import ConfigurationError, DatabaseError, EmbeddingError
 from bbj_assets.settings import Settings, SourcesConfig, load_sources, read_settings
 from bbj_assets.source import Source

@@ -40,18 +40,19 @@ from bbj_assets.defs.metadata import (
 from bbj_assets.defs.partitions import register_sections, sections
 from bbj_assets.defs.run_errors import step_failure
 from bbj_assets.defs.runtime import Runtime
-from bbj_assets.embedding.batches import embed_pending
 from bbj_assets.embedding.in_use import embedder_in_use
 from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
+from bbj_assets.embedding.runner.batches import embed_pending
 from bbj_assets.errors import (
     DatabaseError,
     SourceError,
     Stopped,
 )
-from bbj_assets.ingest.chunks import ParseOptions, list_items, refresh_chunks
+from bbj_assets.ingest.code_version import code_version_of
+from bbj_assets.ingest.fetching import is_web, visit
 from bbj_assets.ingest.fingerprints import data_version, fingerprints
-from bbj_assets.ingest.recipe import recipe
-from bbj_assets.ingest.visits import is_visited, visit
+from bbj_assets.ingest.listing import list_items
+from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
 from bbj_assets.outcomes import Failure as ItemFailure
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
@@ -102,8 +103,8 @@ def source_assets(
         owners=OWNERS,
         tags={"parser": source.parser},
         metadata=places(source),
-        partitions_def=None if is_visited(source) else sections(source),
-        freshness_policy=_freshness(settings) if is_visited(source) else None,
+        partitions_def=None if is_web(source) else sections(source),
+        freshness_policy=_freshness(settings) if is_web(source) else None,
     )
     backfill = (
         BackfillPolicy.multi_run(settings.backfill_partitions_per_run)
@@ -117,7 +118,7 @@ def source_assets(
         group_name=source.group,
         partitions_def=sections(source),
         backfill_policy=backfill,
-        code_version=recipe(source, settings.chunks),
+        code_version=code_version_of(source, settings.chunks),
         kinds={"python", "postgres"},
         owners=OWNERS,
         tags={"parser": source.parser},
@@ -133,7 +134,7 @@ def source_assets(
             processes=settings.parse_workers or os.cpu_count() or 1,
             allow_shrink=config.allow_shrink,
             only_failed=config.retry_failed,
-            first_wait=settings.embedding_retry_seconds,
+            initial_delay=settings.embedding_retry_seconds,
             sources={each.name for each in sources},
         )
         try:
@@ -213,7 +214,7 @@ def source_assets(
             context.add_asset_metadata(embeddings_metadata(report, key), asset_key=context.asset_key, partition_key=key)
         return MaterializeResult()
 
-    return [_visited(raw, source, settings) if is_visited(source) else raw, chunks, embeddings]
+    return [_visited(raw, source, settings) if is_web(source) else raw, chunks, embeddings]
 
 
 def _visited(raw: AssetSpec, source: Source, settings: Settings) -> AssetsDefinition:

@@ -14,7 +14,7 @@ from bbj_assets.defs.sensors.alert import alert_sensor
 from bbj_assets.defs.sensors.automation import automation_sensor
 from bbj_assets.defs.sensors.follow import follow_sensor
 from bbj_assets.defs.sensors.retry import retry_sensor
-from bbj_assets.ingest.visits import is_visited
+from bbj_assets.ingest.fetching import is_web
 from bbj_assets.progress import Progress, Silent
 from bbj_assets.settings import Settings, SourcesConfig
 
@@ -29,7 +29,7 @@ def build_defs(settings: Settings, config: SourcesConfig, progress: Progress | N
         ]
         of_all = [asset(sources=sources, settings=settings) for asset in (search_index_asset, failures_asset)]
     ingests = {source: ingest_job(source) for source in sources}
-    visits = {source: visit_job(source) for source in sources if is_visited(source)}
+    visits = {source: visit_job(source) for source in sources if is_web(source)}
     retry_failed = retry_failed_job(settings=settings)
     return Definitions(
         assets=[*assets, *of_all],

@@ -22,8 +22,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from bbj_assets.defs.assets_over_all import FAILURES, SEARCH_INDEX
 from bbj_assets.defs.metadata import rows_table
+from bbj_assets.defs.source_run import SourceRun
 from bbj_assets.defs.tags import SOURCE_TAG
-from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect

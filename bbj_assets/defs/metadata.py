@@ -7,8 +7,8 @@ from dagster import MetadataValue, TableColumn, TableMetadataValue, TableRecord,
 
 from bbj_assets.documents import Item
 from bbj_assets.embedding.report import EmbeddingsReport
-from bbj_assets.ingest.chunks import ChunksReport
 from bbj_assets.ingest.fingerprints import SHARED, read_as
+from bbj_assets.ingest.refresh import ChunksReport
 from bbj_assets.outcomes import Failure
 from bbj_assets.store.corpus import CorpusCounts
 from bbj_assets.store.failures import StoredFailure

@@ -12,7 +12,7 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from bbj_assets.defs.tags import RANGE_START_TAG, SOURCE_TAG
-from bbj_assets.ingest.chunks import current_partitions
+from bbj_assets.ingest.listing import current_partitions
 from bbj_assets.source import Source
 from bbj_assets.store.connection import Connection
 

@@ -13,7 +13,7 @@ from bbj_assets.ingest.fingerprints import GONE
 from bbj_assets.source import asset_group
 
 
-def tell_of_removal(instance: DagsterInstance, source: str, sections: Collection[str], why: str) -> None:
+def report_removed_partitions(instance: DagsterInstance, source: str, sections: Collection[str], why: str) -> None:
     """Record that there are no chunks of a source's sections any more."""
     for key in sorted(sections):
         removed = AssetMaterialization(

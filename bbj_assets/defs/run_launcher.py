@@ -1,31 +1,5 @@
-"""The run launcher: Dagster's own, which can also say whether the process of a run still lives.
+"""The path of the run launcher in a dagster.yaml that an older version wrote. Nothing else belongs here."""
 
-Without this, a run whose code server died together with it (a container that is killed) would be under way until its
-maximum runtime. The daemon's run monitoring asks, marks a lost run as failed, and run retries start it again.
-dagster.yaml names this class:
+from bbj_assets.defs.instance.run_launcher import WatchfulRunLauncher
 
-    run_launcher:
-      module: bbj_assets.defs.run_launcher
-      class: WatchfulRunLauncher
-"""
-
-from dagster import DagsterRun
-from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
-from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
-
-from bbj_assets.defs.run_processes import LOST, is_lost
-
-
-class WatchfulRunLauncher(DefaultRunLauncher):
-    """Knows of every run on the storage folder of its instance, also of those that it did not launch."""
-
-    @property
-    def supports_check_run_worker_health(self) -> bool:
-        """It does."""
-        return True
-
-    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Whether the process of a run that is under way is lost; `RUNNING` if that is not known."""
-        if is_lost(self._instance, run.run_id):
-            return CheckRunHealthResult(WorkerStatus.FAILED, LOST)
-        return CheckRunHealthResult(WorkerStatus.RUNNING)
+__all__ = ["WatchfulRunLauncher"]

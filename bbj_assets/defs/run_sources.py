@@ -19,12 +19,12 @@ from sqlalchemy import Engine, QueuePool, create_engine
 from bbj_assets.defs.jobs import SEARCH_INDEX_JOB, ingest_config, ingest_job_name, visit_job_name
 from bbj_assets.defs.partitions import register_sections
 from bbj_assets.defs.raw_sections import known_sections, news_of_sections
-from bbj_assets.defs.removals import tell_of_removal
+from bbj_assets.defs.removals import report_removed_partitions
 from bbj_assets.defs.run_errors import error_of
+from bbj_assets.defs.source_run import SourceRun
 from bbj_assets.defs.tags import INVOCATION_TAG, RANGE_END_TAG, RANGE_START_TAG
+from bbj_assets.ingest.fetching import is_web
 from bbj_assets.ingest.fingerprints import fingerprints
-from bbj_assets.ingest.source_run import SourceRun
-from bbj_assets.ingest.visits import is_visited
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
@@ -105,7 +105,7 @@ def run_source(defs: Definitions, instance: DagsterInstance, url: str, source: S
         DatabaseError: its sections cannot be looked up.
     """
     looking = f"look up the sections of {source.name!r}"
-    if is_visited(source):
+    if is_web(source):
         error = _error(
             defs.resolve_job_def(visit_job_name(source)).execute_in_process(
                 instance=instance, tags=_tags(run), run_config=_quiet(run), raise_on_error=False
@@ -122,7 +122,7 @@ def run_source(defs: Definitions, instance: DagsterInstance, url: str, source: S
             with source_lock(conn, source.name):
                 removed = stored_partitions(conn, source.name)
                 delete_source(conn, source.name)
-            tell_of_removal(instance, source.name, removed, "Removed, to be ingested anew.")
+            report_removed_partitions(instance, source.name, removed, "Removed, to be ingested anew.")
     if not keys:
         return None
     result = defs.resolve_job_def(ingest_job_name(source)).execute_in_process(

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from dagster import InitResourceContext, ResourceDefinition, resource
 
-from bbj_assets.defs.run_processes import marked_alive
-from bbj_assets.embedding.batches import BatchOptions
+from bbj_assets.defs.instance.run_processes import marked_alive
+from bbj_assets.embedding.runner.batches import BatchOptions
 from bbj_assets.progress import Progress, Silent
 from bbj_assets.settings import Settings
 
@@ -24,7 +24,7 @@ class Runtime:
         return BatchOptions(
             workers=self.settings.embedding_workers,
             batch_size=self.settings.embedding_batch_size,
-            first_wait=self.settings.embedding_retry_seconds,
+            initial_delay=self.settings.embedding_retry_seconds,
         )
 
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 
 from bbj_assets.errors import TransientEmbeddingError
-from bbj_assets.patience import seconds_before_retry
+from bbj_assets.retrying import retry_delay
 
 _T = TypeVar("_T")
 
@@ -15,7 +15,7 @@ async def patiently(
     call: Callable[[], Awaitable[_T]],
     *,
     retries: int,
-    first_wait: float,
+    initial_delay: float,
     on_retry: Callable[[int, TransientEmbeddingError], None] = lambda _try, _error: None,
 ) -> _T:
     """What `call` gives, tried again after transient errors; `on_retry` hears of each further try, from 1.
@@ -25,7 +25,7 @@ async def patiently(
     """
 
     def wait(state: RetryCallState) -> float:
-        return seconds_before_retry(state.attempt_number, first_wait, _error_of(state).retry_after)
+        return retry_delay(state.attempt_number, initial_delay, _error_of(state).retry_after)
 
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(TransientEmbeddingError),

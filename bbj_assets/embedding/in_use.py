@@ -7,8 +7,8 @@ the moment another model is activated until every program has been configured an
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-from bbj_assets.embedding import create_embedder, model_name
-from bbj_assets.embedding.embedder import Embedder
+from bbj_assets.embedding.embedders import create_embedder, model_name
+from bbj_assets.embedding.embedders.embedder import Embedder
 from bbj_assets.settings import Settings
 from bbj_assets.store.connection import connect
 from bbj_assets.store.models import Model, active_model, note_embedder, refuse_second_embedder

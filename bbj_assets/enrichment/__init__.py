@@ -12,12 +12,12 @@ from bbj_assets.enrichment.display_urls import display_url
 from bbj_assets.enrichment.document_types import document_type
 from bbj_assets.enrichment.generations import evidence, generations
 from bbj_assets.source import Source
-from bbj_assets.sources.web.urls import Site
+from bbj_assets.web.urls import Site
 
 __all__ = ["VERSION", "enrich"]
 
 VERSION: int = 2
-"""Part of a document's recipe. Raised whenever the tables would say something else."""
+"""Part of a document's code_version. Raised whenever the tables would say something else."""
 
 _DEPRECATED = frozenset({"primary.deprecated", "primary.superseded"})
 _HELP = "/WebHelp/"

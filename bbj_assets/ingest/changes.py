@@ -1,7 +1,7 @@
 """What changed since the last run: the one place that knows what `unchanged` means.
 
 Unchanged is an item whose raw bytes, whose dependencies (bytes of files, or what a parser derives from them) and
-whose recipe are those of the stored documents. It is not parsed.
+whose code_version are those of the stored documents. It is not parsed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,20 +37,20 @@ class Changes:
     vanished: dict[str, StoredItem] = field(default_factory=dict)
 
 
-def find_changes(items: Iterable[Item], stored: Mapping[str, StoredItem], recipe: str) -> Changes:
+def find_changes(items: Iterable[Item], stored: Mapping[str, StoredItem], code_version: str) -> Changes:
     """Compare a complete listing with the store. Reads the files that may be unchanged, and no others."""
     changes = Changes(vanished=dict(stored))
     trees: dict[Path, SourceFiles] = {}
     for item in items:
         known = changes.vanished.pop(item.key, None)
-        if known is not None and _is_unchanged(item, known, recipe, trees):
+        if known is not None and _is_unchanged(item, known, code_version, trees):
             changes.unchanged.append(item)
         else:
             changes.parse.append(item)
     return changes
 
 
-def give_up_poison(changes: Changes, failures: Iterable[Failure], recipe: str) -> list[Failure]:
+def give_up_poison(changes: Changes, failures: Iterable[Failure], code_version: str) -> list[Failure]:
     """Take out of what is to be parsed the items that cost their parser too often as they are; gives their failures."""
     hopeless = {
         failure.item: failure
@@ -60,7 +60,7 @@ def give_up_poison(changes: Changes, failures: Iterable[Failure], recipe: str) -
     poison = {
         item.key
         for item in changes.parse
-        if item.key in hopeless and hopeless[item.key].input == input_of(item, recipe)
+        if item.key in hopeless and hopeless[item.key].input == input_of(item, code_version)
     }
     changes.parse = [item for item in changes.parse if item.key not in poison]
     return [replace(hopeless[key], error=f"{hopeless[key].error} {_LEFT_ALONE}") for key in sorted(poison)]
@@ -79,10 +79,10 @@ def stale_partitions(roots: Iterable[Path], dependencies: Iterable[StoredDepende
     }
 
 
-def _is_unchanged(item: Item, known: StoredItem, recipe: str, trees: dict[Path, SourceFiles]) -> bool:
+def _is_unchanged(item: Item, known: StoredItem, code_version: str, trees: dict[Path, SourceFiles]) -> bool:
     files = trees.setdefault(item.root, SourceFiles(item.root))
     return (
-        known.recipe == recipe
+        known.code_version == code_version
         and known.partition_key == item.partition
         and digest(item.file) == known.content_sha256.hex()
         and all(_dependency(files, path) == sha256 for path, sha256 in known.dependencies.items())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bbj_assets.documents import Item
 from bbj_assets.errors import ListingError
-from bbj_assets.ingest.chunks import list_items
+from bbj_assets.ingest.listing import list_items
 from bbj_assets.source import Source
 from bbj_assets.sources.walk import NEVER_DOCUMENTATION
 

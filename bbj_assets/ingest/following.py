@@ -18,8 +18,8 @@ from typing import TypeAlias
 
 from bbj_assets.ingest.fingerprints import GONE, SHARED
 
-_FIRST_WAIT = 60.0
-_LONGEST_WAIT = 3600.0
+_INITIAL_DELAY = 60.0
+_MAX_DELAY = 3600.0
 """Seconds until a state whose run failed is asked for again, doubled each time up to an hour: an outage of a night must
 end by itself, and a run that fails costs little."""
 
@@ -126,7 +126,7 @@ def _wait(attempts: int) -> float:
     if attempts == 0:
         return 0.0
     doublings = min(attempts - 1, 10)  # more would be too large for a float, one day
-    return min(_FIRST_WAIT * 2.0**doublings, _LONGEST_WAIT)
+    return min(_INITIAL_DELAY * 2.0**doublings, _MAX_DELAY)
 
 
 def settled(watch: Watch, done: Collection[Section]) -> Watch:

@@ -25,7 +25,7 @@ class ParseTask:
     source: Source
     items: Sequence[Item]
     chunks: ChunkSettings
-    recipe: str
+    code_version: str
 
 
 def run_task(task: ParseTask) -> list[Outcome]:
@@ -38,9 +38,9 @@ def failure(task: ParseTask, item: Item, error: Exception, parsed: bytes | None 
     return Failure.of("parse", item.key, task.source.name, item.partition, error, parsed=parsed)
 
 
-def input_of(item: Item, recipe: str) -> bytes:
+def input_of(item: Item, code_version: str) -> bytes:
     """A hash of all that an item's parse depends on, but for the other files that it reads: 32 bytes."""
-    return hashlib.sha256(f"{digest(item.file)} {recipe}".encode()).digest()
+    return hashlib.sha256(f"{digest(item.file)} {code_version}".encode()).digest()
 
 
 def digest(file: Path) -> str:
@@ -73,7 +73,7 @@ def _parse_item(task: ParseTask, item: Item) -> Outcome:
         source=task.source.name,
         partition_key=item.partition,
         content_sha256=hashlib.sha256(raw).digest(),
-        recipe=task.recipe,
+        code_version=task.code_version,
         dependencies=files.dependencies,
         documents=with_chunks,
         etag=item.etag,

@@ -192,7 +192,7 @@ def _parse(worker: _Worker, task: ParseTask) -> list[Outcome]:
         if len(task.items) == 1:
             [item] = task.items
             error = ParseError(f"{item.path}: {lost}. Split the file, or leave it out with `exclude` in sources.toml.")
-            return [failure(task, item, error, input_of(item, task.recipe))]
+            return [failure(task, item, error, input_of(item, task.code_version))]
     return [outcome for item in task.items for outcome in _parse(worker, replace(task, items=[item]))]
 
 

@@ -22,7 +22,7 @@ _DOCUMENT_COLUMNS = {
     "display_url": "text",
     "section_path": "text[]",
     "content_sha256": "bytea",
-    "recipe": "text",
+    "code_version": "text",
     "dependencies": "jsonb",
     "etag": "text",
     "last_modified": "text",
@@ -30,7 +30,7 @@ _DOCUMENT_COLUMNS = {
     "run_id": "text",
 }
 _INSERT_PAGELESS = b"""
-    INSERT INTO pageless_items (item, source, partition_key, content_sha256, recipe, dependencies)
+    INSERT INTO pageless_items (item, source, partition_key, content_sha256, code_version, dependencies)
     VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 _CHUNK_COLUMNS = {
@@ -49,7 +49,7 @@ class StoredItem:
 
     partition_key: str
     content_sha256: bytes
-    recipe: str
+    code_version: str
     dependencies: Mapping[str, str]
     documents: int
 
@@ -74,20 +74,21 @@ def stored_items(conn: Connection, source: str, partitions: Collection[str] | No
     """The items of a source (of some of its partitions) by their keys."""
     rows = conn.execute(
         """
-        SELECT item, min(partition_key), (array_agg(content_sha256))[1], min(recipe), min(dependencies::text), count(*)
+        SELECT item, min(partition_key), (array_agg(content_sha256))[1], min(code_version), min(dependencies::text),
+               count(*)
         FROM documents
         WHERE source = %(source)s AND (%(keys)s::text[] IS NULL OR partition_key = ANY(%(keys)s))
         GROUP BY item
         UNION ALL
-        SELECT item, partition_key, content_sha256, recipe, dependencies::text, 0
+        SELECT item, partition_key, content_sha256, code_version, dependencies::text, 0
         FROM pageless_items
         WHERE source = %(source)s AND (%(keys)s::text[] IS NULL OR partition_key = ANY(%(keys)s))
         """,
         {"source": source, "keys": None if partitions is None else list(partitions)},
     )
     return {
-        item: StoredItem(partition, sha256, recipe, _dependencies(dependencies), count)
-        for item, partition, sha256, recipe, dependencies, count in rows
+        item: StoredItem(partition, sha256, code_version, _dependencies(dependencies), count)
+        for item, partition, sha256, code_version, dependencies, count in rows
     }
 
 
@@ -269,7 +270,7 @@ def _document_row(item: ItemContent, document: Document, run_id: str | None) -> 
         document.display_url,
         list(document.section_path),
         item.content_sha256,
-        item.recipe,
+        item.code_version,
         Jsonb(dict(item.dependencies)),
         item.etag,
         item.last_modified,
@@ -284,7 +285,7 @@ def _pageless_row(item: ItemContent) -> tuple[object, ...]:
         item.source,
         item.partition_key,
         item.content_sha256,
-        item.recipe,
+        item.code_version,
         Jsonb(dict(item.dependencies)),
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 import psycopg
 
 from bbj_assets.documents import embedded_text
-from bbj_assets.embedding.embedder import Vectors
+from bbj_assets.embedding.embedders.embedder import Vectors
 from bbj_assets.store.connection import AsyncConnection
 from bbj_assets.store.suspects import MAX_ALONE
 

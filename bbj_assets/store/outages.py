@@ -15,7 +15,7 @@ from psycopg_pool import PoolTimeout
 from tenacity import RetryCallState, retry_if_exception_type, stop_after_attempt
 
 from bbj_assets.errors import DatabaseError, DatabaseUnavailable
-from bbj_assets.patience import seconds_before_retry
+from bbj_assets.retrying import retry_delay
 from bbj_assets.store.connection import connect, without_password
 
 RETRIES = 4
@@ -72,12 +72,12 @@ def explaining(doing: str, url: str) -> Iterator[None]:
 
 
 def patience(
-    first_wait: float, on_retry: Callable[[str], None] = lambda _said: None, retries: int = RETRIES
+    initial_delay: float, on_retry: Callable[[str], None] = lambda _said: None, retries: int = RETRIES
 ) -> dict[str, Any]:
     """The arguments of tenacity's `Retrying` or `AsyncRetrying` for work that is worth trying again.
 
     Args:
-        first_wait: seconds; doubled each time, with jitter.
+        initial_delay: seconds; doubled each time, with jitter.
         on_retry: told before each further try why there is one; what it raises ends the work.
     """
 
@@ -88,7 +88,7 @@ def patience(
     return {
         "retry": retry_if_exception_type(DatabaseUnavailable),
         "stop": stop_after_attempt(1 + retries),
-        "wait": lambda state: seconds_before_retry(state.attempt_number, first_wait, None),
+        "wait": lambda state: retry_delay(state.attempt_number, initial_delay, None),
         "before_sleep": tell,
         "reraise": True,
     }

@@ -23,7 +23,7 @@ _SMALL_LOAD = 2_000  # below this a live index is quick enough, and search stays
 _BUILD_MEMORY = "512MB"
 _EXACT_BELOW = 2_000  # so few vectors are compared one by one sooner than an index is read
 _LOCK_WAIT = "2s"  # for the moment in which nobody reads vectors; whoever comes to search then waits, too
-_FIRST_WAIT = 1.0  # seconds in which searches pass, before that is tried again
+_INITIAL_DELAY = 1.0  # seconds in which searches pass, before that is tried again
 _MOST_DIMENSIONS = 4_000  # of an HNSW index over `halfvec`; larger vectors are compared one by one, however many
 
 
@@ -75,7 +75,7 @@ def drop_index(conn: Connection, model: Model) -> None:
             _drop(conn, model)
 
     with index_lock(conn):
-        Retrying(**patience(_FIRST_WAIT))(attempt)
+        Retrying(**patience(_INITIAL_DELAY))(attempt)
 
 
 def refresh_index(conn: Connection, orphan_grace: timedelta) -> IndexReport:

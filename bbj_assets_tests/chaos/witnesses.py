@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import psycopg
 
-from bbj_assets.embedding.batches import PROBE_TEXT
+from bbj_assets.embedding.runner.batches import PROBE_TEXT
 from bbj_assets.errors import DatabaseError
 from bbj_assets.search.hybrid import Filters, search
 from bbj_assets.store.connection import Connection, connect
@@ -100,7 +100,8 @@ def rows(url: str) -> dict[str, list[tuple[object, ...]]]:
         return {
             "documents": conn.execute(
                 "SELECT source_url, item, source, partition_key, title, doc_type, generations, deprecated, "
-                "display_url, section_path, content_sha256, recipe, dependencies, metadata FROM documents ORDER BY 1"
+                "display_url, section_path, content_sha256, code_version, dependencies, metadata "
+                "FROM documents ORDER BY 1"
             ).fetchall(),
             "chunks": conn.execute(
                 "SELECT source_url, ordinal, content, context_header, content_hash, token_count, search_vector "

@@ -74,7 +74,8 @@ class Machine:
         return {
             "documents": self.query(
                 "SELECT source_url, item, source, partition_key, title, doc_type, generations, deprecated, "
-                "display_url, section_path, content_sha256, recipe, dependencies, metadata FROM documents ORDER BY 1"
+                "display_url, section_path, content_sha256, code_version, dependencies, metadata "
+                "FROM documents ORDER BY 1"
             ),
             "chunks": self.query(
                 "SELECT source_url, ordinal, content, context_header, content_hash, token_count, search_vector "

@@ -3,7 +3,7 @@
 import json
 import re
 
-from bbj_assets.embedding.batches import PROBE_TEXT
+from bbj_assets.embedding.runner.batches import PROBE_TEXT
 from bbj_assets_tests.cli.conftest import Desk
 from bbj_assets_tests.fakes.model_server import refuse
 

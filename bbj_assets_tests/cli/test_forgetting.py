@@ -88,7 +88,7 @@ def test_nothing_of_it_stays_and_its_vectors_are_collected_in_their_time(desk: D
     [(text,)] = desk.query("SELECT content_hash FROM chunks JOIN documents USING (source_url) WHERE source = 'notes'")
     desk.query("INSERT INTO suspects (model, content_hash) SELECT name, %s FROM models RETURNING 1", text)
     desk.query(
-        "INSERT INTO pageless_items (item, source, partition_key, content_sha256, recipe) "
+        "INSERT INTO pageless_items (item, source, partition_key, content_sha256, code_version) "
         "VALUES ('notes://a.txt', 'notes', '_root', '', '') RETURNING 1"
     )
     guide = desk.query("SELECT * FROM documents WHERE source = 'guide' ORDER BY source_url")

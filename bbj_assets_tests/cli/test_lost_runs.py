@@ -10,8 +10,8 @@ from pathlib import Path
 
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
-from bbj_assets.defs.run_launcher import WatchfulRunLauncher
-from bbj_assets.defs.run_processes import LOST, fail_lost_runs, is_lost, marked_alive
+from bbj_assets.defs.instance.run_launcher import WatchfulRunLauncher
+from bbj_assets.defs.instance.run_processes import LOST, fail_lost_runs, is_lost, marked_alive
 from bbj_assets_tests.cli.conftest import Desk
 from bbj_assets_tests.conftest import REPOSITORY
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from bbj_assets.embedding.batches import PROBE_TEXT
+from bbj_assets.embedding.runner.batches import PROBE_TEXT
 from bbj_assets.store.connection import connect
 from bbj_assets.store.locks import index_lock
 from bbj_assets_tests.cli.conftest import Desk, Machine
 from bbj_assets_tests.cli.test_resume import wait_until
-from bbj_assets_tests.embedding.batch_runs import waiting_for_locks
+from bbj_assets_tests.embedding.runner.batch_runs import waiting_for_locks
 from bbj_assets_tests.fakes.model_server import refuse
 from bbj_assets_tests.fakes.openai_server import FakeOpenAI
 

@@ -10,7 +10,7 @@ from dagster import AssetKey, AssetRecordsFilter, DagsterInstance, Definitions, 
 
 from bbj_assets.defs.build import build_defs
 from bbj_assets.defs.run_sources import open_instance, run_source
-from bbj_assets.ingest.source_run import SourceRun
+from bbj_assets.defs.source_run import SourceRun
 from bbj_assets.progress import Progress
 from bbj_assets.settings import Settings, SourcesConfig, load_settings
 from bbj_assets.source import Source

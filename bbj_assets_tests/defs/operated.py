@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 from psycopg import sql
 
-from bbj_assets.embedding import create_embedder
-from bbj_assets.embedding.batches import BatchOptions, embed_pending
-from bbj_assets.ingest.chunks import ParseOptions, list_items, refresh_chunks
+from bbj_assets.embedding.embedders import create_embedder
+from bbj_assets.embedding.runner.batches import BatchOptions, embed_pending
+from bbj_assets.ingest.listing import list_items
+from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
 from bbj_assets.settings import Settings, load_settings, load_sources
 from bbj_assets.store.connection import connect
 from bbj_assets_tests.defs.running_platform import RunningPlatform
@@ -104,8 +105,9 @@ def rows(url: str) -> list[tuple[object, ...]]:
         return conn.execute(
             """
             SELECT d.source_url, d.item, d.source, d.partition_key, d.title, d.doc_type, d.generations, d.deprecated,
-                   d.display_url, d.section_path, d.content_sha256, d.recipe, d.dependencies::text, d.metadata::text,
-                   c.ordinal, c.content, c.context_header, c.content_hash, e.model, e.embedding::text, f.error
+                   d.display_url, d.section_path, d.content_sha256, d.code_version, d.dependencies::text,
+                   d.metadata::text, c.ordinal, c.content, c.context_header, c.content_hash, e.model, e.embedding::text,
+                   f.error
             FROM documents d LEFT JOIN chunks c USING (source_url) LEFT JOIN embeddings e USING (content_hash)
             LEFT JOIN failures f ON f.item = encode(c.content_hash, 'hex')
             ORDER BY d.source_url, c.ordinal

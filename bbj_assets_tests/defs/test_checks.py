@@ -6,8 +6,8 @@ import pytest
 from dagster import AssetCheckEvaluation, AssetCheckSeverity, MetadataValue, TableMetadataValue
 
 from bbj_assets.defs.jobs import ingest_config
+from bbj_assets.defs.source_run import SourceRun
 from bbj_assets.ingest.quality import CHECKS, not_shrunk
-from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.source import Source
 from bbj_assets.store.connection import Connection
 from bbj_assets_tests.defs.conftest import Installation

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from dagster import DagsterEventType
 
 from bbj_assets.defs.run_sources import run_search_index
+from bbj_assets.defs.source_run import SourceRun
 from bbj_assets.defs.tags import PERMANENT_TAG
 from bbj_assets.embedding.report import BatchNews
-from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.progress import Silent
 from bbj_assets.store.connection import connect
 from bbj_assets_tests.defs.conftest import Installation

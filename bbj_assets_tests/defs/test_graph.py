@@ -23,7 +23,7 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetNode
 from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from bbj_assets.defs.build import build_defs
-from bbj_assets.ingest.recipe import recipe
+from bbj_assets.ingest.code_version import code_version_of
 from bbj_assets.settings import Settings, SourcesConfig, load_settings, load_sources
 from bbj_assets.source import Source
 from bbj_assets.store.connection import Connection
@@ -175,7 +175,7 @@ def test_only_what_talks_to_a_model_server_is_retried(defs: Definitions, table: 
 def test_the_code_version_is_the_recipe(defs: Definitions, plain: Settings, table: SourcesConfig) -> None:
     versions = {s.name: node(defs, s.group, "chunks").code_version for s in table.sources}
 
-    assert versions == {s.name: recipe(s, plain.chunks) for s in table.sources}
+    assert versions == {s.name: code_version_of(s, plain.chunks) for s in table.sources}
     assert len(set(versions.values())) > 1
 
 

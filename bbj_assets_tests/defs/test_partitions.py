@@ -11,8 +11,8 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepo
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from bbj_assets.defs.partitions import register_sections
+from bbj_assets.defs.source_run import SourceRun
 from bbj_assets.defs.tags import RANGE_END_TAG, RANGE_START_TAG, SOURCE_TAG
-from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.store.connection import Connection
 from bbj_assets_tests.defs.conftest import Installation
 

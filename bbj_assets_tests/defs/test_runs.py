@@ -10,9 +10,9 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run
 
 from bbj_assets.defs.run_sources import run_search_index, run_source
+from bbj_assets.defs.source_run import SourceRun
 from bbj_assets.embedding.report import EmbeddingsReport
 from bbj_assets.errors import ListingError
-from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.progress import Silent
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.documents import replace_items

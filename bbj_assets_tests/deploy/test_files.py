@@ -12,7 +12,7 @@ import yaml
 from dagster import DagsterInstance
 from dagster._core.instance.config import dagster_instance_config
 
-from bbj_assets.defs.run_queue import SourceRunQueue
+from bbj_assets.defs.instance.run_queue import SourceRunQueue
 from bbj_assets.settings import Settings
 from bbj_assets_tests.conftest import REPOSITORY
 from bbj_assets_tests.deploy.compose import VariableRequired, compose, image_files

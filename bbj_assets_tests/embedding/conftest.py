@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from bbj_assets.embedding import Embedder
-from bbj_assets.embedding._minilm_weights import model_folder
-from bbj_assets.embedding.embedder import Vectors
+from bbj_assets.embedding.embedders import Embedder
+from bbj_assets.embedding.embedders.embedder import Vectors
+from bbj_assets.embedding.embedders.minilm_weights import model_folder
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.models import ensure_model
-from bbj_assets_tests.embedding.batch_runs import DIMENSIONS, MODEL, OllamaWithGate
+from bbj_assets_tests.embedding.runner.batch_runs import DIMENSIONS, MODEL, OllamaWithGate
 
 
 async def _embed_and_close(embedder: Embedder, texts: Sequence[str]) -> Vectors:

@@ -6,7 +6,8 @@ from typing import TypeAlias
 
 import pytest
 
-from bbj_assets.ingest.chunks import ChunksReport, ParseOptions, current_partitions, refresh_chunks
+from bbj_assets.ingest.listing import current_partitions
+from bbj_assets.ingest.refresh import ChunksReport, ParseOptions, refresh_chunks
 from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.store.connection import Connection
 from bbj_assets_tests.conftest import REPOSITORY

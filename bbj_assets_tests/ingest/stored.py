@@ -16,7 +16,7 @@ def contents(conn: Connection) -> tuple[list[tuple[object, ...]], list[tuple[obj
     """What the index says, without when it was written."""
     documents = conn.execute(
         "SELECT source_url, item, source, partition_key, title, doc_type, generations, deprecated, display_url, "
-        "section_path, content_sha256, recipe, dependencies, metadata FROM documents ORDER BY 1"
+        "section_path, content_sha256, code_version, dependencies, metadata FROM documents ORDER BY 1"
     )
     chunks = conn.execute(
         "SELECT source_url, ordinal, content, context_header, content_hash, token_count FROM chunks ORDER BY 1, 2"

@@ -37,7 +37,7 @@ stored_items = st.builds(
     StoredItem,
     partition_key=st.sampled_from(["_root", "part"]),
     content_sha256=BYTES.map(sha256),
-    recipe=st.sampled_from(["this", "another"]),
+    code_version=st.sampled_from(["this", "another"]),
     dependencies=st.dictionaries(st.sampled_from(PARTIALS), st.none() | BYTES, max_size=2).map(
         lambda read: {path: MISSING if content is None else sha256(content).hex() for path, content in read.items()}
     ),
@@ -76,7 +76,7 @@ def test_every_listed_item_is_parsed_or_unchanged_and_what_is_stored_and_not_lis
             known is not None
             and item.path not in state.unreadable
             and known.content_sha256 == sha256(state.files[item.path])
-            and (known.recipe, known.partition_key) == ("this", item.partition)
+            and (known.code_version, known.partition_key) == ("this", item.partition)
             and all(
                 digest == (sha256(state.partials[path]).hex() if path in state.partials else MISSING)
                 for path, digest in known.dependencies.items()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bbj_assets.ingest.chunks import ParseOptions, PartitionReport, current_partitions, refresh_chunks
-from bbj_assets.ingest.visits import visit
+from bbj_assets.ingest.fetching import visit
+from bbj_assets.ingest.listing import current_partitions
+from bbj_assets.ingest.refresh import ParseOptions, PartitionReport, refresh_chunks
 from bbj_assets.ingest.writing import Writer
 from bbj_assets.outcomes import Failure, ItemContent
 from bbj_assets.source import ChunkSettings, Source

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bbj_assets.documents import Document, Item
+from bbj_assets.ingest.code_version import code_version_of
 from bbj_assets.ingest.parsing import ParseTask, run_task
-from bbj_assets.ingest.recipe import recipe
 from bbj_assets.outcomes import Failure, ItemContent
 from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.sources.files import SourceFiles
@@ -23,7 +23,7 @@ def parsed(root: Path, files: dict[str, bytes], parser: str = "javadoc") -> list
     for path, raw in files.items():
         (root / path).write_bytes(raw)
     items = [Item(f"x://{path}", "_root", root, path) for path in files]
-    return run_task(ParseTask(Source("x", parser, (root,)), items, ChunkSettings(), "recipe"))
+    return run_task(ParseTask(Source("x", parser, (root,)), items, ChunkSettings(), "code_version"))
 
 
 def test_an_item_carries_everything_that_replaces_it(tmp_path: Path) -> None:
@@ -32,8 +32,8 @@ def test_an_item_carries_everything_that_replaces_it(tmp_path: Path) -> None:
     (content,) = parsed(tmp_path, {"com.a.json": raw})
 
     assert isinstance(content, ItemContent)
-    assert (content.key, content.source, content.partition_key, content.recipe) == (
-        "x://com.a.json", "x", "_root", "recipe",
+    assert (content.key, content.source, content.partition_key, content.code_version) == (
+        "x://com.a.json", "x", "_root", "code_version",
     )  # fmt: skip
     assert content.content_sha256 == hashlib.sha256(raw).digest()
     ((document, chunks),) = content.documents
@@ -110,11 +110,11 @@ SOURCE = Source("x", "mdx", (Path("/a"),))
 def test_the_recipe_is_of_what_decides_the_chunks_and_of_nothing_else(
     source: Source, chunks: ChunkSettings, *, same: bool
 ) -> None:
-    assert (recipe(source, chunks) == recipe(SOURCE, ChunkSettings())) == same
+    assert (code_version_of(source, chunks) == code_version_of(SOURCE, ChunkSettings())) == same
 
 
 def test_a_new_version_of_a_parser_is_another_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = recipe(SOURCE, ChunkSettings())
+    before = code_version_of(SOURCE, ChunkSettings())
     monkeypatch.setattr("bbj_assets.sources.mdx.VERSION", 10_000)
 
-    assert recipe(SOURCE, ChunkSettings()) != before
+    assert code_version_of(SOURCE, ChunkSettings()) != before

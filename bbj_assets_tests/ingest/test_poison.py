@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from bbj_assets.documents import Item
-from bbj_assets.ingest import chunks, workers
+from bbj_assets.ingest import refresh, workers
 from bbj_assets.ingest.changes import MAX_LOST_PARSERS
 from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.store.connection import Connection
@@ -22,7 +22,7 @@ GOOD = "# Good\n\nA page.\n"
 @pytest.fixture(autouse=True)
 def _poison_is_hostile(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page that says so does what its name says to the process that is to parse it."""
-    listed = chunks.list_items
+    listed = refresh.list_items
 
     def with_hostile_items(source: Source) -> list[Item]:
         return [
@@ -30,7 +30,7 @@ def _poison_is_hostile(monkeypatch: pytest.MonkeyPatch) -> None:
             for item in listed(source)
         ]
 
-    monkeypatch.setattr(chunks, "list_items", with_hostile_items)
+    monkeypatch.setattr(refresh, "list_items", with_hostile_items)
 
 
 def only_failure(conn: Connection) -> StoredFailure:

@@ -3,7 +3,8 @@
 import threading
 from dataclasses import replace
 
-from bbj_assets.ingest.chunks import ChunksReport, ParseOptions, current_partitions, refresh_chunks
+from bbj_assets.ingest.listing import current_partitions
+from bbj_assets.ingest.refresh import ChunksReport, ParseOptions, refresh_chunks
 from bbj_assets.source import ChunkSettings
 from bbj_assets.store.connection import Connection, connect
 from bbj_assets_tests.ingest.conftest import Refresh

@@ -44,7 +44,7 @@ def page(site: Site, name: str) -> Item:
 
 
 def task(site: Site, *items: Item) -> ParseTask:
-    return ParseTask(site.source, items, ChunkSettings(), "recipe")
+    return ParseTask(site.source, items, ChunkSettings(), "code_version")
 
 
 def outcome_of(outcomes: Sequence[Outcome]) -> dict[str, str]:
@@ -174,10 +174,10 @@ def test_the_processes_end_when_their_parent_is_killed(site: Site, harm: str | N
         workers._SECONDS_AN_ITEM = 4.0
         site = Site(Path({str(site.root)!r}))
         def tasks():
-            yield ParseTask(site.source, [page(site, "a")], ChunkSettings(), "recipe")
+            yield ParseTask(site.source, [page(site, "a")], ChunkSettings(), "code_version")
             if {harm!r}:
                 print("hanging", flush=True)
-                yield ParseTask(site.source, [hostile("hang")], ChunkSettings(), "recipe")
+                yield ParseTask(site.source, [hostile("hang")], ChunkSettings(), "code_version")
             else:
                 print("resting", flush=True)
                 time.sleep(600)

@@ -53,7 +53,7 @@ class Index:
             deprecated=deprecated,
             display_url=display_url,
         )
-        item = ItemContent(source_url, source, "section", b"sha", "recipe", {}, [(document, chunks)])
+        item = ItemContent(source_url, source, "section", b"sha", "code_version", {}, [(document, chunks)])
         replace_items(self.conn, [item], None)
         if angle is None:
             return

@@ -18,10 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from bbj_assets.embedding import create_embedder
-from bbj_assets.embedding.batches import BatchOptions, embed_pending
-from bbj_assets.embedding.embedder import Vectors
-from bbj_assets.ingest.chunks import ParseOptions, current_partitions, refresh_chunks
+from bbj_assets.embedding.embedders import create_embedder
+from bbj_assets.embedding.embedders.embedder import Vectors
+from bbj_assets.embedding.runner.batches import BatchOptions, embed_pending
+from bbj_assets.ingest.listing import current_partitions
+from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
 from bbj_assets.search import Filters, Hit, search
 from bbj_assets.search.lexical import lexical_candidates
 from bbj_assets.settings import Settings, load_settings, load_sources

@@ -213,7 +213,7 @@ def crowded(index: Index) -> Index:
     conn.execute(
         """
         INSERT INTO documents (source_url, item, source, partition_key, title, doc_type, generations, content_sha256,
-                               recipe)
+                               code_version)
         SELECT 'crowd://' || n, 'crowd://' || n, 'crowd', 'section', 'Crowd', 'concept', '{bbj_gui}', '', ''
         FROM generate_series(1, %s) AS n
         """,

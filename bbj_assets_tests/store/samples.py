@@ -29,7 +29,7 @@ def item(
         source=source,
         partition_key=partition,
         content_sha256=b"\1" * 32,
-        recipe="recipe",
+        code_version="code_version",
         dependencies={"_note.md": "ab"},
         documents=[(document(url, **fields), chunks(*of_page)) for url, of_page in (pages or {key: texts}).items()],
     )

@@ -12,8 +12,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from bbj_assets.errors import DatabaseError, DatabaseUnavailable, Stopped
-from bbj_assets.ingest import chunks, writing
-from bbj_assets.ingest.chunks import ChunksReport, ParseOptions, current_partitions, refresh_chunks
+from bbj_assets.ingest import refresh, writing
+from bbj_assets.ingest.listing import current_partitions
+from bbj_assets.ingest.refresh import ChunksReport, ParseOptions, refresh_chunks
 from bbj_assets.source import ChunkSettings
 from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.documents import delete_source
@@ -40,7 +41,7 @@ PAGES = 12
 def site(conn: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """Pages in the index, all of which have changed since, and which are written in several transactions."""
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    monkeypatch.setattr(chunks, "_TASK_ITEMS", 2)
+    monkeypatch.setattr(refresh, "_TASK_ITEMS", 2)
     monkeypatch.setattr(writing, "_BATCH_CHUNKS", 2)
     site = Site(tmp_path / "docs")
     write(site, "old")
@@ -57,7 +58,7 @@ def write(site: Site, version: str) -> None:
 
 def refresh(conn: Connection, site: Site, striking: Striking | None = None) -> ChunksReport:
     listed, vanished = current_partitions(conn, site.source)
-    options = ParseOptions(ChunkSettings(), processes=1, first_wait=0.001)
+    options = ParseOptions(ChunkSettings(), processes=1, initial_delay=0.001)
     callbacks = {"on_progress": striking.on_progress, "on_outage": striking.on_outage} if striking else {}
     return refresh_chunks(conn, site.source, sorted(listed | vanished), options, **callbacks)  # type: ignore[arg-type]
 
@@ -159,7 +160,7 @@ def test_a_server_that_is_restarted_under_an_ingest_costs_a_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    monkeypatch.setattr(chunks, "_TASK_ITEMS", 2)
+    monkeypatch.setattr(refresh, "_TASK_ITEMS", 2)
     monkeypatch.setattr(writing, "_BATCH_CHUNKS", 2)
     site = Site(tmp_path / "docs")
     write(site, "new")
@@ -178,7 +179,7 @@ def test_a_server_that_is_restarted_under_an_ingest_costs_a_wait(
         try:
             with connect(server.keep()) as own:
                 migrate(own)
-                options = ParseOptions(ChunkSettings(), processes=1, first_wait=0.001)
+                options = ParseOptions(ChunkSettings(), processes=1, initial_delay=0.001)
                 report = refresh_chunks(own, site.source, ["_root"], options, on_progress=stop, on_outage=start)
             with connect(server.url) as after:
                 assert_each_page_is_of_one_version(after)

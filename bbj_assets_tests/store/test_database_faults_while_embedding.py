@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, suppress
 import pytest
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from bbj_assets.embedding import batches
 from bbj_assets.embedding.report import EmbeddingsReport
+from bbj_assets.embedding.runner import batches
 from bbj_assets.errors import DatabaseError, DatabaseUnavailable, Stopped
 from bbj_assets.store.connection import AsyncConnection, Connection
 from bbj_assets.store.models import ensure_model

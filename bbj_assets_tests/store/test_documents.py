@@ -51,11 +51,11 @@ def test_every_field_of_a_document_comes_back(conn: Connection) -> None:
 
     row = conn.execute(
         "SELECT item, source, partition_key, title, doc_type, generations, deprecated, display_url, section_path, "
-        "content_sha256, recipe, dependencies, metadata, run_id FROM documents"
+        "content_sha256, code_version, dependencies, metadata, run_id FROM documents"
     ).fetchone()
     assert row == (
         "x://a", "docs", "_root", page.title, page.doc_type, list(page.generations), True, page.display_url,
-        list(page.section_path), b"\1" * 32, "recipe", {"_note.md": "ab"}, dict(page.metadata), "run-7",
+        list(page.section_path), b"\1" * 32, "code_version", {"_note.md": "ab"}, dict(page.metadata), "run-7",
     )  # fmt: skip
     rows = conn.execute("SELECT ordinal, content, context_header, content_hash, token_count FROM chunks ORDER BY 1")
     assert rows.fetchall() == [
@@ -187,7 +187,7 @@ def test_what_is_known_of_items_is_by_source_and_partition(conn: Connection) -> 
         None,
     )
     record_failures(conn, [Failure("parse", "x://f", "docs", "failed", "ParseError", "bad")], None)
-    a = StoredItem("_root", b"\1" * 32, "recipe", {"_note.md": "ab"}, 1)
+    a = StoredItem("_root", b"\1" * 32, "code_version", {"_note.md": "ab"}, 1)
     p = replace(a, partition_key="part", documents=2)
 
     assert stored_items(conn, "docs", ["_root", "part"]) == {"x://a": a, "x://p": p}

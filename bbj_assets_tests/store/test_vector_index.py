@@ -13,7 +13,7 @@ from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.documents import delete_items, replace_items
 from bbj_assets.store.models import Model, ensure_model
 from bbj_assets.store.vector_index import drop_before_bulk_load, drop_index, index_name, refresh_index
-from bbj_assets_tests.embedding.batch_runs import waiting_for_locks
+from bbj_assets_tests.embedding.runner.batch_runs import waiting_for_locks
 from bbj_assets_tests.store.samples import chunks, item
 
 WEEK = timedelta(days=7)
@@ -32,7 +32,7 @@ def add_vectors(conn: Connection, model: Model, count: int) -> None:
             SELECT sha256(('text ' || n)::bytea) AS hash, n FROM generate_series(1, %s) AS n
         ), document AS (
             INSERT INTO documents (source_url, item, source, partition_key, title, doc_type, generations,
-                                   content_sha256, recipe)
+                                   content_sha256, code_version)
             VALUES ('x://many', 'x://many', 'docs', '_root', '', '', '{}', '', '') ON CONFLICT DO NOTHING
         ), chunk AS (
             INSERT INTO chunks (source_url, ordinal, content, context_header, content_hash, token_count)
@@ -220,7 +220,7 @@ def test_an_index_that_is_read_for_too_long_stays_and_it_is_said_why(
     conn: Connection, model: Model, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bbj_assets.store.vector_index._LOCK_WAIT", "20ms")
-    monkeypatch.setattr("bbj_assets.store.vector_index._FIRST_WAIT", 0.001)
+    monkeypatch.setattr("bbj_assets.store.vector_index._INITIAL_DELAY", 0.001)
     add_vectors(conn, model, 10)
     refresh_index(conn, WEEK)
 

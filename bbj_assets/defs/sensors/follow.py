@@ -36,9 +36,9 @@ from bbj_assets.defs.raw_sections import known_sections, news_of_sections
 from bbj_assets.defs.tags import PERMANENT_TAG, RANGE_END_TAG, RANGE_START_TAG, REQUEST_TAG, SOURCE_TAG
 from bbj_assets.errors import ConfigurationError, ListingError
 from bbj_assets.ingest.changes import stale_partitions
+from bbj_assets.ingest.fetching import is_web
 from bbj_assets.ingest.fingerprints import GONE, SHARED, fingerprints
 from bbj_assets.ingest.following import Watch, asked, doubted, due, given_up, notice, ranges, settled
-from bbj_assets.ingest.visits import is_visited
 from bbj_assets.settings import Settings, load_sources
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
@@ -101,7 +101,7 @@ def tick(
         known, told = {*order, *stored}, known_sections(instance, source)
         before = _first_watch(instance, source, stored, told)
     watch = notice(before, listing, known, now)
-    raw_events = [] if is_visited(source) else list(news_of_sections(source, told, watch.seen))
+    raw_events = [] if is_web(source) else list(news_of_sections(source, told, watch.seen))
     news = _latest(instance, source, "chunks", after=before.heard)
     watch = doubted(watch, _read(instance, source, news, listing), now)
     watch = replace(watch, heard=max([before.heard, *news.values()]))
@@ -162,7 +162,7 @@ def _wanted(settings: Settings, source: Source, watch: Watch, ready: set[str]) -
         stored = stored_partitions(conn, source.name)
         stale = stale_partitions(source.roots, stored_dependencies(conn, source.name)) if source.roots else set()
     changed = ready - {SHARED}
-    if changed and is_visited(source):
+    if changed and is_web(source):
         changed |= set(watch.seen)
     wait_for_their_turn = set(watch.pending) - ready
     return (changed - watch.gone) | (ready & watch.gone & stored) | (stale - wait_for_their_turn)
@@ -173,7 +173,7 @@ def _first_watch(instance: DagsterInstance, source: Source, stored: set[str], to
     seen = {
         section: fingerprint
         for section, fingerprint in _in_index(instance, source, stored, after=0).items()
-        if is_visited(source) or told.get(section) == fingerprint
+        if is_web(source) or told.get(section) == fingerprint
     }
     latest = max(_latest(instance, source, "chunks", after=0).values(), default=0)
     return Watch(seen=seen, heard=latest, asked_after=latest)

@@ -24,9 +24,9 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from bbj_assets.defs.jobs import ingest_config, ingest_job_name
 from bbj_assets.defs.partitions import sections_name
 from bbj_assets.defs.sensors.repeating import repeated_after
+from bbj_assets.defs.source_run import SourceRun
 from bbj_assets.defs.tags import RANGE_END_TAG, RANGE_START_TAG, SOURCE_TAG
 from bbj_assets.ingest.following import ranges
-from bbj_assets.ingest.source_run import SourceRun
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect

@@ -13,8 +13,8 @@ from functools import lru_cache
 from lxml import etree
 from lxml.etree import _Element as Element
 
+from bbj_assets.convert.html import parse_html
 from bbj_assets.errors import ParseError
-from bbj_assets.sources.html import parse_html
 
 _MADCAP = "{http://www.madcapsoftware.com/Schemas/MadCap.xsd}"
 _CONDITIONS = f"{_MADCAP}conditions"

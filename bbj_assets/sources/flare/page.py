@@ -4,6 +4,7 @@ import re
 
 from lxml.etree import _Element as Element
 
+from bbj_assets.convert.html import escape, to_markdown
 from bbj_assets.documents import Document, Item, Json
 from bbj_assets.enrichment.display_urls import display_url
 from bbj_assets.source import Source
@@ -14,7 +15,6 @@ from bbj_assets.sources.flare.facts import Facts, known_problems
 from bbj_assets.sources.flare.links import CONTENT
 from bbj_assets.sources.flare.markup import blank, conditions_of, madcap, plain, read_markup, tag_of
 from bbj_assets.sources.flare.titles import title_of, title_of_file
-from bbj_assets.sources.html import escape, to_markdown
 
 _LANGUAGE = "bbj"
 _CONTAINERS = (

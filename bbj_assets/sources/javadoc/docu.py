@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from lxml.html import defs
 
-from bbj_assets.sources.html import DROPPED, to_markdown
+from bbj_assets.convert.html import DROPPED, to_markdown
 
 _DOCS_LINK = re.compile(r"\[Docs\]\(([^\s()]*(?:\([^\s()]*\)[^\s()]*)*)\)")
 _LINE_END = re.compile(r"\n\s*")

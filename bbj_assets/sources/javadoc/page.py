@@ -8,8 +8,8 @@ nothing under it would make a chunk that drowns the described ones in a search, 
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from bbj_assets.convert.html import code_span, escape, fence, link
 from bbj_assets.documents import Document, Json
-from bbj_assets.sources.html import code_span, escape, fence, link
 from bbj_assets.sources.javadoc.docu import Docu, read_docu
 from bbj_assets.sources.javadoc.export import Class, Member, Package
 

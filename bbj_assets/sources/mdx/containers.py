@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from bbj_assets.sources.html.block import (
+from bbj_assets.convert.html.block import (
     Block,
     BlockKind,
     add_definition,
@@ -16,7 +16,7 @@ from bbj_assets.sources.html.block import (
     list_block,
     quote_blocks,
 )
-from bbj_assets.sources.html.table import Cell, table_blocks
+from bbj_assets.convert.html.table import Cell, table_blocks
 from bbj_assets.sources.mdx.elements import bold_line
 from bbj_assets.sources.mdx.jsx import Reader, Tag
 from bbj_assets.sources.mdx.layout import Layout

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bbj_assets.convert.html.block import Block
 from bbj_assets.errors import ParseError
 from bbj_assets.sources.files import SourceFiles
-from bbj_assets.sources.html.block import Block
 from bbj_assets.sources.mdx.frontmatter import split_front_matter
 from bbj_assets.sources.mdx.jsx import Values
 from bbj_assets.sources.mdx.partials import Imports, is_partial, read_imports, read_reference

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 
-from bbj_assets.sources.html.block import Block, join
+from bbj_assets.convert.html.block import Block, join
 from bbj_assets.sources.mdx import elements, fences, places
 from bbj_assets.sources.mdx.containers import container_blocks, markdown_blocks
 from bbj_assets.sources.mdx.jsx import Reader, Tag, attribute_text, expression_text, is_script

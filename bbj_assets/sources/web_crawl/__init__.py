@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from bbj_assets.documents import Document, Item
 from bbj_assets.source import Source
 from bbj_assets.sources.files import SourceFiles
-from bbj_assets.sources.web.mirror import Mirror
-from bbj_assets.sources.web.source import mirror_of, site_of
-from bbj_assets.sources.web.source import mirrored_items as discover
 from bbj_assets.sources.web_crawl.page import page_document
+from bbj_assets.web.mirror import Mirror
+from bbj_assets.web.site import mirror_of, site_of
+from bbj_assets.web.site import mirrored_items as discover
 
 __all__ = ["VERSION", "discover", "parse", "visit"]
 

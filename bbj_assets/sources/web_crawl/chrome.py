@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from lxml import etree
 from lxml.etree import _Element as Element
 
-from bbj_assets.sources.web.markup import classes, remove, words
+from bbj_assets.web.markup import classes, remove, words
 
 _TAGS = frozenset({"nav", "select", "dialog"})
 _ROLES = frozenset(

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable
 from bbj_assets.errors import ListingError, ParseError
 from bbj_assets.source import Source
 from bbj_assets.sources.walk import is_excluded, partition_of
-from bbj_assets.sources.web.answers import (
+from bbj_assets.sources.web_crawl.links import canonical, links, may_be_page
+from bbj_assets.sources.web_crawl.page import fingerprint
+from bbj_assets.web.answers import (
     Answer,
     Disallowed,
     Gone,
@@ -20,14 +22,12 @@ from bbj_assets.sources.web.answers import (
     Page,
     PageError,
 )
-from bbj_assets.sources.web.bodies import BodyError
-from bbj_assets.sources.web.fetcher import HTML, SCRIPT, XML, Fetcher
-from bbj_assets.sources.web.mirror import Mirror
-from bbj_assets.sources.web.reading import read_html, with_charset
-from bbj_assets.sources.web.sitemap import Kind, Listed, help_system, read_sitemap, read_toc
-from bbj_assets.sources.web.urls import Site, same_page
-from bbj_assets.sources.web_crawl.links import canonical, links, may_be_page
-from bbj_assets.sources.web_crawl.page import fingerprint
+from bbj_assets.web.bodies import BodyError
+from bbj_assets.web.fetcher import HTML, SCRIPT, XML, Fetcher
+from bbj_assets.web.mirror import Mirror
+from bbj_assets.web.reading import read_html, with_charset
+from bbj_assets.web.sitemap import Kind, Listed, help_system, read_sitemap, read_toc
+from bbj_assets.web.urls import Site, same_page
 
 MOST_URLS = 100_000
 """A site with more addresses is a calendar, a shop or a trap, not a documentation."""

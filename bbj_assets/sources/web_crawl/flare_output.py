@@ -9,7 +9,7 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from bbj_assets.sources.flare.code import is_code, join_paragraphs, name_language, name_span
-from bbj_assets.sources.web.markup import words
+from bbj_assets.web.markup import words
 
 _AUTO_NUMBER = re.compile(r"AutoNumber_")
 _NUMBER = re.compile(r"(\d{1,6})[.):]?")

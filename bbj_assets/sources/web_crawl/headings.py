@@ -6,9 +6,9 @@ from urllib.parse import unquote, urlsplit
 
 from lxml.etree import _Element as Element
 
-from bbj_assets.sources.html.text import visible
-from bbj_assets.sources.web.markup import classes, flare_attribute, words
-from bbj_assets.sources.web.urls import Site
+from bbj_assets.convert.html.text import visible
+from bbj_assets.web.markup import classes, flare_attribute, words
+from bbj_assets.web.urls import Site
 
 _SEPARATOR = re.compile(r"\s+(?:[|\u2013\u2014·•»«-]|::)\s+")
 _CERTAIN_SEPARATOR = re.compile(r"\s+(?:[|·•»«]|::)\s+")

@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 from lxml.etree import _Element as Element
 
-from bbj_assets.sources.web.urls import normalised
+from bbj_assets.web.urls import normalised
 
 _ASSET = re.compile(
     r"\.(?:png|jpe?g|gif|svg|ico|webp|bmp|tiff?|css|js|mjs|map|json|xml|rss|atom|txt|csv|pdf|docx?|xlsx?|pptx?|odt|zip|gz"

@@ -6,12 +6,9 @@ from collections.abc import Callable, Iterator
 
 from lxml.etree import _Element as Element
 
+from bbj_assets.convert.html import to_markdown
+from bbj_assets.convert.html.text import visible
 from bbj_assets.documents import Document, Json
-from bbj_assets.sources.html import to_markdown
-from bbj_assets.sources.html.text import visible
-from bbj_assets.sources.web.markup import classes, flare_attribute, remove, words
-from bbj_assets.sources.web.reading import read_html
-from bbj_assets.sources.web.urls import Site
 from bbj_assets.sources.web_crawl.chrome import remove_chrome
 from bbj_assets.sources.web_crawl.flare_output import normalise
 from bbj_assets.sources.web_crawl.headings import (
@@ -21,6 +18,9 @@ from bbj_assets.sources.web_crawl.headings import (
     page_title,
 )
 from bbj_assets.sources.web_crawl.links import base_of, is_frameset, redirect
+from bbj_assets.web.markup import classes, flare_attribute, remove, words
+from bbj_assets.web.reading import read_html
+from bbj_assets.web.urls import Site
 
 LONGEST_TITLE = 300
 

@@ -18,11 +18,11 @@ from bbj_assets.documents import Document, Item
 from bbj_assets.errors import ParseError
 from bbj_assets.source import Source
 from bbj_assets.sources.files import SourceFiles
-from bbj_assets.sources.web.mirror import Mirror
-from bbj_assets.sources.web.source import mirror_of, site_of
-from bbj_assets.sources.web.source import mirrored_items as discover
 from bbj_assets.sources.wordpress.page import parse_page
 from bbj_assets.sources.wordpress.post import parse_post
+from bbj_assets.web.mirror import Mirror
+from bbj_assets.web.site import mirror_of, site_of
+from bbj_assets.web.site import mirrored_items as discover
 
 __all__ = ["VERSION", "discover", "parse", "visit"]
 
@@ -64,7 +64,7 @@ def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequenc
 
 
 def _parse_pdf(item: Item, raw: bytes) -> list[Document]:
-    from bbj_assets.sources.pdf import documents  # here, because most sites have no PDF file
+    from bbj_assets.convert.pdf import documents  # here, because most sites have no PDF file
 
     name = unquote(urlsplit(item.key).path).rpartition("/")[2] or item.key
     return [

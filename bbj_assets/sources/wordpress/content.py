@@ -8,9 +8,9 @@ import re
 
 from lxml.etree import _Element as Element
 
-from bbj_assets.sources.html import DROPPED, Rule, Writer, to_markdown
-from bbj_assets.sources.web.markup import classes, remove, words
+from bbj_assets.convert.html import DROPPED, Rule, Writer, to_markdown
 from bbj_assets.sources.wordpress.shortcodes import remove_shortcodes
+from bbj_assets.web.markup import classes, remove, words
 
 _CHROME_CLASSES = """
     screen-reader-text sr-only visually-hidden skip-link elementor-hidden-desktop

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from bbj_assets.sources.html import parse_html
-from bbj_assets.sources.web.markup import words
-from bbj_assets.sources.web.urls import Site, normalised
+from bbj_assets.convert.html import parse_html
 from bbj_assets.sources.wordpress.content import remove_chrome
 from bbj_assets.sources.wordpress.page import site_names
 from bbj_assets.sources.wordpress.titles import last_part, plain
+from bbj_assets.web.markup import words
+from bbj_assets.web.urls import Site, normalised
 
 PDF_PARTITION = "_pdf"
 """Of PDF articles whose year nothing tells."""

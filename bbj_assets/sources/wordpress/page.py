@@ -6,11 +6,11 @@ from lxml.etree import _Element as Element
 
 from bbj_assets.documents import Document, Json
 from bbj_assets.errors import ParseError
-from bbj_assets.sources.web.markup import classes, remove, words
-from bbj_assets.sources.web.reading import read_html
 from bbj_assets.sources.wordpress.content import article_markdown
 from bbj_assets.sources.wordpress.post import year_of
 from bbj_assets.sources.wordpress.titles import plain, without_site
+from bbj_assets.web.markup import classes, remove, words
+from bbj_assets.web.reading import read_html
 
 _CONTENT = (
     # The body of Echo Knowledge Base also holds sidebars, so the text in it comes first.

@@ -8,7 +8,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from bbj_assets.errors import ParseError
-from bbj_assets.sources.web.answers import (
+from bbj_assets.sources.wordpress.index import PDF_PARTITION, may_be_article
+from bbj_assets.sources.wordpress.page import is_article, year_published
+from bbj_assets.sources.wordpress.posts import LIST_PARTITION
+from bbj_assets.sources.wordpress.scope import Scope
+from bbj_assets.web.answers import (
     Answer,
     Disallowed,
     Gone,
@@ -18,16 +22,12 @@ from bbj_assets.sources.web.answers import (
     Page,
     PageError,
 )
-from bbj_assets.sources.web.bodies import BodyError
-from bbj_assets.sources.web.fetcher import HTML, PDF, XML, Fetcher
-from bbj_assets.sources.web.mirror import Mirror, MirroredPage
-from bbj_assets.sources.web.reading import with_charset
-from bbj_assets.sources.web.sitemap import read_sitemap
-from bbj_assets.sources.web.urls import Site
-from bbj_assets.sources.wordpress.index import PDF_PARTITION, may_be_article
-from bbj_assets.sources.wordpress.page import is_article, year_published
-from bbj_assets.sources.wordpress.posts import LIST_PARTITION
-from bbj_assets.sources.wordpress.scope import Scope
+from bbj_assets.web.bodies import BodyError
+from bbj_assets.web.fetcher import HTML, PDF, XML, Fetcher
+from bbj_assets.web.mirror import Mirror, MirroredPage
+from bbj_assets.web.reading import with_charset
+from bbj_assets.web.sitemap import read_sitemap
+from bbj_assets.web.urls import Site
 
 UNDATED = "_undated"
 _MOST_SITEMAPS = 500

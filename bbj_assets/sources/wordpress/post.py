@@ -5,12 +5,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bbj_assets.convert.html import parse_html
 from bbj_assets.documents import Document, Json
 from bbj_assets.errors import ParseError
-from bbj_assets.sources.html import parse_html
-from bbj_assets.sources.web.urls import normalised
 from bbj_assets.sources.wordpress.content import article_markdown
 from bbj_assets.sources.wordpress.titles import plain, without_site
+from bbj_assets.web.urls import normalised
 
 _TEXTS = ("type", "link", "date", "modified")
 _HTML = ("title", "content", "excerpt")

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from bbj_assets.sources.web.answers import PageError
-from bbj_assets.sources.web.mirror import Mirror
 from bbj_assets.sources.wordpress.post import Listed, stored
 from bbj_assets.sources.wordpress.rest import BODIES_AT_ONCE, PAGE_SIZE, Api, PostType, RouteClosed
 from bbj_assets.sources.wordpress.scope import Scope
+from bbj_assets.web.answers import PageError
+from bbj_assets.web.mirror import Mirror
 
 LIST_PARTITION = "_list"
 """Of lists that could not be read: they are rows of `failures` until they can."""

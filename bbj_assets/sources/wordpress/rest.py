@@ -14,10 +14,10 @@ from urllib.parse import urlencode, urlsplit
 
 from bbj_assets.documents import Json
 from bbj_assets.errors import BBjAssetsError
-from bbj_assets.sources.web.answers import Disallowed, Page, PageError
-from bbj_assets.sources.web.fetcher import JSON, Fetcher
-from bbj_assets.sources.web.urls import normalised
 from bbj_assets.sources.wordpress.post import FIELDS, Listed, read_row
+from bbj_assets.web.answers import Disallowed, Page, PageError
+from bbj_assets.web.fetcher import JSON, Fetcher
+from bbj_assets.web.urls import normalised
 
 PAGE_SIZE = 100
 """The most rows that WordPress gives at once."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from bbj_assets.sources.walk import is_excluded
-from bbj_assets.sources.web.urls import Site
 from bbj_assets.sources.wordpress.post import Listed
 from bbj_assets.sources.wordpress.rest import PostType
+from bbj_assets.web.urls import Site
 
 
 @dataclass(frozen=True, slots=True)

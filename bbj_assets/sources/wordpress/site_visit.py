@@ -6,15 +6,15 @@ from pathlib import PurePosixPath
 
 from bbj_assets.errors import ListingError
 from bbj_assets.source import Source
-from bbj_assets.sources.web.answers import Gone, OtherKind, Page, PageError
-from bbj_assets.sources.web.fetcher import HTML, Fetcher
-from bbj_assets.sources.web.mirror import Mirror
-from bbj_assets.sources.web.urls import Site
 from bbj_assets.sources.wordpress.index import StartPage, read_start_page
 from bbj_assets.sources.wordpress.pages import PageVisit
 from bbj_assets.sources.wordpress.posts import LIST_PARTITION, PostVisit, known_posts
 from bbj_assets.sources.wordpress.rest import Api, PostType, RouteClosed, api_roots
 from bbj_assets.sources.wordpress.scope import Scope, paths
+from bbj_assets.web.answers import Gone, OtherKind, Page, PageError
+from bbj_assets.web.fetcher import HTML, Fetcher
+from bbj_assets.web.mirror import Mirror
+from bbj_assets.web.urls import Site
 
 _MOST_LATER_PAGES = 200
 _NO_PAGE = "there is no such page."

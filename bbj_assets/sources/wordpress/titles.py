@@ -3,8 +3,8 @@
 import re
 from collections.abc import Collection
 
-from bbj_assets.sources.html import parse_html
-from bbj_assets.sources.html.text import visible
+from bbj_assets.convert.html import parse_html
+from bbj_assets.convert.html.text import visible
 
 _SEPARATOR = re.compile(r"\s+(?:[-|»·•:]|–|—)\s+")  # noqa: RUF001 - the dashes that WordPress makes of `-`
 

@@ -39,13 +39,17 @@ FILES = {
 
 def ingest(project: Project, before: dict[str, StoredItem]) -> tuple[dict[str, StoredItem], set[str]]:
     """Parse what a run would parse; gives what is stored then, and the names of the parsed topics."""
-    changes = find_changes(flare.discover(project.source), before, "recipe")
-    outcomes = run_task(ParseTask(project.source, changes.parse, ChunkSettings(), "recipe"))
+    changes = find_changes(flare.discover(project.source), before, "code_version")
+    outcomes = run_task(ParseTask(project.source, changes.parse, ChunkSettings(), "code_version"))
     stored = {key: known for key, known in before.items() if key not in changes.vanished}
     for outcome in outcomes:
         assert isinstance(outcome, ItemContent)
         stored[outcome.key] = StoredItem(
-            outcome.partition_key, outcome.content_sha256, outcome.recipe, outcome.dependencies, len(outcome.documents)
+            outcome.partition_key,
+            outcome.content_sha256,
+            outcome.code_version,
+            outcome.dependencies,
+            len(outcome.documents),
         )
     return stored, {Path(item.path).stem for item in changes.parse}
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bbj_assets.sources.html import to_markdown
+from bbj_assets.convert.html import to_markdown
 from bbj_assets_tests.sources.mdx.pages import Site
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from bbj_assets.errors import ListingError
 from bbj_assets.sources import web_crawl
-from bbj_assets.sources.web import fetcher
+from bbj_assets.web import fetcher
 from bbj_assets_tests.fakes.site_server import Answer, SiteServer, redirect, refusal
 from bbj_assets_tests.sources.web_crawl.help_site import (
     FOLDER,

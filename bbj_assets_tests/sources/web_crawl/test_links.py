@@ -1,6 +1,6 @@
 import pytest
 
-from bbj_assets.sources.html import parse_html
+from bbj_assets.convert.html import parse_html
 from bbj_assets.sources.web_crawl.links import canonical, links, redirect
 
 URL = "https://example.org/help/guide/start.htm"

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from bbj_assets.ingest.chunks import ParseOptions, current_partitions, refresh_chunks
-from bbj_assets.ingest.visits import visit
+from bbj_assets.ingest.fetching import visit
+from bbj_assets.ingest.listing import current_partitions
+from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
 from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.store.connection import Connection
 from bbj_assets_tests.fakes.site_server import SiteServer, refusal

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bbj_assets.errors import ParseError
-from bbj_assets.sources.web.urls import Site
 from bbj_assets.sources.wordpress.index import may_be_article, read_start_page
 from bbj_assets.sources.wordpress.post import parse_post, read_row, stored
 from bbj_assets.sources.wordpress.rest import api_roots
+from bbj_assets.web.urls import Site
 
 SITE = Site("https://magazine.example/editions/", "https://magazine.example", "/editions/")
 _ANY = st.recursive(

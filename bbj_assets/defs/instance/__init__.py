@@ -1,0 +1,1 @@
+"""Everything that changes Dagster itself or uses a private name of it."""

@@ -1,0 +1,154 @@
+"""Vectors from OpenAI, or from any server that speaks its embeddings protocol (vLLM, llama.cpp, LM Studio, TEI).
+
+The client's own retries are off: the batch runner retries, and two layers of patience multiply.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from bbj_assets.embedding.embedders.embedder import Vectors, as_vectors, checked, refuse_unencodable
+from bbj_assets.embedding.embedders.model_server import ANSWER_SECONDS, CONNECT_SECONDS, ModelServer
+from bbj_assets.errors import EmbedderMisconfigured, EmbeddingError
+from bbj_assets.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
+    from openai import APIStatusError
+
+DEFAULT_URL = "https://api.openai.com/v1"
+
+_ON_ANSWER: ContextVar[Callable[[], None]] = ContextVar("on_answer")
+"""Whom the request under way in this task concerns: the client's hook sees the head of an answer, but not who asked."""
+
+
+class OpenAIEmbedder:
+    """A model behind an OpenAI-compatible `/embeddings`."""
+
+    default_model = "text-embedding-3-small"
+    max_concurrency = None
+    """The server says by 429 when it is too much."""
+
+    def __init__(self, base_url: str, model: str, api_key: str | None, patience: float = ANSWER_SECONDS) -> None:
+        try:
+            import openai
+        except ImportError:
+            raise EmbedderMisconfigured(
+                "BBJ_ASSETS_EMBEDDER=openai needs the openai package. Run `pip install 'bbj-assets[openai]'`."
+            ) from None
+        self._server = ModelServer(
+            name="the OpenAI-compatible server",
+            url=base_url.rstrip("/"),
+            model=model,
+            if_down="Check BBJ_ASSETS_OPENAI_BASE_URL and the network, or set BBJ_ASSETS_EMBEDDER=embedded.",
+            if_missing="Set BBJ_ASSETS_EMBEDDING_MODEL to a model that it has, or correct the address in "
+            "BBJ_ASSETS_OPENAI_BASE_URL (it usually ends in /v1).",
+            if_refused="Set BBJ_ASSETS_OPENAI_API_KEY to a key that is allowed to use this model.",
+            patience=patience,
+        )
+        timeout = openai.Timeout(None, connect=CONNECT_SECONDS)
+        self._client = openai.AsyncOpenAI(
+            base_url=self._server.url,
+            api_key=api_key or "none",  # the client insists on one; local servers do not look at it
+            max_retries=0,
+            timeout=timeout,
+            http_client=openai.DefaultAsyncHttpxClient(
+                timeout=timeout,
+                follow_redirects=False,
+                trust_env=not self._server.is_loopback,
+                event_hooks={"response": [_tell_who_asked]},
+            ),
+        )
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As configured.
+
+        Raises:
+            EmbedderMisconfigured: the openai package is missing, or OpenAI's own server is meant and no key is set.
+        """
+        key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
+        if not settings.openai_base_url and not key:
+            raise EmbedderMisconfigured(
+                "BBJ_ASSETS_EMBEDDER=openai needs a key: set BBJ_ASSETS_OPENAI_API_KEY, or "
+                "BBJ_ASSETS_OPENAI_BASE_URL for a server of your own that asks for none."
+            )
+        return cls(settings.openai_base_url or DEFAULT_URL, settings.embedding_model or cls.default_model, key)
+
+    @property
+    def model(self) -> str:
+        """The name under which its vectors are stored."""
+        return self._server.model
+
+    async def embed(self, texts: Sequence[str], on_answer: Callable[[], None] = lambda: None) -> Vectors:
+        """One vector a text, in order.
+
+        Raises:
+            EmbedderUnavailable: nobody answers, or not in full.
+            RateLimited: it asks to wait.
+            TextRejected: a text is too long for the model, or its vector is of no use.
+            EmbedderMisconfigured: the key, the model or the address is wrong, or the quota used up.
+        """
+        from openai import APIConnectionError, APIStatusError
+
+        if not texts:
+            return as_vectors([])
+        refuse_unencodable(texts)
+        _ON_ANSWER.set(on_answer)
+        try:
+            # base64 is a quarter of the bytes. A server that does not know it answers numbers, which are read too.
+            async with self._server.in_time():
+                answer = await self._client.embeddings.create(
+                    model=self.model, input=list(texts), encoding_format="base64"
+                )
+        except APIConnectionError as error:
+            cause = error.__cause__ or error
+            raise (
+                self._server.unreachable()
+                if _is_about_connecting(error) or not isinstance(cause, Exception)
+                else self._server.cut_off(cause)
+            ) from None
+        except APIStatusError as error:
+            raise self._refusal(error) from None
+        except (ValueError, TypeError) as error:  # no JSON
+            raise self._server.unintelligible(error) from error
+        try:
+            rows = [_numbers(item.embedding) for item in sorted(answer.data, key=lambda item: item.index)]
+        except (AttributeError, TypeError, binascii.Error, ValueError) as error:
+            # The client builds its answer without validating it, so that any part of it may be missing.
+            raise self._server.unintelligible(error) from error
+        return checked(as_vectors(rows), texts, None)
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._client.close()
+
+    def _refusal(self, error: "APIStatusError") -> EmbeddingError:
+        if error.code == "insufficient_quota":  # a 429 that no waiting helps; the code is part of OpenAI's API
+            return EmbedderMisconfigured(
+                f"The quota at {self._server.url} is used up. Raise it there, or set BBJ_ASSETS_EMBEDDER=embedded."
+            )
+        return self._server.refusal(error.status_code, error.message, error.response.headers.get("Retry-After"))
+
+
+async def _tell_who_asked(response: "httpx.Response") -> None:
+    if response.is_success:
+        _ON_ANSWER.get()()
+
+
+def _is_about_connecting(error: Exception) -> bool:
+    """Whether no connection came about. By name: the client's transport is httpx or httpx2, whose classes differ."""
+    return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
+
+
+def _numbers(embedding: object) -> Sequence[float]:
+    if isinstance(embedding, str):
+        row: Sequence[float] = np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4").tolist()
+        return row
+    if not isinstance(embedding, list):
+        raise TypeError(f"an embedding is {type(embedding).__name__}")
+    return embedding

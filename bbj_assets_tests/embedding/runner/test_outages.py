@@ -1,0 +1,318 @@
+"""A model server that is down is left alone, and one that is only busy is worked with as far as it goes."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
+from bbj_assets.errors import EmbedderUnavailable, EmbeddingError, RateLimited, Stopped
+from bbj_assets.store.connection import Connection
+from bbj_assets.store.documents import delete_source
+from bbj_assets.store.failures import list_failures
+from bbj_assets_tests.embedding.runner.batch_runs import (
+    BAD,
+    DIMENSIONS,
+    MODEL,
+    SOURCE,
+    OllamaWithGate,
+    assert_stored,
+    embed,
+    embedding,
+    failed,
+    given,
+    hash_of,
+    lengths,
+    options,
+    put,
+    vectors,
+)
+from bbj_assets_tests.fakes.model_server import Embedding, Fault, Reply, refuse
+from bbj_assets_tests.fakes.ollama_server import FakeOllama
+
+SERVED = 10
+
+
+@pytest.mark.parametrize("workers", [1, 4, 32])
+@pytest.mark.parametrize(
+    ("outage", "error", "more"),
+    [
+        (refuse(500, "out of memory"), EmbedderUnavailable, lambda workers: workers + 2),
+        (Fault("reset"), EmbedderUnavailable, lambda workers: workers + 2),
+        # Whoever was asked to wait may have come back once before the last one hears the same.
+        (refuse(503), RateLimited, lambda workers: 2 * workers + 4),
+        (refuse(429, retry_after="0.01"), RateLimited, lambda workers: 2 * workers + 4),
+    ],
+    ids=["500", "reset", "503", "429"],
+)
+def test_after_an_outage_come_the_requests_under_way_and_a_handful_more(
+    outage: Fault,
+    error: type[EmbeddingError],
+    more: Callable[[int], int],
+    workers: int,
+    indexed: Connection,
+    database_url: str,
+    server: OllamaWithGate,
+) -> None:
+    texts = lengths(400)
+    put(indexed, texts)
+    server.latency = 0.01
+    server.fail_after(SERVED, outage)
+    news: list[BatchNews] = []
+
+    with pytest.raises(error) as raised:
+        embed(database_url, server, options(workers=workers, batch_size=2, initial_delay=0.05), on_batch=news.append)
+
+    assert type(raised.value) is error
+    assert server.probes == 4, "one asks, now and three times again"
+    assert len(server.batches) - SERVED <= more(workers)
+    outages = [str(one) for one in news if one.kind == "outage"]
+    assert [f"({tries}/3): {raised.value}" in line for tries, line in enumerate(outages, start=1)] == [True] * 3
+    assert failed(indexed) == set()
+    assert_stored(indexed, [text for text in texts if server.embedded[given(text)]])
+    assert sum(server.embedded.values()) == 2 * SERVED
+
+    server.outage = None
+    embed(database_url, server, options(workers=workers, batch_size=16))
+    assert_stored(indexed, texts)
+    assert {server.embedded[given(text)] for text in texts} == {1}
+
+
+def test_all_go_on_when_the_server_is_back_before_patience_ends(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    texts = lengths(60)
+    put(indexed, texts)
+    server.fail_after(5, refuse(500))
+
+    def mend(news: BatchNews) -> None:
+        if news.kind == "outage":
+            server.outage = None
+
+    report = embed(database_url, server, options(workers=3), on_batch=mend)
+
+    assert (report.batches["completed"], report.batches["halved"], failed(indexed)) == (15, 0, set())
+    assert_stored(indexed, texts)
+    assert server.probes == 2
+
+
+def test_whoever_stops_a_run_during_an_outage_does_not_wait_for_its_end(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    put(indexed, lengths(60))
+    server.fail_after(5, refuse(500))
+
+    def stop(news: BatchNews) -> None:
+        if news.kind == "outage":
+            raise Stopped("enough")
+
+    with pytest.raises(Stopped):
+        embed(database_url, server, on_batch=stop)
+
+    assert server.probes == 1
+    assert_stored(indexed, [text for text in lengths(60) if server.embedded[given(text)]])
+
+
+def test_a_report_of_a_run_that_ended_badly_says_how_far_it_came(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    put(indexed, lengths(40))
+    server.fail_after(3, refuse(404))
+    report = EmbeddingsReport(MODEL)
+
+    with pytest.raises(EmbeddingError):
+        embed(database_url, server, report=report)
+
+    assert (report.batches["total"], report.batches["completed"]) == (10, 3)
+    assert (report.texts["total"], report.texts["stored"], report.left) == (40, 12, 28)
+    assert (report.total_embedded, report.pending("guide")) == (12, 40)
+    assert report.seconds > 0
+
+
+class OneAtATime(FakeOllama):
+    """Asks everybody else to wait."""
+
+    turned_away = 0
+
+    def route(self, method: str, path: str, body: Mapping[str, object]) -> Reply | Embedding:
+        if self._at_once:
+            self.turned_away += 1
+            return self.error(429, "one at a time", {})
+        return super().route(method, path, body)
+
+
+def test_a_server_that_serves_one_at_a_time_serves_all_in_the_end(indexed: Connection, database_url: str) -> None:
+    texts = lengths(240)
+    put(indexed, texts)
+    with OneAtATime(models=[MODEL], dimensions=DIMENSIONS, latency=0.01) as server:
+        report = embed(database_url, server, options(workers=4, initial_delay=0.02))
+
+    assert (report.failures, report.batches["halved"], report.batches["completed"]) == ([], 0, 60)
+    assert server.turned_away < 300, "it is not asked over and over: without the budget it was 539 times"
+    assert_stored(indexed, texts)
+    assert {server.embedded[given(text)] for text in texts} == {1}
+
+
+def test_batches_that_wait_for_their_next_try_keep_no_worker_from_the_others(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    """The one worker has done all others before the first of two batches is due again."""
+    put(indexed, lengths(40))
+    server.inject(None, refuse(429, retry_after="1"), None, refuse(500), None)
+
+    report = embed(database_url, server, options(initial_delay=1.0))
+
+    texts = [request.texts for request in server.requests]
+    assert len(texts) == 12
+    assert set(texts[:10]) == set(texts), "every batch once before any again"
+    assert sorted(texts[10:]) == sorted([texts[1], texts[3]])
+    assert report.batches == {"total": 10, "completed": 10, "retried": 2}
+
+
+def test_a_worker_that_waits_leaves_no_task_behind(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    put(indexed, lengths(8))
+    server.inject(*[refuse(429)] * 8)
+
+    async def scenario() -> None:
+        await embedding(database_url, server, options(workers=8, batch_size=1))
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(scenario())
+    assert_stored(indexed, lengths(8))
+
+
+class GoesDown(FakeOllama):
+    """Is away after a text with the mark, until somebody starts it again; `asked` are the batches, in order."""
+
+    is_away = False
+
+    def route(self, method: str, path: str, body: Mapping[str, object]) -> Reply | Embedding:
+        request = super().route(method, path, body)
+        if isinstance(request, Embedding) and any(BAD in text for text in request.texts):
+            self.is_away = True
+        return self.error(502, "bad gateway", {}) if self.is_away else request
+
+
+def test_a_text_that_takes_its_server_down_for_long_holds_up_no_other_and_is_found(
+    indexed: Connection, database_url: str
+) -> None:
+    bad = f"{BAD} the longest of them all, so the first"
+    put(indexed, [bad, *lengths(40)])
+    put(indexed, [bad], page="the same elsewhere")
+    outcomes: list[tuple[int, int]] = []
+    with GoesDown(models=[MODEL], dimensions=DIMENSIONS) as server:
+        for _ in range(3):
+            server.is_away = False  # as a supervisor has it up again for the next try of the step
+            with pytest.raises(EmbedderUnavailable):
+                embed(database_url, server, options(workers=4))
+            outcomes.append((len(vectors(indexed)), len(failed(indexed))))
+
+        server.is_away = False
+        report = embed(database_url, server, options(workers=4))
+        assert not server.is_away, "it is left alone"
+        assert [failure.item for failure in report.failures] == [hash_of(bad)]
+        assert (report.texts["total"], report.texts["failed"]) == (1, 1)
+
+    [failure] = list_failures(indexed)
+    assert outcomes[-1] == (40, 1), "all others are done first"
+    assert "goes down when it is asked for this text" in failure.error
+    assert "--retry-failed" in failure.error
+
+
+def test_suspects_are_asked_for_one_by_one_while_nothing_else_is_under_way(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    """Or it could not be told which of them takes the server down."""
+    suspects = {bytes.fromhex(hash_of(text)) for text in lengths(6)}
+    put(indexed, lengths(6))
+    for content_hash in suspects:
+        indexed.execute("INSERT INTO suspects (model, content_hash) VALUES (%s, %s)", [MODEL, content_hash])
+    server.latency = 0.02
+
+    embed(database_url, server, options(workers=4))
+
+    assert [len(batch) for batch in server.batches] == [1] * 6
+    assert server.most_at_once == 1
+    assert_stored(indexed, lengths(6))
+
+
+def test_a_text_that_a_server_which_is_away_was_never_asked_for_is_not_suspected(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    put(indexed, lengths(4))
+    server.stop()
+
+    with pytest.raises(EmbedderUnavailable, match="Cannot reach"):
+        embed(database_url, server)
+
+    assert indexed.execute("SELECT count(*) FROM suspects").fetchone() == (0,)
+
+
+def test_a_text_that_took_its_server_down_is_asked_for_when_somebody_says_so(
+    indexed: Connection, database_url: str
+) -> None:
+    put(indexed, [BAD, *lengths(4)])
+    with GoesDown(models=[MODEL], dimensions=DIMENSIONS) as server:
+        for _ in range(3):
+            server.is_away = False
+            with pytest.raises(EmbedderUnavailable):
+                embed(database_url, server)
+    with FakeOllama(models=[MODEL], dimensions=DIMENSIONS) as mended:
+        report = embed(database_url, mended, only_failed=True)
+
+    assert (report.total_embedded, failed(indexed)) == (1, set())
+    assert indexed.execute("SELECT count(*) FROM suspects").fetchone() == (0,)
+
+
+def test_a_text_that_takes_its_server_down_is_left_alone_only_where_it_is_a_failure(
+    indexed: Connection, database_url: str
+) -> None:
+    """Each source of two that have it knows it as its own, also when the one that found it is forgotten."""
+    for source in (SOURCE, "other"):
+        put(indexed, [BAD, *lengths(4)], source=source)
+    with GoesDown(models=[MODEL], dimensions=DIMENSIONS) as server:
+        for source in (SOURCE, SOURCE, SOURCE, "other"):
+            server.is_away = False
+            with pytest.raises(EmbedderUnavailable):
+                embed(database_url, server, source=source)
+        delete_source(indexed, SOURCE)
+        server.is_away = False
+        report = embed(database_url, server, source="other")
+        assert not server.is_away
+
+    assert [failure.item for failure in report.failures] == [hash_of(BAD)]
+    assert [(failure.item, failure.source) for failure in list_failures(indexed)] == [(hash_of(BAD), "other")]
+
+
+def test_a_text_that_is_left_alone_is_told_of_in_each_section_that_has_it(
+    indexed: Connection, database_url: str
+) -> None:
+    for section in ("a", "b"):
+        put(indexed, [BAD], partition=section)
+    with GoesDown(models=[MODEL], dimensions=DIMENSIONS) as server:
+        for _ in range(3):
+            server.is_away = False
+            with pytest.raises(EmbedderUnavailable):
+                embed(database_url, server, partitions=["a", "b"])
+        reports = [embed(database_url, server, partitions=[section]) for section in ("a", "b")]
+
+    assert [[failure.partition_key for failure in report.failures] for report in reports] == [["a"], ["b"]]
+
+
+def test_texts_that_were_under_way_when_a_server_went_down_by_chance_are_no_failures(
+    indexed: Connection, database_url: str, server: OllamaWithGate
+) -> None:
+    put(indexed, lengths(40))
+    for served in (3, 2, 1):
+        server.outage = None
+        server.fail_after(served, Fault("reset"))
+        with pytest.raises(EmbedderUnavailable):
+            embed(database_url, server, options(workers=4))
+        assert failed(indexed) == set()
+
+    server.outage = None
+    embed(database_url, server, options(workers=4))
+    assert_stored(indexed, lengths(40))
+    assert failed(indexed) == set()

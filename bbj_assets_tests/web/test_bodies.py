@@ -1,0 +1,69 @@
+import asyncio
+import gzip
+import zlib
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bbj_assets.web.bodies import BodyError, gunzip, read_body
+
+
+def read(body: bytes, encoding: str = "", limit: int = 1000, piece: int = 7) -> bytes:
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), piece):
+            yield body[start : start + piece]
+
+    return asyncio.run(read_body(pieces(), encoding, limit))
+
+
+@given(st.binary(max_size=300), st.integers(1, 400))
+def test_a_body_comes_out_as_it_went_in(body: bytes, piece: int) -> None:
+    assert read(body, piece=piece) == body
+    assert read(gzip.compress(body), "gzip", piece=piece) == body
+    assert read(zlib.compress(body), "deflate", piece=piece) == body
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", "gzip", "X-GZIP", "deflate"])
+def test_a_body_beyond_the_limit_is_refused(encoding: str) -> None:
+    body = b"x" * 1001
+    wire = {"gzip": gzip.compress, "x-gzip": gzip.compress, "deflate": zlib.compress}.get(encoding.lower(), bytes)(body)
+    with pytest.raises(BodyError, match="larger"):
+        read(wire, encoding)
+    assert read(wire, encoding, limit=1001) == body
+
+
+def test_a_bomb_is_not_inflated_beyond_the_limit() -> None:
+    bomb = gzip.compress(b"\0" * 50_000_000)
+    with pytest.raises(BodyError, match="larger than 1 MB"):
+        read(bomb, "gzip", limit=2**20, piece=1000)
+    with pytest.raises(BodyError, match="larger than 1 MB"):
+        gunzip(bomb, 2**20)
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "nonsense"])
+def test_only_what_was_asked_for_is_decompressed(encoding: str) -> None:
+    with pytest.raises(BodyError, match="not asked for"):
+        read(b"x", encoding)
+
+
+@given(st.binary(max_size=200))
+def test_damaged_compression_is_said(noise: bytes) -> None:
+    with pytest.raises(BodyError):
+        read(b"\x1f\x8b\x08" + noise, "gzip")
+    with pytest.raises(BodyError):
+        gunzip(b"\x1f\x8b" + noise[:50], 10_000)
+
+
+def test_what_is_cut_off_is_said() -> None:
+    body = gzip.compress(b"text that goes on and on")
+    with pytest.raises(BodyError, match="cut off"):
+        read(body[:-3], "gzip")
+    with pytest.raises(BodyError, match="cut off"):
+        gunzip(body[:-3], 1000)
+
+
+def test_gunzip_leaves_other_files_as_they_are() -> None:
+    assert gunzip(b"<urlset/>", 5) == b"<urlset/>"
+    assert gunzip(gzip.compress(b"<urlset/>"), 100) == b"<urlset/>"
