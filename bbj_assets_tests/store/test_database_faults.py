@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from bbj_assets.errors import DatabaseError, DatabaseUnavailable, Stopped
-from bbj_assets.ingest import refresh, writing
+from bbj_assets.ingest import writing
 from bbj_assets.ingest.listing import current_partitions
 from bbj_assets.ingest.refresh import ChunksReport, ParseOptions, refresh_chunks
 from bbj_assets.source import ChunkSettings
@@ -23,7 +23,7 @@ from bbj_assets.store.failures import list_failures
 from bbj_assets.store.locks import source_lock
 from bbj_assets.store.migrate import migrate
 from bbj_assets_tests.conftest import REPOSITORY
-from bbj_assets_tests.embedding import batch_runs
+from bbj_assets_tests.embedding.runner import batch_runs
 from bbj_assets_tests.ingest.stored import contents, texts
 from bbj_assets_tests.sources.mdx.pages import Site
 from bbj_assets_tests.store.database_faults import (
@@ -41,7 +41,7 @@ PAGES = 12
 def site(conn: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """Pages in the index, all of which have changed since, and which are written in several transactions."""
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    monkeypatch.setattr(refresh, "_TASK_ITEMS", 2)
+    monkeypatch.setattr("bbj_assets.ingest.refresh._TASK_ITEMS", 2)
     monkeypatch.setattr(writing, "_BATCH_CHUNKS", 2)
     site = Site(tmp_path / "docs")
     write(site, "old")
@@ -160,7 +160,7 @@ def test_a_server_that_is_restarted_under_an_ingest_costs_a_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    monkeypatch.setattr(refresh, "_TASK_ITEMS", 2)
+    monkeypatch.setattr("bbj_assets.ingest.refresh._TASK_ITEMS", 2)
     monkeypatch.setattr(writing, "_BATCH_CHUNKS", 2)
     site = Site(tmp_path / "docs")
     write(site, "new")

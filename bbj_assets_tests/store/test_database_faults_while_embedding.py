@@ -13,7 +13,7 @@ from bbj_assets.embedding.runner import batches
 from bbj_assets.errors import DatabaseError, DatabaseUnavailable, Stopped
 from bbj_assets.store.connection import AsyncConnection, Connection
 from bbj_assets.store.models import ensure_model
-from bbj_assets_tests.embedding import batch_runs
+from bbj_assets_tests.embedding.runner import batch_runs
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 from bbj_assets_tests.store.database_faults import FAULTS, Striking, end_sessions
 
