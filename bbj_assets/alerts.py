@@ -8,20 +8,20 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 
 from pydantic import SecretStr
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from bbj_assets.errors import AlertDelayed, AlertError
-from bbj_assets.retrying import parse_retry_after, retry_delay
+from bbj_assets.retrying import RetryPolicy, parse_retry_after, retry
 from bbj_assets.settings import WEB_SCHEMES
 
 _TIMEOUT = 10
 """Seconds."""
-_TRIES = 3
+_RETRIES = 2
 _INITIAL_DELAY = 1.0
-_LONGEST = 10.0
+_MAX_SECONDS = 10.0
 """Seconds after which it is not tried again: on one machine, all other sensors wait for the one that tells."""
 
 _MAY_PASS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
@@ -49,19 +49,11 @@ def post_alert(webhook: SecretStr, text: str, details: Mapping[str, str]) -> Non
     url = webhook.get_secret_value()
     if not url.startswith(WEB_SCHEMES):
         raise AlertError(f"BBJ_ASSETS_ALERT_WEBHOOK must be a URL that begins with {' or '.join(WEB_SCHEMES)}.")
-    attempts = Retrying(
-        retry=retry_if_exception_type(AlertDelayed),
-        stop=stop_after_attempt(_TRIES) | stop_before_delay(_LONGEST),
-        wait=_wait,
-        reraise=True,
+    body = json.dumps({"text": text, **details}).encode()
+    policy = RetryPolicy(
+        retry_on=AlertDelayed, retries=_RETRIES, initial_delay=_INITIAL_DELAY, max_seconds=_MAX_SECONDS
     )
-    attempts(_post, url, json.dumps({"text": text, **details}).encode())
-
-
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, AlertDelayed) else None
-    return retry_delay(state.attempt_number, _INITIAL_DELAY, asked)
+    retry(partial(_post, url, body), policy)
 
 
 def _post(url: str, body: bytes) -> None:

@@ -1,32 +1,104 @@
-"""How long to wait before a server, of models or of pages, is asked again."""
+"""How a failed call is repeated: the one place that sets tenacity up.
+
+Which errors are worth another try is said by their class (`errors`). Here is when: with exponential backoff and
+jitter, and never sooner than a server asked for (Retry-After).
+"""
 
 import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_before_delay,
+    stop_never,
+)
 
 MAX_DELAY = 60.0
-"""Seconds."""
+"""Seconds. A server that asks for more is left to the retry policy of the whole run."""
+
 _JITTER = 0.25
 
+_Result = TypeVar("_Result")
 
-def retry_delay(attempt: int, initial_delay: float, asked: float | None) -> float:
-    """The first wait, then twice that, and so on, with jitter; never sooner than the server asked (Retry-After).
+OnRetry = Callable[[int, BaseException], None]
+"""Called before each further try with the number of tries so far and the error. What it raises ends the retries."""
 
-    The longer of the two, because `Retry-After: 0` would use up all retries at once. Neither is longer than
-    `MAX_DELAY`: whoever asks for more is left to the retry policy of the whole run.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """When a call is tried again.
+
+    Attributes:
+        retry_on: the class of the errors that are worth another try; every other error is raised at once.
+        retries: the number of further tries; None for no limit.
+        initial_delay: seconds before the first retry, doubled each time, with jitter.
+        max_delay: seconds, the longest delay.
+        max_retry_after: seconds, the longest Retry-After (an error's `retry_after`) that is waited for.
+        max_seconds: no retry begins later than this after the first try; None for no limit.
+    """
+
+    retry_on: type[BaseException] | tuple[type[BaseException], ...]
+    retries: int | None = None
+    initial_delay: float = 1.0
+    max_delay: float = MAX_DELAY
+    max_retry_after: float = MAX_DELAY
+    max_seconds: float | None = None
+
+    def delay(self, attempt: int, error: BaseException | None) -> float:
+        """Return the seconds between the try number `attempt` (from 1), which ended with `error`, and the next one."""
+        asked = getattr(error, "retry_after", None) or 0.0
+        return max(
+            min(retry_delay(attempt, self.initial_delay, None), self.max_delay), min(asked, self.max_retry_after)
+        )
+
+
+def retry(call: Callable[[], _Result], policy: RetryPolicy, on_retry: OnRetry | None = None) -> _Result:
+    """Return what `call` returns, after as many retries as the policy allows.
+
+    Raises:
+        BaseException: the last error, or the first one that is not worth another try.
+    """
+    return Retrying(**_options(policy, on_retry))(call)
+
+
+async def retry_async(
+    call: Callable[[], Awaitable[_Result]], policy: RetryPolicy, on_retry: OnRetry | None = None
+) -> _Result:
+    """Do the same as `retry` with an asynchronous call.
+
+    Raises:
+        BaseException: the last error, or the first one that is not worth another try.
+    """
+    return await AsyncRetrying(**_options(policy, on_retry))(call)
+
+
+def retry_delay(attempt: int, initial_delay: float, retry_after: float | None) -> float:
+    """Return the seconds to wait after a failed try: exponential backoff with jitter, or Retry-After if that is longer.
+
+    The longer of the two, because `Retry-After: 0` would use up all retries at once. Never more than `MAX_DELAY`.
 
     Args:
-        attempt: how often it was tried, from 1.
+        attempt: the number of tries so far, from 1.
+        initial_delay: seconds after the first try.
+        retry_after: seconds that the server asked for; None if it did not.
     """
     jitter = random.uniform(1, 1 + _JITTER)  # noqa: S311 - workers that failed together should not return together
-    return min(max(initial_delay * 2.0 ** (attempt - 1) * jitter, asked or 0.0), MAX_DELAY)
+    return min(max(initial_delay * 2.0 ** (attempt - 1) * jitter, retry_after or 0.0), MAX_DELAY)
 
 
-def parse_retry_after(retry_after: str | None) -> float | None:
-    """Retry-After in seconds; it is either a number of them or a date (RFC 9110, section 10.2.3)."""
-    if retry_after is None:
+def parse_retry_after(header: str | None) -> float | None:
+    """Return the seconds of a Retry-After header, which holds a number or a date (RFC 9110, section 10.2.3)."""
+    if header is None:
         return None
-    text = retry_after.strip()
+    text = header.strip()
     # The RFC has whole seconds only; OpenAI and its like also send fractions.
     if text.replace(".", "", 1).isdecimal():
         return float(text)
@@ -37,3 +109,25 @@ def parse_retry_after(retry_after: str | None) -> float | None:
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
     return max(0.0, (date - datetime.now(UTC)).total_seconds())
+
+
+def _options(policy: RetryPolicy, on_retry: OnRetry | None) -> dict[str, Any]:
+    def before_sleep(state: RetryCallState) -> None:
+        error = _error_of(state)
+        if on_retry is not None and error is not None:
+            on_retry(state.attempt_number, error)
+
+    stop: Any = stop_never if policy.retries is None else stop_after_attempt(1 + policy.retries)
+    if policy.max_seconds is not None:
+        stop |= stop_before_delay(policy.max_seconds)
+    return {
+        "retry": retry_if_exception_type(policy.retry_on),
+        "stop": stop,
+        "wait": lambda state: policy.delay(state.attempt_number, _error_of(state)),
+        "before_sleep": before_sleep,
+        "reraise": True,
+    }
+
+
+def _error_of(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None

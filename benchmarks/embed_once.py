@@ -6,14 +6,15 @@ import sys
 from contextlib import aclosing
 
 from bbj_assets.embedding.embedders.ollama import OllamaEmbedder
-from bbj_assets.embedding.runner.batches import BatchOptions, EmbeddingsReport, embed_pending
+from bbj_assets.embedding.runner.batches import BatchOptions, EmbeddingTask, embed_pending
+from bbj_assets.reports import EmbeddingsReport
 from benchmarks.model_server import MODEL
 
 
 async def embed(url: str, model_server: str, source: str, options: BatchOptions) -> EmbeddingsReport:
     """Embed all that a source has, in its one partition."""
     async with aclosing(OllamaEmbedder(model_server, MODEL)) as embedder:
-        return await embed_pending(url, embedder, source, ["all"], options)
+        return await embed_pending(url, embedder, EmbeddingTask(source=source, partitions=["all"]), options)
 
 
 def main(url: str, model_server: str, source: str, workers: str) -> dict[str, float]:
@@ -21,11 +22,11 @@ def main(url: str, model_server: str, source: str, workers: str) -> dict[str, fl
     report = asyncio.run(embed(url, model_server, source, BatchOptions(workers=int(workers))))
     return {
         "seconds": report.seconds,
-        "stored": report.texts["stored"],
-        "failed": report.texts["failed"],
-        "batches": report.batches["completed"],
-        "retried": report.batches["retried"],
-        "halved": report.batches["halved"],
+        "stored": report.texts.stored,
+        "failed": report.texts.failed,
+        "batches": report.batches.completed,
+        "retried": report.batches.retried,
+        "halved": report.batches.halved,
     }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bbj_assets.embedding.embedders.embedder import Vectors
-from bbj_assets.embedding.runner.batches import BatchOptions, embed_pending
+from bbj_assets.embedding.runner.batches import BatchOptions, EmbeddingTask, embed_pending
 from bbj_assets.ingest.listing import current_partitions
 from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
 from bbj_assets.source import ChunkSettings, Source
@@ -50,7 +50,8 @@ def main(url: str, folder: Path, seconds_a_batch: float) -> dict[str, float]:
         partitions = listed | stored
         chunks = refresh_chunks(conn, source, partitions, ParseOptions(ChunkSettings(), processes=2))
     parsed = time.perf_counter()
-    embeddings = asyncio.run(embed_pending(url, embedder, source.name, partitions, BatchOptions()))
+    task = EmbeddingTask(source=source.name, partitions=partitions)
+    embeddings = asyncio.run(embed_pending(url, embedder, task, BatchOptions()))
     ended = time.perf_counter()
     return {
         "documents": chunks.total.changed,

@@ -13,11 +13,10 @@ from datetime import UTC
 from typing import Self
 
 import psycopg
-from tenacity import Retrying
 
 from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.locks import Holder, ingest_lock
-from bbj_assets.store.outages import explaining, patience
+from bbj_assets.store.outages import explaining, retry_outages
 
 _CANCEL_SECONDS = 2.0
 
@@ -51,7 +50,7 @@ class Turn:
         with self._taking:
             if not self._is_held():
                 self._held.close()
-                Retrying(**patience(1.0, on_outage))(self._wait)
+                retry_outages(self._wait, 1.0, on_outage)
 
     def give_up(self) -> None:
         """End the wait of another thread."""

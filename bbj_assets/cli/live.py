@@ -11,13 +11,12 @@ import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
 from bbj_assets.errors import Stopped
-from bbj_assets.ingest.refresh import ChunksReport
 from bbj_assets.outcomes import Failure
 from bbj_assets.progress import Stage
+from bbj_assets.reports import BatchEvent, ChunksReport, EmbeddingsReport
 
-_UNITS: dict[Stage, str] = {"visit": "pages", "chunks": "files", "embeddings": "texts"}
+_UNITS: dict[Stage, str] = {"crawl": "pages", "chunks": "files", "embeddings": "texts"}
 _PLAIN_SECONDS = 5.0
 
 
@@ -50,14 +49,14 @@ class SourceState:
 
 
 class LiveProgress:
-    """A `progress.Progress` that shows what it hears, and stops the work when it is told to."""
+    """The `progress.ProgressOfSources` of the command line: a live line for each source, and the request to stop."""
 
     def __init__(self, console: Console, sources: Sequence[str], *, verbose: bool) -> None:
         self.states = {name: SourceState() for name in sources}
         self.stopping = threading.Event()
         self._console = console
-        self._verbose = verbose
-        self._said: dict[str, float] = {}
+        self.verbose = verbose
+        self._shown_at: dict[str, float] = {}
         self._cancels: list[Callable[[], None]] = []
         self._display = Progress(
             SpinnerColumn(),
@@ -91,49 +90,27 @@ class LiveProgress:
         state.finished = time.monotonic()
         self._display.remove_task(self._tasks.pop(source))
         if error is not None:
-            self._say(f"{source}: FAILED after {state.seconds:.1f} s: {error}")
+            self.print(f"{source}: FAILED after {state.seconds:.1f} s: {error}")
         else:
-            self._say(f"{source}: {_done(state)} ({state.seconds:.1f} s)")
+            self.print(f"{source}: {_done(state)} ({state.seconds:.1f} s)")
 
-    def advanced(self, source: str, stage: Stage, done: int, total: int) -> None:
-        """Show how far a stage is; stops it if that was asked for."""
-        if stage == "chunks":
-            self.states[source].files_left = total - done
-        self._stop_if_asked()
+    def of(self, source: str) -> "LiveSource":
+        """Return the listener of one source."""
+        return LiveSource(self, source)
+
+    def show(self, source: str, stage: Stage, done: int, total: int) -> None:
+        """Show how far a stage of a source is."""
         unit = _UNITS[stage]
         self._display.update(
             self._tasks[source], description=stage, completed=done, total=total, unit=unit, source=source
         )
         now = time.monotonic()
-        begins = done == 0 and total > 0 and self._verbose
+        begins = done == 0 and total > 0 and self.verbose
         if not self._console.is_terminal and (
-            begins or now - self._said.get(source, self.states[source].started) > _PLAIN_SECONDS
+            begins or now - self._shown_at.get(source, self.states[source].started) > _PLAIN_SECONDS
         ):
-            self._said[source] = now
-            self._say(f"{source}: {stage} {done}/{total} {unit}")
-
-    def waiting(self, source: str) -> None:
-        """Say that another run has to end first."""
-        self._say(f"{source}: another run is busy with it; waiting for that to end.")
-
-    def outage(self, source: str, said: str) -> None:
-        """Say that the database is waited for; stops the work if that was asked for."""
-        self._say(f"{source}: {said}")
-        self._stop_if_asked()
-
-    def chunked(self, source: str, report: ChunksReport) -> None:
-        """Keep the report for the summary."""
-        self.states[source].chunks = report
-
-    def embedding(self, source: str, report: EmbeddingsReport) -> None:
-        """Keep the report for the summary."""
-        self.states[source].embeddings.append(report)
-
-    def batch(self, source: str, news: BatchNews) -> None:
-        """Show what became of a batch to whoever wants to know all, and an outage to everybody."""
-        if self._verbose or news.kind == "outage":
-            self._say(f"{source}: {news}")
-        self._stop_if_asked()
+            self._shown_at[source] = now
+            self.print(f"{source}: {stage} {done}/{total} {unit}")
 
     @contextmanager
     def indexing(self, cancel: Callable[[], None]) -> Iterator[None]:
@@ -142,7 +119,7 @@ class LiveProgress:
         try:
             yield
         except psycopg.errors.QueryCanceled:
-            self._stop_if_asked()
+            self.stop_if_asked()
             raise
 
     def on_stop(self, cancel: Callable[[], None]) -> None:
@@ -155,12 +132,50 @@ class LiveProgress:
             with suppress(psycopg.Error):  # a server that cannot be reached is at work on nothing of ours
                 cancel()
 
-    def _stop_if_asked(self) -> None:
+    def stop_if_asked(self) -> None:
+        """Raise `Stopped` if the work is to stop."""
         if self.stopping.is_set():
             raise Stopped("Stopped on request; what was done is stored.")
 
-    def _say(self, line: str) -> None:
+    def print(self, line: str) -> None:
+        """Print a line above the live ones."""
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+class LiveSource:
+    """The `progress.Progress` of one source: it shows events, and stops the work on request."""
+
+    def __init__(self, live: LiveProgress, name: str) -> None:
+        self._live = live
+        self._name = name
+
+    @property
+    def _state(self) -> SourceState:
+        return self._live.states[self._name]
+
+    def advance(self, stage: Stage, done: int, total: int) -> None:
+        if stage == "chunks":
+            self._state.files_left = total - done
+        self._live.stop_if_asked()
+        self._live.show(self._name, stage, done, total)
+
+    def waiting(self) -> None:
+        self._live.print(f"{self._name}: another run is busy with it; waiting for that to end.")
+
+    def outage(self, message: str) -> None:
+        self._live.print(f"{self._name}: {message}")
+        self._live.stop_if_asked()
+
+    def batch(self, event: BatchEvent) -> None:
+        if self._live.verbose or event.kind == "outage":
+            self._live.print(f"{self._name}: {event}")
+        self._live.stop_if_asked()
+
+    def chunked(self, report: ChunksReport) -> None:
+        self._state.chunks = report
+
+    def embedding(self, report: EmbeddingsReport) -> None:
+        self._state.embeddings.append(report)
 
 
 def _done(state: SourceState) -> str:

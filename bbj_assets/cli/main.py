@@ -214,7 +214,7 @@ def add_model(name: str, embedder: str | None) -> None:
         covered = fill(settings, on_progress)
     coverage = covered.coverage
     click.echo(f"{name}: {coverage.embedded:,} of {coverage.chunks:,} chunks embedded.")
-    if not coverage.complete:
+    if not coverage.is_complete:
         click.echo("What failed is listed by `bbj-assets failures`; adding the model again tries it again.", err=True)
         sys.exit(1)
     if not covered.model.active:

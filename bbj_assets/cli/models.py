@@ -16,8 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from bbj_assets.embedding.embedders import create_embedder
-from bbj_assets.embedding.runner.batches import BatchOptions, embed_pending, probe
+from bbj_assets.embedding.runner.batches import BatchOptions, EmbeddingTask, embed_pending, probe
 from bbj_assets.errors import ConfigurationError
+from bbj_assets.progress import Silent, Stage
+from bbj_assets.reports import Coverage
 from bbj_assets.settings import Settings
 from bbj_assets.store.connection import connect
 from bbj_assets.store.corpus import stored_sources
@@ -25,7 +27,6 @@ from bbj_assets.store.database import database
 from bbj_assets.store.documents import stored_partitions
 from bbj_assets.store.locks import index_lock
 from bbj_assets.store.models import (
-    Coverage,
     Model,
     activate_model,
     active_model,
@@ -102,7 +103,7 @@ def activate(settings: Settings, name: str, *, force: bool) -> Model | None:
     with database(settings) as url, connect(url) as conn:
         model = known_model(conn, name)
         coverage = model_coverage(conn, name)
-        if not coverage.complete and not force:
+        if not coverage.is_complete and not force:
             problem = (
                 f"The model {name!r} has vectors for {coverage.embedded:,} of {coverage.chunks:,} chunks, and "
                 f"search would not find the others by meaning. Fill it with `bbj-assets models add {name}"
@@ -179,11 +180,14 @@ async def _fill(
     on_progress: Callable[[str, int, int], None],
 ) -> None:
     async with aclosing(create_embedder(settings)) as embedder:
-        await embed_pending(
-            url,
-            embedder,
-            source,
-            partitions,
-            options,
-            on_progress=lambda done, total: on_progress(source, done, total),
-        )
+        task = EmbeddingTask(source=source, partitions=partitions)
+        await embed_pending(url, embedder, task, options, _Filling(source, on_progress))
+
+
+class _Filling(Silent):
+    def __init__(self, source: str, on_progress: Callable[[str, int, int], None]) -> None:
+        self._source = source
+        self._on_progress = on_progress
+
+    def advance(self, stage: Stage, done: int, total: int) -> None:  # noqa: ARG002
+        self._on_progress(self._source, done, total)

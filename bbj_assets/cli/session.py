@@ -103,7 +103,7 @@ def _wait_for(futures: Collection[Future[Any]], live: LiveProgress) -> None:
 def _in_turn(live: LiveProgress, turn: Turn, build: Callable[[], str | None]) -> str | None:
     """Build the search index; a restart of the database during the last source may have given the turn to another."""
     try:
-        turn.take(lambda said: live.outage(SEARCH_INDEX, said))
+        turn.take(live.of(SEARCH_INDEX).outage)
     except BBjAssetsError as raised:
         return str(raised)
     return build()
@@ -111,7 +111,7 @@ def _in_turn(live: LiveProgress, turn: Turn, build: Callable[[], str | None]) ->
 
 def _run_one(live: LiveProgress, turn: Turn, name: str, work: Callable[[], str | None]) -> Outcome:
     try:
-        turn.take(lambda said: live.outage(name, said))  # a restart of the database may have given it to another one
+        turn.take(live.of(name).outage)  # a restart of the database may have given it to another one
     except BBjAssetsError as raised:
         return _ended_badly(str(raised), stopped=live.stopping.is_set())
     if live.stopping.is_set():

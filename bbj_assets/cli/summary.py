@@ -1,7 +1,6 @@
 """The table at the end of an ingest: what was done, for each source and in all, and what failed."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,9 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bbj_assets.cli.live import SourceState
-from bbj_assets.embedding.report import EmbeddingsReport
-from bbj_assets.ingest.refresh import PartitionReport
 from bbj_assets.outcomes import Failure
+from bbj_assets.reports import EmbeddingsReport, PartitionReport
 
 _SHOWN_FAILURES = 100
 
@@ -114,20 +112,22 @@ def _embedding_totals(states: Iterable[SourceState]) -> dict[str, float]:
     how many there were, and the last one how many are left.
     """
     tries = [reports for state in states if (reports := _begun(state))]
-    texts = sum((reports[0].texts for reports in tries), Counter[str]())
     every = [report for reports in tries for report in reports]
-    batches = sum((report.batches for report in every), Counter[str]())
-    total, left = texts["total"], sum(reports[-1].left for reports in tries)
-    failed = sum(reports[-1].texts["failed"] for reports in tries)
+    total = sum(reports[0].texts.total or 0 for reports in tries)
+    left = sum(reports[-1].left for reports in tries)
+    failed = sum(reports[-1].texts.failed for reports in tries)
     return {
         "texts_total": total,
-        "texts_embedded": sum(report.texts["embedded"] for report in every),
-        "texts_stored": sum(report.texts["stored"] for report in every),
+        "texts_embedded": sum(report.texts.embedded for report in every),
+        "texts_stored": sum(report.texts.stored for report in every),
         "texts_failed": failed,
         "texts_left": left,
         "success_rate": (total - failed - left) / total if total else 1.0,
-        "batches_total": sum(reports[0].batches["total"] for reports in tries),
-        **{f"batches_{kind}": batches[kind] for kind in ("completed", "failed", "retried", "halved")},
+        "batches_total": sum(reports[0].batches.total for reports in tries),
+        "batches_completed": sum(report.batches.completed for report in every),
+        "batches_failed": sum(report.batches.failed for report in every),
+        "batches_retried": sum(report.batches.retried for report in every),
+        "batches_halved": sum(report.batches.halved for report in every),
         "seconds": round(sum(report.seconds for report in every), 3),
     }
 

@@ -5,9 +5,8 @@ Dagster's context in, a plain function called, its report out as metadata.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import partial
 
 from dagster import (
     AssetExecutionContext,
@@ -30,37 +29,35 @@ from pydantic import Field
 
 from bbj_assets.defs.catalogue import OWNERS, PGVECTOR, origin, places, published, raw_kind
 from bbj_assets.defs.jobs import is_told
+from bbj_assets.defs.logged_progress import LoggedProgress
 from bbj_assets.defs.metadata import (
     CHUNKS_COLUMNS,
     EMBEDDINGS_COLUMNS,
+    FingerprintsAround,
+    Metadata,
     chunks_metadata,
     embeddings_metadata,
     raw_metadata,
 )
 from bbj_assets.defs.partitions import register_sections, sections
-from bbj_assets.defs.run_errors import step_failure
+from bbj_assets.defs.run_errors import failing_the_step
 from bbj_assets.defs.runtime import Runtime
 from bbj_assets.embedding.in_use import embedder_in_use
-from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
-from bbj_assets.embedding.runner.batches import embed_pending
-from bbj_assets.errors import (
-    DatabaseError,
-    SourceError,
-    Stopped,
-)
+from bbj_assets.embedding.runner.batches import EmbeddingTask, embed_pending
 from bbj_assets.ingest.code_version import code_version_of
 from bbj_assets.ingest.fetching import is_web, visit
 from bbj_assets.ingest.fingerprints import data_version, fingerprints
 from bbj_assets.ingest.listing import list_items
 from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
 from bbj_assets.outcomes import Failure as ItemFailure
+from bbj_assets.reports import ChunksReport
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
 from bbj_assets.store.database import database
 from bbj_assets.store.documents import runs_with_texts_to_embed
 from bbj_assets.store.outages import explaining
-from bbj_assets.store.samples import sample_chunks
+from bbj_assets.store.samples import SampleChunk, sample_chunks
 
 EMBEDDER_POOL = "embedder"
 """How many runs may use the embedder at once is the limit of this pool (dagster.yaml, or Concurrency in the UI)."""
@@ -136,33 +133,19 @@ def source_assets(
             only_failed=config.retry_failed,
             initial_delay=settings.embedding_retry_seconds,
             sources={each.name for each in sources},
+            run_id=context.run.run_id,
         )
-        try:
-            with database(settings) as url:
-                before = fingerprints(source)
-                with connect(url) as conn:
-                    report = refresh_chunks(
-                        conn,
-                        source,
-                        context.partition_keys,
-                        options,
-                        run_id=context.run.run_id,
-                        on_progress=lambda done, total: runtime.progress.advanced(source.name, "chunks", done, total),
-                        on_wait=lambda: runtime.progress.waiting(source.name),
-                        on_outage=partial(_tell_of_outage, context, runtime, source),
-                    )
-                looked = None if config.retry_failed else (before, fingerprints(source))
-                sampling = f"sample the chunks of {source.name!r}"
-                with explaining(sampling, url), connect(url) as conn:  # the first one may have been lost
-                    samples = sample_chunks(conn, source.name, report.partitions)
-        except (SourceError, Stopped, DatabaseError) as error:
-            raise step_failure(context, error) from error
-        runtime.progress.chunked(source.name, report)
-        _tell_of_failures(context, report.failures)
-        for key in report.partitions:
-            metadata = chunks_metadata(report, key, samples.get(key, []), looked)
-            context.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=key)
-        return MaterializeResult()
+        progress = LoggedProgress(runtime.progress.of(source.name), context.log)
+        with failing_the_step(context), database(settings) as url:
+            before = fingerprints(source)
+            with connect(url) as conn:
+                report = refresh_chunks(conn, source, context.partition_keys, options, progress)
+            read = None if config.retry_failed else FingerprintsAround(before, fingerprints(source))
+            samples = _samples(url, source, report)
+        _log_failures(context, report.failures)
+        return _result(
+            context, {key: chunks_metadata(report, key, samples.get(key, []), read) for key in report.partitions}
+        )
 
     @asset(
         key=AssetKey([source.group, "embeddings"]),
@@ -181,38 +164,19 @@ def source_assets(
     async def embeddings(
         context: AssetExecutionContext, config: EmbeddingsConfig, runtime: ResourceParam[Runtime]
     ) -> MaterializeResult[None]:
-        def tell(news: BatchNews) -> None:
-            if news.kind == "outage":
-                context.log.warning(str(news))
-            runtime.progress.batch(source.name, news)
-
-        try:
-            with database(settings) as url:
-                async with embedder_in_use(settings, url) as embedder:
-                    report = EmbeddingsReport(embedder.model)
-                    runtime.progress.embedding(source.name, report)
-                    await embed_pending(
-                        url,
-                        embedder,
-                        source.name,
-                        context.partition_keys,
-                        runtime.batch_options,
-                        only_failed=config.retry_failed,
-                        parsed_in=_retries(context, url, source, embedder.model) if config.retry_failed else (),
-                        run_id=context.run.run_id,
-                        on_progress=lambda done, total: runtime.progress.advanced(
-                            source.name, "embeddings", done, total
-                        ),
-                        on_batch=tell,
-                        on_wait=lambda: runtime.progress.waiting(source.name),
-                        report=report,
-                    )
-        except Exception as error:
-            raise step_failure(context, error) from error
-        _tell_of_failures(context, report.failures)
-        for key in context.partition_keys:
-            context.add_asset_metadata(embeddings_metadata(report, key), asset_key=context.asset_key, partition_key=key)
-        return MaterializeResult()
+        progress = LoggedProgress(runtime.progress.of(source.name), context.log)
+        with failing_the_step(context), database(settings) as url:
+            async with embedder_in_use(settings, url) as embedder:
+                task = EmbeddingTask(
+                    source=source.name,
+                    partitions=context.partition_keys,
+                    only_failed=config.retry_failed,
+                    parsed_in=_retries(context, url, source, embedder.model) if config.retry_failed else (),
+                    run_id=context.run.run_id,
+                )
+                report = await embed_pending(url, embedder, task, runtime.batch_options, progress)
+        _log_failures(context, report.failures)
+        return _result(context, {key: embeddings_metadata(report, key) for key in context.partition_keys})
 
     return [_visited(raw, source, settings) if is_web(source) else raw, chunks, embeddings]
 
@@ -222,18 +186,11 @@ def _visited(raw: AssetSpec, source: Source, settings: Settings) -> AssetsDefini
 
     @multi_asset(name=f"{source.group}__raw", specs=[raw])
     def visited(context: AssetExecutionContext, runtime: ResourceParam[Runtime]) -> MaterializeResult[None]:
-        visiting = f"visit the site of {source.name!r}"
-        try:
-            with database(settings) as url, explaining(visiting, url), connect(url) as conn:
-                visit(
-                    conn,
-                    source,
-                    on_progress=lambda done, total: runtime.progress.advanced(source.name, "visit", done, total),
-                    on_wait=lambda: runtime.progress.waiting(source.name),
-                )
-                register_sections(context.instance, conn, source)
-        except (SourceError, Stopped, DatabaseError) as error:
-            raise step_failure(context, error) from error
+        progress = LoggedProgress(runtime.progress.of(source.name), context.log)
+        doing = f"crawl the site of {source.name!r}"
+        with failing_the_step(context), database(settings) as url, explaining(doing, url), connect(url) as conn:
+            visit(conn, source, progress)
+            register_sections(context.instance, conn, source)
         return MaterializeResult(
             asset_key=raw.key,
             metadata=raw_metadata(list(list_items(source))),
@@ -254,17 +211,24 @@ def _retries(context: AssetExecutionContext, url: str, source: Source, model: st
     return [run.run_id for run in runs if run and is_told(run, "retry_failed")]
 
 
-def _tell_of_outage(context: AssetExecutionContext, runtime: Runtime, source: Source, said: str) -> None:
-    context.log.warning(said)
-    runtime.progress.outage(source.name, said)
+def _samples(url: str, source: Source, report: ChunksReport) -> Mapping[str, Sequence[SampleChunk]]:
+    doing = f"sample the chunks of {source.name!r}"
+    with explaining(doing, url), connect(url) as conn:  # another connection: that of the refresh may have been lost
+        return sample_chunks(conn, source.name, report.partitions)
 
 
-def _tell_of_failures(context: AssetExecutionContext, failures: Sequence[ItemFailure]) -> None:
+def _log_failures(context: AssetExecutionContext, failures: Sequence[ItemFailure]) -> None:
     for failure in failures[:_LOGGED_FAILURES]:
         context.log.warning("%s: %s", failure.item, failure.error)
     more = len(failures) - _LOGGED_FAILURES
     if more > 0:
         context.log.warning("%d more failed. `bbj-assets failures` and the asset `failures` list all of them.", more)
+
+
+def _result(context: AssetExecutionContext, by_partition: Mapping[str, Metadata]) -> MaterializeResult[None]:
+    for key, metadata in by_partition.items():
+        context.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=key)
+    return MaterializeResult()
 
 
 def _freshness(settings: Settings) -> FreshnessPolicy:

@@ -7,14 +7,13 @@ from functools import partial
 from typing import TypeVar
 
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, MaterializeResult, asset
-from tenacity import Retrying
 
 from bbj_assets.defs.catalogue import OWNERS, PGVECTOR
+from bbj_assets.defs.logged_progress import LoggedProgress
 from bbj_assets.defs.metadata import FAILURES_COLUMNS, inventory_metadata, search_index_metadata
-from bbj_assets.defs.run_errors import step_failure
+from bbj_assets.defs.run_errors import failing_the_step
 from bbj_assets.defs.runtime import Runtime
 from bbj_assets.defs.sensors.automation import FOLLOWS_ITS_INPUTS
-from bbj_assets.errors import DatabaseError, Stopped
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
 from bbj_assets.store.connection import Connection, connect
@@ -22,7 +21,7 @@ from bbj_assets.store.corpus import CorpusCounts, corpus_counts
 from bbj_assets.store.database import database
 from bbj_assets.store.failures import list_failures
 from bbj_assets.store.models import active_model
-from bbj_assets.store.outages import explaining, patience
+from bbj_assets.store.outages import explaining, retry_outages
 from bbj_assets.store.vector_index import IndexReport, refresh_index
 
 SEARCH_INDEX = AssetKey("search_index")
@@ -54,7 +53,7 @@ def search_index_asset(*, sources: Sequence[Source], settings: Settings) -> Asse
                 report = refresh_index(conn, timedelta(days=settings.orphan_grace_days))
             return report, corpus_counts(conn, active_model(conn))
 
-        report, counts = _patiently(context, settings, "build the search index", build)
+        report, counts = _with_retries(context, settings, "build the search index", build)
         return MaterializeResult(metadata=search_index_metadata(report, counts, time.monotonic() - started))
 
     return search_index
@@ -72,7 +71,7 @@ def failures_asset(*, sources: Sequence[Source], settings: Settings) -> AssetsDe
         "Correct it and run the job `retry_failed`; `bbj-assets failures` lists the same on the command line.",
     )
     def failures(context: AssetExecutionContext) -> MaterializeResult[None]:
-        listed = _patiently(context, settings, "list what failed", list_failures)
+        listed = _with_retries(context, settings, "list what failed", list_failures)
         return MaterializeResult(metadata=inventory_metadata(listed))
 
     return failures
@@ -99,7 +98,7 @@ def _over_all(
     )
 
 
-def _patiently(
+def _with_retries(
     context: AssetExecutionContext, settings: Settings, doing: str, work: Callable[[Connection], _Made]
 ) -> _Made:
     """Do it, and again when the database went away meanwhile: nobody would ask for it before an input changes.
@@ -108,18 +107,11 @@ def _patiently(
         Failure: trying again did not help, or somebody stopped it.
     """
     runtime: Runtime = context.resources.runtime
-
-    def tell(said: str) -> None:
-        context.log.warning(said)
-        runtime.progress.outage(context.asset_key.to_user_string(), said)
+    progress = LoggedProgress(runtime.progress.of(context.asset_key.to_user_string()), context.log)
 
     def attempt(url: str) -> _Made:
         with explaining(doing, url), connect(url) as conn:
             return work(conn)
 
-    try:
-        with database(settings) as url:
-            made: _Made = Retrying(**patience(settings.embedding_retry_seconds, tell))(attempt, url)
-            return made
-    except (Stopped, DatabaseError) as error:
-        raise step_failure(context, error) from error
+    with failing_the_step(context), database(settings) as url:
+        return retry_outages(partial(attempt, url), settings.embedding_retry_seconds, progress.outage)

@@ -15,11 +15,11 @@ from bbj_assets.defs.sensors.automation import automation_sensor
 from bbj_assets.defs.sensors.follow import follow_sensor
 from bbj_assets.defs.sensors.retry import retry_sensor
 from bbj_assets.ingest.fetching import is_web
-from bbj_assets.progress import Progress, Silent
+from bbj_assets.progress import SILENT, ProgressOfSources
 from bbj_assets.settings import Settings, SourcesConfig
 
 
-def build_defs(settings: Settings, config: SourcesConfig, progress: Progress | None = None) -> Definitions:
+def build_defs(settings: Settings, config: SourcesConfig, progress: ProgressOfSources = SILENT) -> Definitions:
     """Fresh definitions for the enabled sources of a table."""
     sources = config.sources
     with warnings.catch_warnings():
@@ -42,6 +42,6 @@ def build_defs(settings: Settings, config: SourcesConfig, progress: Progress | N
             *([alert_sensor(webhook=settings.alert_webhook)] if settings.alert_webhook else []),
         ],
         schedules=[visit_schedule(source=source, job=job, settings=settings) for source, job in visits.items()],
-        resources={"runtime": runtime_resource(Runtime(settings, progress or Silent()))},
+        resources={"runtime": runtime_resource(Runtime(settings, progress))},
         executor=in_process_executor,  # a run is one source: a process a step would cost 3-5 s each
     )

@@ -2,27 +2,34 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from dagster import MetadataValue, TableColumn, TableMetadataValue, TableRecord, TableSchema, TextMetadataValue
 
 from bbj_assets.documents import Item
-from bbj_assets.embedding.report import EmbeddingsReport
 from bbj_assets.ingest.fingerprints import SHARED, read_as
-from bbj_assets.ingest.refresh import ChunksReport
 from bbj_assets.outcomes import Failure
+from bbj_assets.reports import ChunksReport, EmbeddingsReport
 from bbj_assets.store.corpus import CorpusCounts
 from bbj_assets.store.failures import StoredFailure
 from bbj_assets.store.samples import SampleChunk
 from bbj_assets.store.vector_index import IndexReport
 
 Metadata = Mapping[str, MetadataValue]
-Looks = tuple[Mapping[str, str], Mapping[str, str]]
 
 FINGERPRINT = "fingerprint"
 SHARED_FINGERPRINT = "fingerprint_of_shared_files"
 """What a section, and the files that are no page, looked like when they were read: the sensor compares them."""
 
 _SHOWN_FAILURES = 50
+
+
+class FingerprintsAround(NamedTuple):
+    """The fingerprints of a source's sections before and after a run read them."""
+
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+
 
 CHUNKS_COLUMNS = TableSchema(
     columns=[
@@ -75,12 +82,12 @@ def raw_metadata(pages: Sequence[Item]) -> Metadata:
 
 
 def chunks_metadata(
-    report: ChunksReport, partition: str, sample: Sequence[SampleChunk] = (), looked: Looks | None = None
+    report: ChunksReport, partition: str, sample: Sequence[SampleChunk] = (), read: FingerprintsAround | None = None
 ) -> Metadata:
     """What `chunks` records for a partition; the duration is that of the whole run.
 
     Args:
-        looked: the source's fingerprints before and after; None if not all of the partition was looked at.
+        read: None if the run did not read all of the partition.
     """
     counts = report.partitions[partition]
     return {
@@ -95,12 +102,12 @@ def chunks_metadata(
         "duration_seconds": MetadataValue.float(round(report.seconds, 3)),
         "failures": failures_table([f for f in report.failures if f.partition_key == partition]),
         **({"sample": MetadataValue.md(_shown(sample))} if sample else {}),
-        **({FINGERPRINT: _read_as(looked, partition), SHARED_FINGERPRINT: _read_as(looked, SHARED)} if looked else {}),
+        **({FINGERPRINT: _read_as(read, partition), SHARED_FINGERPRINT: _read_as(read, SHARED)} if read else {}),
     }
 
 
-def _read_as(looked: Looks, section: str) -> TextMetadataValue:
-    return MetadataValue.text(read_as(*looked, section))
+def _read_as(read: FingerprintsAround, section: str) -> TextMetadataValue:
+    return MetadataValue.text(read_as(read.before, read.after, section))
 
 
 def embeddings_metadata(report: EmbeddingsReport, partition: str) -> Metadata:
@@ -112,10 +119,10 @@ def embeddings_metadata(report: EmbeddingsReport, partition: str) -> Metadata:
         "reused": MetadataValue.int(report.reused(partition)),
         "failed": MetadataValue.int(len(failures)),
         "dagster/partition_row_count": MetadataValue.int(report.reused(partition) + report.embedded(partition)),
-        "batches": MetadataValue.int(report.batches["completed"]),
-        "batches_failed": MetadataValue.int(report.batches["failed"]),
-        "retries": MetadataValue.int(report.batches["retried"]),
-        "halvings": MetadataValue.int(report.batches["halved"]),
+        "batches": MetadataValue.int(report.batches.completed),
+        "batches_failed": MetadataValue.int(report.batches.failed),
+        "retries": MetadataValue.int(report.batches.retried),
+        "halvings": MetadataValue.int(report.batches.halved),
         "chunks_per_second": MetadataValue.float(round(report.total_embedded / max(report.seconds, 1e-3), 1)),
         "model": MetadataValue.text(report.model),
         "duration_seconds": MetadataValue.float(round(report.seconds, 3)),

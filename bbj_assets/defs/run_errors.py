@@ -1,11 +1,27 @@
 """What made a run fail, in its own words rather than Dagster's."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from dagster import AssetExecutionContext, DagsterEvent, Failure
 
 from bbj_assets import errors
 from bbj_assets.defs.tags import PERMANENT_TAG
+
+
+@contextmanager
+def failing_the_step(context: AssetExecutionContext) -> Iterator[None]:
+    """Raise every error of a `with` as the failure of the step.
+
+    Also those that are bugs: of them, Dagster would apply the step's retry policy, in vain.
+
+    Raises:
+        Failure: whose cause is the error.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise step_failure(context, error) from error
 
 
 def step_failure(context: AssetExecutionContext, error: Exception) -> Failure:
@@ -14,7 +30,8 @@ def step_failure(context: AssetExecutionContext, error: Exception) -> Failure:
     may_pass = isinstance(error, errors.TransientEmbeddingError | errors.DatabaseUnavailable)
     if not may_pass and not isinstance(error, errors.ListingError):  # a share that is away comes back by itself
         context.instance.add_run_tags(context.run.run_id, {PERMANENT_TAG: "true"})
-    return Failure(str(error), allow_retries=may_pass)
+    known = isinstance(error, errors.BBjAssetsError)
+    return Failure(str(error) if known else f"{type(error).__name__}: {error}", allow_retries=may_pass)
 
 
 def error_of(events: Iterable[DagsterEvent]) -> str | None:

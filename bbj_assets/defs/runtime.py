@@ -1,13 +1,13 @@
 """What asset bodies need besides Dagster's context: one resource, a plain object."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dagster import InitResourceContext, ResourceDefinition, resource
 
 from bbj_assets.defs.instance.run_processes import marked_alive
 from bbj_assets.embedding.runner.batches import BatchOptions
-from bbj_assets.progress import Progress, Silent
+from bbj_assets.progress import SILENT, ProgressOfSources
 from bbj_assets.settings import Settings
 
 
@@ -16,7 +16,7 @@ class Runtime:
     """The settings of this installation, and who listens to its progress."""
 
     settings: Settings
-    progress: Progress = field(default_factory=Silent)
+    progress: ProgressOfSources = SILENT
 
     @property
     def batch_options(self) -> BatchOptions:

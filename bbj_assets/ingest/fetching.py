@@ -1,7 +1,8 @@
 """Fetching what a web source reads: its site is visited before anything is listed or parsed."""
 
-from collections.abc import Callable
+from functools import partial
 
+from bbj_assets.progress import SILENT, Progress
 from bbj_assets.source import Source
 from bbj_assets.sources.registry import PARSERS
 from bbj_assets.store.connection import Connection
@@ -13,22 +14,15 @@ def is_web(source: Source) -> bool:
     return PARSERS[source.parser].reads == "web"
 
 
-def visit(
-    conn: Connection,
-    source: Source,
-    *,
-    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
-    on_wait: Callable[[], None] = lambda: None,
-) -> None:
+def visit(conn: Connection, source: Source, progress: Progress = SILENT) -> None:
     """Bring the mirror of the source's site up to date.
 
     Args:
         conn: in autocommit mode; holds the source's lock, because two crawls would double the load on the site.
-        on_progress: called with (pages done, pages known so far).
-        on_wait: called once if another run over the source has to end first.
+        progress: is given the pages done and the pages known so far.
 
     Raises:
         ListingError: the site cannot be reached, or forbids it.
     """
-    with source_lock(conn, source.name, on_wait):
-        PARSERS[source.parser].load_web().visit(source, on_progress)
+    with source_lock(conn, source.name, progress.waiting):
+        PARSERS[source.parser].load_web().visit(source, partial(progress.advance, "crawl"))

@@ -2,11 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-
-from tenacity import Retrying
+from dataclasses import dataclass
 
 from bbj_assets.documents import Item
 from bbj_assets.errors import ParseError, ShrinkError
@@ -17,6 +15,8 @@ from bbj_assets.ingest.parsing import ParseTask
 from bbj_assets.ingest.workers import parse_in_processes
 from bbj_assets.ingest.writing import Writer, WrittenItem
 from bbj_assets.outcomes import Failure
+from bbj_assets.progress import SILENT, Progress
+from bbj_assets.reports import ChunksReport, PartitionReport
 from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.store.connection import Connection, connect, url_of
 from bbj_assets.store.documents import (
@@ -27,7 +27,7 @@ from bbj_assets.store.documents import (
 )
 from bbj_assets.store.failures import clear_parse_failures, list_failures, record_failures
 from bbj_assets.store.locks import source_lock
-from bbj_assets.store.outages import explaining, patience
+from bbj_assets.store.outages import explaining, retry_outages
 
 _TASK_ITEMS = 32
 _TASK_BYTES = 512 * 1024
@@ -44,6 +44,7 @@ class ParseOptions:
         only_failed: take up only the items that are in `failures`, be they healed or gone.
         initial_delay: seconds before it is tried again when the database failed; doubled each time.
         sources: the names of all sources there are; what is stored of another may be taken over. None: nothing may.
+        run_id: recorded with documents and failures.
     """
 
     chunks: ChunkSettings
@@ -52,36 +53,7 @@ class ParseOptions:
     only_failed: bool = False
     initial_delay: float = 1.0
     sources: Collection[str] | None = None
-
-
-@dataclass(slots=True)
-class PartitionReport:
-    """What a run did in one partition. Items are files, pages or posts."""
-
-    seen: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    deleted: int = 0
-    failed: int = 0
-    chunks_written: int = 0
-    chunks_total: int = 0
-
-    def __add__(self, other: "PartitionReport") -> "PartitionReport":
-        return PartitionReport(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
-
-
-@dataclass(slots=True)
-class ChunksReport:
-    """What a run did, for each of its partitions. `seconds` is its duration."""
-
-    partitions: dict[str, PartitionReport]
-    failures: list[Failure] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def total(self) -> PartitionReport:
-        """All partitions together."""
-        return sum(self.partitions.values(), start=PartitionReport())
+    run_id: str | None = None
 
 
 def refresh_chunks(
@@ -89,11 +61,7 @@ def refresh_chunks(
     source: Source,
     partitions: Collection[str],
     options: ParseOptions,
-    *,
-    run_id: str | None = None,
-    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
-    on_wait: Callable[[], None] = lambda: None,
-    on_outage: Callable[[str], None] = lambda _said: None,
+    progress: Progress = SILENT,
 ) -> ChunksReport:
     """Parse what changed, replace its documents, remove what is gone. Everything else stays as it is.
 
@@ -102,9 +70,6 @@ def refresh_chunks(
 
     Args:
         conn: in autocommit mode; also holds the source's lock.
-        on_progress: called with (items done, items to parse) as they are stored.
-        on_wait: called once if another run over the source has to end first.
-        on_outage: called before it is tried again, with the reason.
 
     Raises:
         ListingError: the source cannot be listed; nothing was changed.
@@ -113,35 +78,28 @@ def refresh_chunks(
     """
     started = time.monotonic()
     url = url_of(conn)
-    run = _Run(source, partitions, options, run_id, on_progress)
+    run = _Run(source, partitions, options, progress)
 
     def attempt() -> ChunksReport:
         with explaining(f"bring source {source.name!r} up to date", url), ExitStack() as opened:
             own = opened.enter_context(connect(url)) if conn.closed else conn
-            with source_lock(own, source.name, on_wait):
+            with source_lock(own, source.name, progress.waiting):
                 return run.attempt(own)
 
-    report: ChunksReport = Retrying(**patience(options.initial_delay, on_outage))(attempt)
+    report = retry_outages(attempt, options.initial_delay, progress.outage)
     report.seconds = time.monotonic() - started
+    progress.chunked(report)
     return report
 
 
 class _Run:
     """One `refresh_chunks`: what it has done stays known when the database fails and it is attempted again."""
 
-    def __init__(
-        self,
-        source: Source,
-        partitions: Collection[str],
-        options: ParseOptions,
-        run_id: str | None,
-        on_progress: Callable[[int, int], None],
-    ) -> None:
+    def __init__(self, source: Source, partitions: Collection[str], options: ParseOptions, progress: Progress) -> None:
         self._source = source
         self._partitions = partitions
         self._options = options
-        self._run_id = run_id
-        self._on_progress = on_progress
+        self._progress = progress
         self._stored: dict[str, WrittenItem] = {}
         self._failures: list[Failure] = []
         self._deleted: Counter[str] = Counter()
@@ -166,7 +124,7 @@ class _Run:
         healed = {item.key for item in changes.unchanged} - {failure.item for failure in failed}
         clear_parse_failures(conn, source.name, healed)
         self._parse_and_store(conn, changes.parse, {item.key for item in items})
-        record_failures(conn, failed, self._run_id)  # last, because an item that is stored loses its failure
+        record_failures(conn, failed, self._options.run_id)  # last, because an item that is stored loses its failure
         _count_listing(report, [*(item.partition for item in ours), *(twin.partition_key for twin in twins)])
         self._count_done(report, changes.unchanged)
         _count_failures(report, [*self._failures, *failed, *given_up])
@@ -175,14 +133,14 @@ class _Run:
         return report
 
     def _parse_and_store(self, conn: Connection, items: Sequence[Item], listed: Collection[str]) -> None:
-        self._on_progress(0, len(items))
+        self._progress.advance("chunks", 0, len(items))
         done = 0
         sources = self._options.sources
-        with Writer(conn, listed, self._run_id, self._stored, self._failures, sources) as writer:
+        with Writer(conn, listed, self._options.run_id, self._stored, self._failures, sources) as writer:
             for outcomes in parse_in_processes(_tasks(self._source, items, self._options), self._options.processes):
                 writer.add(outcomes)
                 done += len(outcomes)
-                self._on_progress(done, len(items))
+                self._progress.advance("chunks", done, len(items))
 
     def _delete_vanished(
         self,

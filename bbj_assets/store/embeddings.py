@@ -12,6 +12,7 @@ import psycopg
 
 from bbj_assets.documents import embedded_text
 from bbj_assets.embedding.embedders.embedder import Vectors
+from bbj_assets.reports import Coverage
 from bbj_assets.store.connection import AsyncConnection
 from bbj_assets.store.suspects import MAX_ALONE
 
@@ -47,14 +48,6 @@ class PendingText:
     def partition_key(self) -> str:
         """One of the partitions that it stands in, always the same."""
         return min(self.chunks)
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """How far a partition is: its chunks, and how many of them have a vector."""
-
-    chunks: int
-    embedded: int
 
 
 async def coverage(conn: AsyncConnection, model: str, source: str, partitions: Collection[str]) -> dict[str, Coverage]:

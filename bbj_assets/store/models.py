@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bbj_assets.errors import ConfigurationError, EmbedderMisconfigured
+from bbj_assets.reports import Coverage
 from bbj_assets.store.connection import Connection
 
 
@@ -18,19 +19,6 @@ class Model:
     dimensions: int
     active: bool
     embedder: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """How many of the chunks have a vector of a model."""
-
-    chunks: int
-    embedded: int
-
-    @property
-    def complete(self) -> bool:
-        """Whether none is missing."""
-        return self.embedded == self.chunks
 
 
 def ensure_model(conn: Connection, name: str, dimensions: int) -> Model:

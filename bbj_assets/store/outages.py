@@ -5,21 +5,22 @@ because all of it is done in transactions that can be repeated. A disk that is f
 that PostgreSQL complains of is a fault of ours, and stays the exception that it is.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TypeVar
 
 import psycopg
 from psycopg import errors
 from psycopg_pool import PoolTimeout
-from tenacity import RetryCallState, retry_if_exception_type, stop_after_attempt
 
 from bbj_assets.errors import DatabaseError, DatabaseUnavailable
-from bbj_assets.retrying import retry_delay
+from bbj_assets.retrying import OnRetry, RetryPolicy, retry, retry_async
 from bbj_assets.store.connection import connect, without_password
 
 RETRIES = 4
 """After 1, 2, 4 and 8 seconds: most restarts are over by then."""
+
+_Result = TypeVar("_Result")
 
 _REMEDIES: tuple[tuple[type[psycopg.Error], type[DatabaseError], str], ...] = (
     (errors.DiskFull, DatabaseError, "Make room on the server's disk."),
@@ -71,27 +72,48 @@ def explaining(doing: str, url: str) -> Iterator[None]:
         raise
 
 
-def patience(
-    initial_delay: float, on_retry: Callable[[str], None] = lambda _said: None, retries: int = RETRIES
-) -> dict[str, Any]:
-    """The arguments of tenacity's `Retrying` or `AsyncRetrying` for work that is worth trying again.
+def retry_outages(
+    call: Callable[[], _Result],
+    initial_delay: float,
+    on_outage: Callable[[str], None] | None = None,
+    *,
+    retries: int = RETRIES,
+) -> _Result:
+    """Return what `call` returns, after retries while the database is unavailable.
 
     Args:
-        initial_delay: seconds; doubled each time, with jitter.
-        on_retry: told before each further try why there is one; what it raises ends the work.
+        initial_delay: seconds before the first retry, doubled each time, with jitter.
+        on_outage: called before each retry with a message for a person; what it raises ends the retries.
+
+    Raises:
+        DatabaseError: the database failed, and the retries did not help.
     """
+    return retry(call, _policy(initial_delay, retries), _with_message(on_outage, retries))
 
-    def tell(state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        on_retry(f"{error} Trying again ({state.attempt_number}/{retries}).")
 
-    return {
-        "retry": retry_if_exception_type(DatabaseUnavailable),
-        "stop": stop_after_attempt(1 + retries),
-        "wait": lambda state: retry_delay(state.attempt_number, initial_delay, None),
-        "before_sleep": tell,
-        "reraise": True,
-    }
+async def retry_outages_async(
+    call: Callable[[], Awaitable[_Result]],
+    initial_delay: float,
+    on_outage: Callable[[str], None] | None = None,
+    *,
+    retries: int = RETRIES,
+) -> _Result:
+    """Do the same as `retry_outages` with an asynchronous call.
+
+    Raises:
+        DatabaseError: the database failed, and the retries did not help.
+    """
+    return await retry_async(call, _policy(initial_delay, retries), _with_message(on_outage, retries))
+
+
+def _policy(initial_delay: float, retries: int) -> RetryPolicy:
+    return RetryPolicy(retry_on=DatabaseUnavailable, retries=retries, initial_delay=initial_delay)
+
+
+def _with_message(on_outage: Callable[[str], None] | None, retries: int) -> OnRetry | None:
+    if on_outage is None:
+        return None
+    return lambda attempt, error: on_outage(f"{error} Trying again ({attempt}/{retries}).")
 
 
 def _reason(error: psycopg.Error, url: str) -> str:

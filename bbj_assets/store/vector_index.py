@@ -11,12 +11,11 @@ from datetime import timedelta
 
 from psycopg import sql
 from psycopg.errors import LockNotAvailable
-from tenacity import Retrying
 
 from bbj_assets.store.connection import Connection, url_of
 from bbj_assets.store.locks import index_lock
 from bbj_assets.store.models import Model, all_models
-from bbj_assets.store.outages import explaining, patience
+from bbj_assets.store.outages import explaining, retry_outages
 
 _LIVE_ROW_COST = 5
 _SMALL_LOAD = 2_000  # below this a live index is quick enough, and search stays fast meanwhile
@@ -75,7 +74,7 @@ def drop_index(conn: Connection, model: Model) -> None:
             _drop(conn, model)
 
     with index_lock(conn):
-        Retrying(**patience(_INITIAL_DELAY))(attempt)
+        retry_outages(attempt, _INITIAL_DELAY)
 
 
 def refresh_index(conn: Connection, orphan_grace: timedelta) -> IndexReport:

@@ -66,9 +66,9 @@ class Validators(Protocol):
     """What a conditional request needs of a page that is known."""
 
     @property
-    def etag(self) -> str | None: ...  # noqa: D102
+    def etag(self) -> str | None: ...
     @property
-    def last_modified(self) -> str | None: ...  # noqa: D102
+    def last_modified(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from psycopg import sql
 
 from bbj_assets.embedding.embedders import create_embedder
-from bbj_assets.embedding.runner.batches import BatchOptions, embed_pending
+from bbj_assets.embedding.runner.batches import BatchOptions, EmbeddingTask, embed_pending
 from bbj_assets.ingest.listing import list_items
 from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
 from bbj_assets.settings import Settings, load_settings, load_sources
@@ -117,4 +117,4 @@ def rows(url: str) -> list[tuple[object, ...]]:
 
 async def _embed(settings: Settings, url: str, source: str, sections: set[str]) -> None:
     async with aclosing(create_embedder(settings)) as embedder:
-        await embed_pending(url, embedder, source, sections, BatchOptions())
+        await embed_pending(url, embedder, EmbeddingTask(source=source, partitions=sections), BatchOptions())

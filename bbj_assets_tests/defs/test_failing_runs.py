@@ -9,8 +9,8 @@ from dagster import DagsterEventType
 from bbj_assets.defs.run_sources import run_search_index
 from bbj_assets.defs.source_run import SourceRun
 from bbj_assets.defs.tags import PERMANENT_TAG
-from bbj_assets.embedding.report import BatchNews
 from bbj_assets.progress import Silent
+from bbj_assets.reports import BatchEvent
 from bbj_assets.store.connection import connect
 from bbj_assets_tests.defs.conftest import Installation
 
@@ -48,8 +48,8 @@ def test_an_embedder_that_cannot_be_made_as_configured_is_not_tried_again(instal
 class _Broken(Silent):
     """A mistake in the program."""
 
-    def batch(self, source: str, news: BatchNews) -> None:
-        raise TypeError(f"a mistake: {source} + {news.kind}")
+    def batch(self, event: BatchEvent) -> None:
+        raise TypeError(f"a mistake: {event.kind}")
 
 
 def test_a_mistake_in_the_program_fails_the_run_at_once(installation: Installation) -> None:
@@ -82,8 +82,12 @@ class _Restarting(Silent):
                 )
         yield
 
-    def outage(self, source: str, said: str) -> None:
-        self.said.append(f"{source}: {said}")
+    def of(self, source: str) -> "_Restarting":
+        self.source = source
+        return self
+
+    def outage(self, message: str) -> None:
+        self.said.append(f"{self.source}: {message}")
 
 
 def test_a_database_that_restarts_while_the_search_index_is_built_is_waited_for(installation: Installation) -> None:

@@ -17,7 +17,8 @@ from bbj_assets.defs import assets
 from bbj_assets.defs.source_run import SourceRun
 from bbj_assets.defs.tags import RANGE_END_TAG, RANGE_START_TAG, SOURCE_TAG
 from bbj_assets.ingest.fingerprints import SHARED, fingerprints
-from bbj_assets.ingest.refresh import ChunksReport, refresh_chunks
+from bbj_assets.ingest.refresh import refresh_chunks
+from bbj_assets.reports import ChunksReport
 from bbj_assets.store.connection import Connection
 from bbj_assets_tests.defs.conftest import Installation
 from bbj_assets_tests.defs.follower import Follower, contents, stale

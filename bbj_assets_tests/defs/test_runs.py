@@ -11,9 +11,9 @@ from dagster._core.execution.api import execute_run
 
 from bbj_assets.defs.run_sources import run_search_index, run_source
 from bbj_assets.defs.source_run import SourceRun
-from bbj_assets.embedding.report import EmbeddingsReport
 from bbj_assets.errors import ListingError
 from bbj_assets.progress import Silent
+from bbj_assets.reports import EmbeddingsReport
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.documents import replace_items
 from bbj_assets_tests.defs.conftest import Installation
@@ -211,7 +211,7 @@ class _Mended(Silent):
         self._installation = installation
         self.reports: list[EmbeddingsReport] = []
 
-    def embedding(self, source: str, report: EmbeddingsReport) -> None:  # noqa: ARG002
+    def embedding(self, report: EmbeddingsReport) -> None:
         if self.reports:
             self._installation.models.outage = None
         self.reports.append(report)
@@ -230,7 +230,8 @@ def test_an_embedder_that_was_down_is_tried_again_with_what_is_missing(
 
     assert events(installation, DagsterEventType.STEP_UP_FOR_RETRY) == 1
     first, report = listener.reports
-    assert (first.embedded("grids"), first.left) == (4, first.texts["total"] - 4)
+    assert first.texts.total is not None
+    assert (first.embedded("grids"), first.left) == (4, first.texts.total - 4)
     assert report.reused("grids") == 4, "what was stored before the outage"
     assert report.embedded("grids") == report.before["grids"].chunks - 4 > 0
     once = {text: count for text, count in installation.models.embedded.items() if "Sentence" in text}

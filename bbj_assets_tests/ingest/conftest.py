@@ -7,10 +7,12 @@ from typing import TypeAlias
 import pytest
 
 from bbj_assets.ingest.listing import current_partitions
-from bbj_assets.ingest.refresh import ChunksReport, ParseOptions, refresh_chunks
+from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
+from bbj_assets.reports import ChunksReport
 from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.store.connection import Connection
 from bbj_assets_tests.conftest import REPOSITORY
+from bbj_assets_tests.fakes.progress import ListeningProgress
 from bbj_assets_tests.sources.mdx.pages import Site
 
 Refresh: TypeAlias = Callable[..., ChunksReport]
@@ -45,7 +47,7 @@ def refresh(conn: Connection, site: Site) -> Refresh:
         if partitions is None:
             listed, vanished = current_partitions(conn, source)
             partitions = listed | vanished
-        options = ParseOptions(chunks, processes, allow_shrink=allow_shrink, only_failed=only_failed)
-        return refresh_chunks(conn, source, sorted(partitions), options, run_id="run-1", **callbacks)
+        options = ParseOptions(chunks, processes, allow_shrink=allow_shrink, only_failed=only_failed, run_id="run-1")
+        return refresh_chunks(conn, source, sorted(partitions), options, ListeningProgress(**callbacks))
 
     return run

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bbj_assets.errors import ShrinkError
-from bbj_assets.ingest.refresh import PartitionReport
+from bbj_assets.reports import PartitionReport
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.failures import StoredFailure, list_failures
 from bbj_assets_tests.ingest.conftest import Refresh

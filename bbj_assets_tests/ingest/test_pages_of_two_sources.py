@@ -9,9 +9,10 @@ import pytest
 
 from bbj_assets.ingest.fetching import visit
 from bbj_assets.ingest.listing import current_partitions
-from bbj_assets.ingest.refresh import ParseOptions, PartitionReport, refresh_chunks
+from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
 from bbj_assets.ingest.writing import Writer
 from bbj_assets.outcomes import Failure, ItemContent
+from bbj_assets.reports import PartitionReport
 from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.documents import delete_items, replace_items, stored_items

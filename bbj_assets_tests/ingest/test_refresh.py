@@ -7,7 +7,7 @@ import pytest
 
 from bbj_assets.errors import ListingError
 from bbj_assets.ingest.listing import current_partitions
-from bbj_assets.ingest.refresh import PartitionReport
+from bbj_assets.reports import PartitionReport
 from bbj_assets.source import ChunkSettings
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.documents import delete_source

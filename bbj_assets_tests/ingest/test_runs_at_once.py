@@ -4,9 +4,11 @@ import threading
 from dataclasses import replace
 
 from bbj_assets.ingest.listing import current_partitions
-from bbj_assets.ingest.refresh import ChunksReport, ParseOptions, refresh_chunks
+from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
+from bbj_assets.reports import ChunksReport
 from bbj_assets.source import ChunkSettings
 from bbj_assets.store.connection import Connection, connect
+from bbj_assets_tests.fakes.progress import ListeningProgress
 from bbj_assets_tests.ingest.conftest import Refresh
 from bbj_assets_tests.ingest.pages import PAGES
 from bbj_assets_tests.ingest.stored import physical_rows
@@ -29,13 +31,17 @@ def test_of_two_runs_over_a_source_the_second_waits_and_then_changes_nothing(
 
         with connect(database_url) as own:
             options = ParseOptions(ChunkSettings(), 1)
-            reports["first"] = refresh_chunks(own, site.source, partitions, options, on_progress=progress)
+            reports["first"] = refresh_chunks(
+                own, site.source, partitions, options, ListeningProgress(on_progress=progress)
+            )
 
     def second() -> None:
         assert first_has_begun.wait(60)
         with connect(database_url) as own:
             options = ParseOptions(ChunkSettings(), 1)
-            reports["second"] = refresh_chunks(own, site.source, partitions, options, on_wait=second_waits.set)
+            reports["second"] = refresh_chunks(
+                own, site.source, partitions, options, ListeningProgress(on_wait=second_waits.set)
+            )
 
     threads = [threading.Thread(target=run) for run in (first, second)]
     for thread in threads:
@@ -57,7 +63,9 @@ def test_runs_over_two_sources_do_not_wait_for_each_other(site: Site, refresh: R
             with connect(database_url) as own:
                 other = replace(site.source, name="mdx-other")
                 options = ParseOptions(ChunkSettings(), 1)
-                report = refresh_chunks(own, other, ["grids"], options, on_wait=lambda: waited.append("other"))
+                report = refresh_chunks(
+                    own, other, ["grids"], options, ListeningProgress(on_wait=lambda: waited.append("other"))
+                )
                 assert report.total.changed == 2
 
     assert refresh(on_progress=meanwhile).total.changed == 4

@@ -20,7 +20,7 @@ import pytest
 
 from bbj_assets.embedding.embedders import create_embedder
 from bbj_assets.embedding.embedders.embedder import Vectors
-from bbj_assets.embedding.runner.batches import BatchOptions, embed_pending
+from bbj_assets.embedding.runner.batches import BatchOptions, EmbeddingTask, embed_pending
 from bbj_assets.ingest.listing import current_partitions
 from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
 from bbj_assets.search import Filters, Hit, search
@@ -134,7 +134,8 @@ def _ingest(conn: Connection, source: Source, settings: Settings) -> set[str]:
 async def _embed(settings: Settings, url: str, sections: dict[str, set[str]]) -> dict[str, Vectors]:
     async with aclosing(create_embedder(settings)) as embedder:
         for name, partitions in sections.items():
-            report = await embed_pending(url, embedder, name, partitions, BatchOptions())
+            task = EmbeddingTask(source=name, partitions=partitions)
+            report = await embed_pending(url, embedder, task, BatchOptions())
             assert report.failures == []
         return {question: await embedder.embed([question]) for question in [*QUESTIONS, IN_OTHER_WORDS]}
 

@@ -14,7 +14,9 @@ import pytest
 from bbj_assets.errors import DatabaseError, DatabaseUnavailable, Stopped
 from bbj_assets.ingest import writing
 from bbj_assets.ingest.listing import current_partitions
-from bbj_assets.ingest.refresh import ChunksReport, ParseOptions, refresh_chunks
+from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
+from bbj_assets.progress import SILENT
+from bbj_assets.reports import ChunksReport
 from bbj_assets.source import ChunkSettings
 from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.documents import delete_source
@@ -24,6 +26,7 @@ from bbj_assets.store.locks import source_lock
 from bbj_assets.store.migrate import migrate
 from bbj_assets_tests.conftest import REPOSITORY
 from bbj_assets_tests.embedding.runner import batch_runs
+from bbj_assets_tests.fakes.progress import ListeningProgress
 from bbj_assets_tests.ingest.stored import contents, texts
 from bbj_assets_tests.sources.mdx.pages import Site
 from bbj_assets_tests.store.database_faults import (
@@ -59,8 +62,8 @@ def write(site: Site, version: str) -> None:
 def refresh(conn: Connection, site: Site, striking: Striking | None = None) -> ChunksReport:
     listed, vanished = current_partitions(conn, site.source)
     options = ParseOptions(ChunkSettings(), processes=1, initial_delay=0.001)
-    callbacks = {"on_progress": striking.on_progress, "on_outage": striking.on_outage} if striking else {}
-    return refresh_chunks(conn, site.source, sorted(listed | vanished), options, **callbacks)  # type: ignore[arg-type]
+    progress = ListeningProgress(on_progress=striking.on_progress, on_outage=striking.on_outage) if striking else SILENT
+    return refresh_chunks(conn, site.source, sorted(listed | vanished), options, progress)
 
 
 def clean_contents(conn: Connection, site: Site) -> object:
@@ -180,7 +183,9 @@ def test_a_server_that_is_restarted_under_an_ingest_costs_a_wait(
             with connect(server.keep()) as own:
                 migrate(own)
                 options = ParseOptions(ChunkSettings(), processes=1, initial_delay=0.001)
-                report = refresh_chunks(own, site.source, ["_root"], options, on_progress=stop, on_outage=start)
+                report = refresh_chunks(
+                    own, site.source, ["_root"], options, ListeningProgress(on_progress=stop, on_outage=start)
+                )
             with connect(server.url) as after:
                 assert_each_page_is_of_one_version(after)
         finally:

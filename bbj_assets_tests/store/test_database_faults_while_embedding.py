@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack, suppress
 import pytest
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from bbj_assets.embedding.report import EmbeddingsReport
 from bbj_assets.embedding.runner import batches
 from bbj_assets.errors import DatabaseError, DatabaseUnavailable, Stopped
+from bbj_assets.reports import BatchCounts, BatchEvent, EmbeddingsReport, TextCounts
 from bbj_assets.store.connection import AsyncConnection, Connection
 from bbj_assets.store.models import ensure_model
 from bbj_assets_tests.embedding.runner import batch_runs
@@ -71,7 +71,7 @@ def test_embedding_under_a_fault_that_passes_asks_the_model_for_nothing_twice(
 
     said = rf"wait for the database: .*{FAULTS[name].says}.* Trying again \(\d/4\)"
     assert any(re.search(said, outage) for outage in striking.outages), striking.outages
-    assert report.texts == {"total": len(VECTORS), "embedded": len(VECTORS), "stored": len(VECTORS)}
+    assert report.texts == TextCounts(total=len(VECTORS), embedded=len(VECTORS), stored=len(VECTORS))
     assert set(models.embedded.values()) == {1}
     batch_runs.assert_stored(conn, VECTORS)
 
@@ -89,8 +89,8 @@ def test_sessions_that_are_lost_again_and_again_cost_nothing_but_a_moment(
         visitor, models, on_progress=end_all, on_batch=lambda said: news.append(f"{said.kind} {said}")
     )
 
-    assert report.texts == {"total": len(VECTORS), "embedded": len(VECTORS), "stored": len(VECTORS)}
-    assert report.batches == {"total": 10, "completed": 10}
+    assert report.texts == TextCounts(total=len(VECTORS), embedded=len(VECTORS), stored=len(VECTORS))
+    assert report.batches == BatchCounts(total=10, completed=10)
     assert report.total_embedded == len(VECTORS)
     assert set(models.embedded.values()) == {1}
     batch_runs.assert_stored(conn, VECTORS)
@@ -127,7 +127,7 @@ def test_a_pool_that_is_exhausted_is_waited_for(
             if done and not holding:
                 holding.append(asyncio.create_task(hold()))
 
-        def hear(said: batches.BatchNews) -> None:
+        def hear(said: BatchEvent) -> None:
             if said.kind == "outage":
                 outages.append(str(said))
                 told.set()
@@ -141,7 +141,7 @@ def test_a_pool_that_is_exhausted_is_waited_for(
     report = asyncio.run(scenario())
 
     assert any(re.search(r"See that the server is up and has room: .* Trying again \(1/4\)", said) for said in outages)
-    assert report.texts == {"total": len(VECTORS), "embedded": len(VECTORS), "stored": len(VECTORS)}
+    assert report.texts == TextCounts(total=len(VECTORS), embedded=len(VECTORS), stored=len(VECTORS))
     assert set(models.embedded.values()) == {1}
     batch_runs.assert_stored(conn, VECTORS)
 
@@ -153,7 +153,7 @@ def test_whoever_stops_embedding_while_no_connection_is_to_be_had_is_heard_soon(
     monkeypatch.setattr(batches, "_CONNECTION_SECONDS", CONNECTION_SECONDS)
     striking = Striking(FAULTS["too many clients"], conn, "embeddings")
 
-    def stop(news: batches.BatchNews) -> None:
+    def stop(news: BatchEvent) -> None:
         if news.kind == "outage" and news.worker:
             raise Stopped("enough")
 
@@ -170,5 +170,5 @@ def test_whoever_stops_embedding_while_no_connection_is_to_be_had_is_heard_soon(
         striking.heal()
 
 
-def only_outages(striking: Striking) -> Callable[[batches.BatchNews], None]:
+def only_outages(striking: Striking) -> Callable[[BatchEvent], None]:
     return lambda news: striking.on_outage(news) if news.kind == "outage" else None

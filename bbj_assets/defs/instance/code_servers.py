@@ -20,7 +20,8 @@ from dagster._core.errors import (
 )
 from dagster._core.workspace.context import BaseWorkspaceRequestContext, IWorkspaceProcessContext
 from dagster._daemon.auto_run_reexecution import auto_run_reexecution
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from bbj_assets.retrying import RetryPolicy, retry
 
 _Workspace: TypeAlias = IWorkspaceProcessContext[BaseWorkspaceRequestContext]
 _Retry: TypeAlias = Callable[[DagsterRun, _Workspace], None]
@@ -28,8 +29,12 @@ _Retry: TypeAlias = Callable[[DagsterRun, _Workspace], None]
 _MAX_DELAY = 180.0
 """Seconds. The daemon retries runs one after the other, so one whose code never loads again holds up the others."""
 
-_AWAY = (DagsterUserCodeUnreachableError, DagsterCodeLocationLoadError, DagsterCodeLocationNotFoundError)
-
+_POLICY = RetryPolicy(
+    retry_on=(DagsterUserCodeUnreachableError, DagsterCodeLocationLoadError, DagsterCodeLocationNotFoundError),
+    max_seconds=_MAX_DELAY,
+    initial_delay=1.0,
+    max_delay=1.0,
+)
 
 _OF_BACKFILLS = "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"
 """What makes a backfill wait, as long as a code location cannot be loaded."""
@@ -50,10 +55,4 @@ class _Patient:
 
     def __call__(self, failed_run: DagsterRun, workspace_context: _Workspace) -> None:
         """Start a failed run again; raises what Dagster's does, after its patience."""
-        patience = Retrying(
-            retry=retry_if_exception_type(_AWAY),
-            stop=stop_after_delay(_MAX_DELAY),
-            wait=wait_fixed(1.0),
-            reraise=True,
-        )
-        patience(self._retry_run, failed_run, workspace_context)
+        retry(lambda: self._retry_run(failed_run, workspace_context), _POLICY)

@@ -34,29 +34,27 @@ again by itself, and then the text was not to blame.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
-from tenacity import AsyncRetrying
 
-from bbj_assets.embedding._patience import patiently
 from bbj_assets.embedding.embedders.embedder import Embedder
-from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
-from bbj_assets.embedding.runner.pending import Pending, PendingTexts
-from bbj_assets.embedding.runner.runner import BatchOptions, Listener, Runner
+from bbj_assets.embedding.runner.pending import EmbeddingTask, PendingTexts
+from bbj_assets.embedding.runner.runner import BatchOptions, Runner
 from bbj_assets.embedding.runner.server_health import PROBE_TEXT, probe
 from bbj_assets.errors import DatabaseError
+from bbj_assets.progress import SILENT, Progress
+from bbj_assets.reports import EmbeddingsReport
+from bbj_assets.retrying import retry_async
 from bbj_assets.store.connection import SESSION_OPTIONS, AsyncConnection, configure, connect
 from bbj_assets.store.failures import settle_embedding_failures
 from bbj_assets.store.models import Model, ensure_model, find_model
-from bbj_assets.store.outages import explaining, patience
+from bbj_assets.store.outages import RETRIES, explaining, retry_outages_async
 from bbj_assets.store.suspects import clear_suspects
 from bbj_assets.store.vector_index import drop_before_bulk_load
 
-__all__ = ["PROBE_TEXT", "BatchOptions", "EmbeddingsReport", "embed_pending", "probe"]
+__all__ = ["PROBE_TEXT", "BatchOptions", "EmbeddingTask", "embed_pending", "probe"]
 
 _CONNECTION_SECONDS = 5.0
 """How long a connection of the pool may be waited for, each time that it is tried: nobody is told of an outage before,
@@ -64,65 +62,46 @@ and whoever stops the run then is not heard."""
 
 
 async def embed_pending(
-    url: str,
-    embedder: Embedder,
-    source: str,
-    partitions: Collection[str],
-    options: BatchOptions,
-    *,
-    only_failed: bool = False,
-    parsed_in: Collection[str] = (),
-    run_id: str | None = None,
-    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
-    on_batch: Callable[[BatchNews], None] = lambda _news: None,
-    on_wait: Callable[[], None] = lambda: None,
-    report: EmbeddingsReport | None = None,
+    url: str, embedder: Embedder, task: EmbeddingTask, options: BatchOptions, progress: Progress = SILENT
 ) -> EmbeddingsReport:
-    """Embed every text of the partitions that has no vector of this model yet.
+    """Embed every text of a task that has no vector of the embedder's model yet.
 
     Args:
-        url: of the database.
-        only_failed: only the texts that are in `failures`, and those of the documents that these runs stored.
-        parsed_in: the ids of those runs.
-        on_progress: called with (texts done, texts in all) whenever some were stored; what it raises ends the run.
-        on_batch: called when a batch is stored, and whenever one meets an error; what it raises ends the run.
-        on_wait: called once if another run over the source with the same model has to end first.
-        report: the one that is filled and returned, for whoever wants to know what a run did that ended badly.
+        url: the database.
+        progress: is given the report at once, so that it is known also after an error. What it raises ends the run.
 
     Raises:
         EmbeddingError: the embedder is down or misconfigured; what was embedded until then is stored.
-        DatabaseUnavailable: the database was asked again and again in vain; worth a run that takes up the rest.
-        DatabaseError: the database failed in a way that a person has to help with.
+        DatabaseUnavailable: the database failed in spite of retries; the next run embeds what is left.
+        DatabaseError: the database failed in a way that a person has to mend.
     """
     started = time.monotonic()
-    report = report or EmbeddingsReport(embedder.model)
-    wanted = Pending(embedder.model, source, partitions, only_failed, parsed_in)
+    report = EmbeddingsReport(embedder.model)
+    progress.embedding(report)
     async with (
         _pool(url, options.workers) as pool,
-        PendingTexts(pool, wanted, options.initial_delay, on_wait) as pending,
+        PendingTexts(pool, embedder.model, task, options.initial_delay, progress) as pending,
     ):
-        with explaining(f"embed source {source!r}", url):
+        with explaining(f"embed source {task.source!r}", url):
             report.before = await pending.coverage()
         try:
             if any(partition.embedded < partition.chunks for partition in report.before.values()):
-                with explaining(f"embed source {source!r}", url):
+                with explaining(f"embed source {task.source!r}", url):
                     await pending.note()
                     report.failures += await pending.given_up()
-            if report.failures:
-                report.texts["failed"] = len(report.failures)
-            report.texts["total"] = pending.left + report.texts["failed"]
+            report.texts.failed = len(report.failures)
+            report.texts.total = pending.left + report.texts.failed
             if pending.left:
                 dimensions = await _made_ready(url, embedder, options, pending.left)
-                listener = Listener(on_progress, on_batch)
-                await Runner(pool, pending, embedder, dimensions, options, report, source, run_id, listener).run()
+                await Runner(pool, pending, embedder, dimensions, options, report, task, progress).run()
         except BaseException:
             with suppress(DatabaseError):  # what ended the run is what its reader is told
-                await _settle(pool, url, report.model, patience(options.initial_delay, retries=0))
+                await _settle(pool, url, report.model, options.initial_delay, retries=0)
             raise
         else:
-            await _settle(pool, url, report.model, patience(options.initial_delay))
-            if report.texts["found"]:
-                with explaining(f"embed source {source!r}", url):
+            await _settle(pool, url, report.model, options.initial_delay)
+            if report.texts.found:
+                with explaining(f"embed source {task.source!r}", url):
                     report.after = await pending.coverage()
         finally:
             report.seconds = time.monotonic() - started
@@ -145,18 +124,15 @@ def _pool(url: str, workers: int) -> AsyncConnectionPool[AsyncConnection]:
 
 
 async def _settle(
-    pool: AsyncConnectionPool[AsyncConnection],
-    url: str,
-    model: str,
-    patience: Mapping[str, Any],
+    pool: AsyncConnectionPool[AsyncConnection], url: str, model: str, initial_delay: float, *, retries: int = RETRIES
 ) -> None:
     async def attempt() -> None:
-        with explaining("forget failures that are none any more", url):
+        with explaining("clear failures that were resolved", url):
             async with pool.connection() as conn:
                 await settle_embedding_failures(conn, model)
                 await clear_suspects(conn)
 
-    await AsyncRetrying(**patience)(attempt)
+    await retry_outages_async(attempt, initial_delay, retries=retries)
 
 
 async def _made_ready(url: str, embedder: Embedder, options: BatchOptions, rows: int) -> int:
@@ -167,8 +143,7 @@ async def _made_ready(url: str, embedder: Embedder, options: BatchOptions, rows:
     name = embedder.model
     model = await asyncio.to_thread(_registered, url, name)
     if model is None:
-        call = partial(probe, embedder)
-        dimensions = await patiently(call, retries=options.retries, initial_delay=options.initial_delay)
+        dimensions = await retry_async(partial(probe, embedder), options.retry_policy)
         model = Model(name, dimensions, active=False)
     await asyncio.to_thread(_make_ready, url, model, rows)
     return model.dimensions

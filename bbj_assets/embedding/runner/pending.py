@@ -7,15 +7,16 @@ comes after the last text that was handed out, and neither the workers nor the s
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from psycopg_pool import AsyncConnectionPool
-from tenacity import AsyncRetrying
 
 from bbj_assets.outcomes import Failure
+from bbj_assets.progress import Progress
+from bbj_assets.reports import Coverage
 from bbj_assets.store.connection import AsyncConnection
 from bbj_assets.store.embeddings import (
-    Coverage,
     PendingText,
     claim_orphans,
     coverage,
@@ -23,24 +24,25 @@ from bbj_assets.store.embeddings import (
     pending_page,
 )
 from bbj_assets.store.locks import take_embedding_lock
-from bbj_assets.store.outages import explaining, patience
+from bbj_assets.store.outages import explaining, retry_outages_async
 from bbj_assets.store.suspects import given_up
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingTask:
     """Which texts a run is to embed.
 
     Attributes:
-        only_failed: those that failed before, and those of the documents that these runs stored.
-        parsed_in: the ids of those runs.
+        only_failed: only the texts that failed before, and those of the documents that `parsed_in` stored.
+        parsed_in: the ids of runs.
+        run_id: the run that this is, which is recorded with failures.
     """
 
-    model: str
     source: str
     partitions: Collection[str]
     only_failed: bool = False
     parsed_in: Collection[str] = ()
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +60,23 @@ class PendingTexts:
         left: how many texts there are that were not handed out yet.
 
     Args:
-        on_wait: called once if another run over the same texts has to end first.
+        progress: is told when another run over the same texts has to end first.
     """
 
     def __init__(
         self,
         pool: AsyncConnectionPool[AsyncConnection],
-        wanted: Pending,
+        model: str,
+        task: EmbeddingTask,
         initial_delay: float,
-        on_wait: Callable[[], None],
+        progress: Progress,
     ) -> None:
         self.left = 0
         self._pool = pool
-        self._wanted = wanted
-        self._first_wait = initial_delay
-        self._on_wait = on_wait
+        self._model = model
+        self._task = task
+        self._initial_delay = initial_delay
+        self._progress = progress
         self._session: AsyncConnection | None = None
         self._is_listed = False
         self._position = 0
@@ -90,7 +94,7 @@ class PendingTexts:
         Raises:
             psycopg.Error: the database failed.
         """
-        return await coverage(await self._taken(), self._wanted.model, self._wanted.source, self._wanted.partitions)
+        return await coverage(await self._taken(), self._model, self._task.source, self._task.partitions)
 
     async def note(self) -> None:
         """List what is pending, and count it as left.
@@ -98,14 +102,14 @@ class PendingTexts:
         Raises:
             psycopg.Error: the database failed.
         """
-        wanted = self._wanted
+        task = self._task
         self.left = await note_pending(
             await self._taken(),
-            wanted.model,
-            wanted.source,
-            wanted.partitions,
-            only_failed=wanted.only_failed,
-            parsed_in=wanted.parsed_in,
+            self._model,
+            task.source,
+            task.partitions,
+            only_failed=task.only_failed,
+            parsed_in=task.parsed_in,
             after=self._last,
         )
         self._is_listed, self._position = True, 0
@@ -116,10 +120,10 @@ class PendingTexts:
         Raises:
             psycopg.Error: the database failed.
         """
-        wanted = self._wanted
-        if wanted.only_failed:
+        task = self._task
+        if task.only_failed:
             return []
-        return await given_up(await self._taken(), wanted.model, wanted.source, wanted.partitions)
+        return await given_up(await self._taken(), self._model, task.source, task.partitions)
 
     async def page(self, size: int, on_outage: Callable[[str], None]) -> Page:
         """The next texts, at most so many of those that were listed.
@@ -130,7 +134,7 @@ class PendingTexts:
         Raises:
             DatabaseError: the database failed, and trying again did not help.
         """
-        return await AsyncRetrying(**patience(self._first_wait, on_outage))(self._read, size)
+        return await retry_outages_async(partial(self._read, size), self._initial_delay, on_outage)
 
     async def _read(self, size: int) -> Page:
         with explaining("read what is to be embedded", str(self._pool.conninfo)):
@@ -138,7 +142,7 @@ class PendingTexts:
             if not self._is_listed:
                 await self.note()
             listed = min(size, self.left)
-            texts = await pending_page(session, self._wanted.model, self._position, listed)
+            texts = await pending_page(session, self._model, self._position, listed)
         self._position += listed
         self.left -= listed
         self._last = texts[-1] if texts else self._last
@@ -149,11 +153,11 @@ class PendingTexts:
         if self._session is not None and not self._session.closed:
             return self._session
         await self._give_back()
-        wanted = self._wanted
+        task = self._task
         session = self._session = await self._pool.getconn()
         try:
-            await take_embedding_lock(session, wanted.model, wanted.source, self._on_wait)
-            await claim_orphans(session, wanted.model, wanted.source, wanted.partitions)
+            await take_embedding_lock(session, self._model, task.source, self._progress.waiting)
+            await claim_orphans(session, self._model, task.source, task.partitions)
         except BaseException:
             await session.close()  # so that it leaves no lock, and the next try takes another one
             raise

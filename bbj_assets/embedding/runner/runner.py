@@ -9,10 +9,8 @@ from functools import partial
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from bbj_assets.embedding._patience import patiently
 from bbj_assets.embedding.embedders.embedder import Embedder, checked
-from bbj_assets.embedding.report import BatchNews, EmbeddingsReport, NewsKind
-from bbj_assets.embedding.runner.pending import PendingTexts
+from bbj_assets.embedding.runner.pending import EmbeddingTask, PendingTexts
 from bbj_assets.embedding.runner.server_health import ServerHealth, probe
 from bbj_assets.embedding.runner.storer import Embedded, Storer
 from bbj_assets.embedding.runner.work_queue import Agenda, Batch, Part
@@ -26,7 +24,9 @@ from bbj_assets.errors import (
     TransientEmbeddingError,
 )
 from bbj_assets.outcomes import Failure
-from bbj_assets.retrying import retry_delay
+from bbj_assets.progress import Progress
+from bbj_assets.reports import BatchEvent, BatchEventKind, EmbeddingsReport
+from bbj_assets.retrying import RetryPolicy, retry_async, retry_delay
 from bbj_assets.store.connection import AsyncConnection
 from bbj_assets.store.embeddings import PendingText
 
@@ -54,13 +54,10 @@ class BatchOptions:
     retries: int = 3
     initial_delay: float = 1.0
 
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """Who is told how the run goes on; what either raises ends it."""
-
-    on_progress: Callable[[int, int], None]
-    on_batch: Callable[[BatchNews], None]
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """When a request that does not belong to a batch is tried again."""
+        return RetryPolicy(retry_on=TransientEmbeddingError, retries=self.retries, initial_delay=self.initial_delay)
 
 
 class Runner:
@@ -78,28 +75,24 @@ class Runner:
         dimensions: int,
         options: BatchOptions,
         report: EmbeddingsReport,
-        source: str,
-        run_id: str | None,
-        listener: Listener,
+        task: EmbeddingTask,
+        progress: Progress,
     ) -> None:
         self._pending = pending
         self._embedder = embedder
         self._dimensions = dimensions
         self._options = options
         self._report = report
-        self._source = source
-        self._run_id = run_id
-        self._listener = listener
-        self._given_up = report.texts["failed"]
+        self._task = task
+        self._progress = progress
+        self._given_up = report.texts.failed
         self._handed_out = 0
         self._batches = 0
         self._done = self._given_up
         self._asked: set[Part] = set()  # for which the server owes an answer
         self._workers = min(options.workers, embedder.max_concurrency or options.workers)
         self._agenda = Agenda(self._workers)
-        self._health = ServerHealth(
-            embedder, self._workers, retries=options.retries, initial_delay=options.initial_delay
-        )
+        self._health = ServerHealth(embedder, self._workers, options.retry_policy)
         self._storer = Storer(pool, embedder.model, options.initial_delay, self._tell_of_stored, self._tell_of_outage)
         self._count_batches(0)
 
@@ -110,7 +103,7 @@ class Runner:
             EmbeddingError: the embedder is down or misconfigured.
             DatabaseError: the database failed, and trying again did not help.
         """
-        self._listener.on_progress(self._done, self._report.texts["total"])
+        self._progress.advance("embeddings", self._done, self._report.texts.total or 0)
         try:
             await self._embed_and_store()
         except (BaseExceptionGroup, asyncio.CancelledError) as raised:  # an interrupt of Dagster is no Exception
@@ -144,9 +137,9 @@ class Runner:
         while self._pending.left:
             page = await self._pending.page(size * _PAGE_BATCHES, self._tell_of_lost_reader)
             if page.found:
-                texts["found"] += page.found
+                texts.found += page.found
                 self._advance(page.found)
-            texts["total"] = self._given_up + texts["found"] + self._handed_out + len(page.texts) + self._pending.left
+            texts.total = self._given_up + texts.found + self._handed_out + len(page.texts) + self._pending.left
             self._count_batches(len(page.texts))
             for part in _parts(page.texts, size):
                 self._handed_out += len(part)
@@ -192,7 +185,7 @@ class Runner:
         else:
             self._asked.discard(part)
             self._health.answered()
-            self._report.texts["embedded"] += len(texts)
+            self._report.texts.embedded += len(texts)
             await self._storer.hand_on(Embedded(worker, part, vectors))
 
     async def _try_again(self, worker: int, part: Part, error: TransientEmbeddingError) -> None:
@@ -209,7 +202,7 @@ class Runner:
             else:
                 await self._record_failure(worker, part, error)
             return
-        self._report.batches["retried"] += 1
+        self._report.batches.retried += 1
         self._tell(worker, part.batch, "retrying", f"failed, retrying ({part.tries}/{part.retries}): {error}")
         seconds = retry_delay(part.tries, self._options.initial_delay, error.retry_after)
         if is_doubtful:
@@ -232,12 +225,11 @@ class Runner:
             self._agenda.put_back(part)
 
     async def _ask_for_a_plain_text(self) -> None:
-        retries, initial_delay = self._options.retries, self._options.initial_delay
-        await patiently(partial(probe, self._embedder), retries=retries, initial_delay=initial_delay)
+        await retry_async(partial(probe, self._embedder), self._options.retry_policy)
 
     def _halve(self, worker: int, part: Part, error: EmbeddingError, *, retries: int) -> None:
         self._asked.discard(part)
-        self._report.batches["halved"] += 1
+        self._report.batches.halved += 1
         self._tell(worker, part.batch, "halving", f"failed, halving {len(part.texts)} chunks: {error}")
         middle = len(part.texts) // 2
         halves = (part.texts[:middle], part.texts[middle:])
@@ -249,7 +241,7 @@ class Runner:
         await self._blame(worker, part, error)
         self._tell(worker, part.batch, "failing", f"has a chunk that cannot be embedded: {error}")
         for news in self._settled(worker, part):
-            self._listener.on_batch(news)
+            self._progress.batch(news)
         self._advance(1)
 
     async def _blame(self, worker: int, part: Part, error: EmbeddingError) -> None:
@@ -258,11 +250,11 @@ class Runner:
         [text] = part.texts
         item, url = text.content_hash.hex(), text.source_url
         failure = Failure.of(
-            "embed", item, self._source, text.partition_key, error, source_url=url, model=self._embedder.model
+            "embed", item, self._task.source, text.partition_key, error, source_url=url, model=self._embedder.model
         )
-        await self._storer.record(failure, self._run_id, worker, part)
+        await self._storer.record(failure, self._task.run_id, worker, part)
         self._report.failures.append(failure)
-        self._report.texts["failed"] += 1
+        self._report.texts.failed += 1
         part.batch.failed += 1
 
     async def _suspect(self, error: EmbedderUnavailable) -> None:
@@ -276,7 +268,7 @@ class Runner:
             await self._blame(0, part, blame)
 
     async def _prove_health(self, worker: int, part: Part, error: TransientEmbeddingError) -> None:
-        def tell(tries: int, error: TransientEmbeddingError) -> None:
+        def tell(tries: int, error: BaseException) -> None:
             said = f"and all others wait for the model server, which is asked again ({tries}/{self._options.retries})"
             self._tell(worker, part.batch, "outage", f"{said}: {error}")
 
@@ -284,14 +276,14 @@ class Runner:
 
     def _tell_of_stored(self, stored: Sequence[Embedded]) -> None:
         for news in self._note_stored(stored):
-            self._listener.on_batch(news)
+            self._progress.batch(news)
         self._advance(sum(len(embedded.part.texts) for embedded in stored))
 
-    def _note_stored(self, stored: Sequence[Embedded]) -> list[BatchNews]:
+    def _note_stored(self, stored: Sequence[Embedded]) -> list[BatchEvent]:
         """Count what was stored, all of it before anybody is told: a listener may end the run."""
         news = []
         for embedded in stored:
-            self._report.texts["stored"] += len(embedded.part.texts)
+            self._report.texts.stored += len(embedded.part.texts)
             for text in embedded.part.texts:
                 self._report.done.update(text.chunks)
             news += self._settled(embedded.worker, embedded.part)
@@ -301,34 +293,37 @@ class Runner:
         self._tell(worker, part.batch, "outage", f"and all others wait for the database: {said}")
 
     def _tell_of_lost_reader(self, said: str) -> None:
-        total = self._report.batches["total"]
-        self._listener.on_batch(BatchNews(0, self._batches + 1, total, "outage", f"waits for the database: {said}"))
+        self._progress.batch(self._event(None, self._batches + 1, "outage", f"waits for the database: {said}"))
 
     def _count_batches(self, read: int) -> None:
         """Note how many batches there are, with those of so many texts that were read and not handed out yet."""
         size = self._options.batch_size
-        self._report.batches["total"] = self._batches + -(-read // size) + -(-self._pending.left // size)
+        self._report.batches.total = self._batches + -(-read // size) + -(-self._pending.left // size)
 
-    def _settled(self, worker: int, part: Part) -> list[BatchNews]:
+    def _settled(self, worker: int, part: Part) -> list[BatchEvent]:
         """Take the texts of a part, which are stored or have failed, off what is left of their batch; gives its end."""
         batch = part.batch
         batch.left -= len(part.texts)
         if batch.left:
             return []
-        self._report.batches["failed" if batch.failed else "completed"] += 1
+        if batch.failed:
+            self._report.batches.failed += 1
+        else:
+            self._report.batches.completed += 1
         failed = f", {batch.failed} failed" if batch.failed else ""
-        return [self._news(worker, batch, "complete", f"complete ({batch.size - batch.failed} chunks{failed})")]
+        return [self._event(worker, batch.number, "complete", f"complete ({batch.size - batch.failed} chunks{failed})")]
 
-    def _tell(self, worker: int, batch: Batch, kind: NewsKind, said: str) -> None:
-        self._listener.on_batch(self._news(worker, batch, kind, said))
+    def _tell(self, worker: int, batch: Batch, kind: BatchEventKind, said: str) -> None:
+        self._progress.batch(self._event(worker, batch.number, kind, said))
 
-    def _news(self, worker: int, batch: Batch, kind: NewsKind, said: str) -> BatchNews:
-        return BatchNews(worker, batch.number, self._report.batches["total"], kind, said)
+    def _event(self, worker: int | None, batch: int, kind: BatchEventKind, message: str) -> BatchEvent:
+        total = self._report.batches.total
+        return BatchEvent(worker=worker, batch=batch, batches=total, kind=kind, message=message)
 
     def _advance(self, texts: int) -> None:
         if texts:
             self._done += texts
-            self._listener.on_progress(self._done, self._report.texts["total"])
+            self._progress.advance("embeddings", self._done, self._report.texts.total or 0)
 
 
 def _parts(texts: Sequence[PendingText], size: int) -> Iterator[Sequence[PendingText]]:

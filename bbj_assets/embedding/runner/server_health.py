@@ -12,13 +12,11 @@ instead of being asked over and over. (Finagle and gRPC know this as a retry bud
 """
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 
-from bbj_assets.embedding._patience import patiently
 from bbj_assets.embedding.embedders.embedder import Embedder, checked
 from bbj_assets.errors import EmbedderUnavailable, RateLimited, TextRejected, TransientEmbeddingError
-from bbj_assets.retrying import retry_delay
+from bbj_assets.retrying import OnRetry, RetryPolicy, retry_async, retry_delay
 
 PROBE_TEXT = "BBj is a Business BASIC."
 """A text that every model can embed: it tells a server that is down from a text that is bad."""
@@ -50,11 +48,10 @@ class ServerHealth:
         served: how many requests were answered with vectors.
     """
 
-    def __init__(self, embedder: Embedder, workers: int, *, retries: int, initial_delay: float) -> None:
+    def __init__(self, embedder: Embedder, workers: int, policy: RetryPolicy) -> None:
         self.served = 0
         self._embedder = embedder
-        self._retries = retries
-        self._first_wait = initial_delay
+        self._policy = policy
         self._turned_away_all = workers + int(_LARGEST_BUDGET)
         self._budget = _LARGEST_BUDGET
         self._failed_in_a_row = 0
@@ -91,9 +88,7 @@ class ServerHealth:
         self._budget -= 1
         return True
 
-    async def prove(
-        self, error: TransientEmbeddingError, on_retry: Callable[[int, TransientEmbeddingError], None]
-    ) -> None:
+    async def prove(self, error: TransientEmbeddingError, on_retry: OnRetry) -> None:
         """Return when the server has proved to be well, after this error; meanwhile nobody asks it for anything else.
 
         Several may call it at once: one of them asks, the others wait.
@@ -106,8 +101,7 @@ class ServerHealth:
             return
         self._is_well.clear()
         if isinstance(error, RateLimited):
-            await asyncio.sleep(retry_delay(1, self._first_wait, error.retry_after))
-        call = partial(probe, self._embedder)
-        await patiently(call, retries=self._retries, initial_delay=self._first_wait, on_retry=on_retry)
+            await asyncio.sleep(retry_delay(1, self._policy.initial_delay, error.retry_after))
+        await retry_async(partial(probe, self._embedder), self._policy, on_retry)
         self._failed_in_a_row = 0
         self._is_well.set()

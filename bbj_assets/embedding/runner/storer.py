@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 from psycopg.errors import ForeignKeyViolation
 from psycopg_pool import AsyncConnectionPool
-from tenacity import AsyncRetrying
 
 from bbj_assets.embedding.embedders.embedder import Vectors
 from bbj_assets.embedding.runner.work_queue import Part
@@ -17,7 +16,7 @@ from bbj_assets.outcomes import Failure
 from bbj_assets.store.connection import AsyncConnection
 from bbj_assets.store.embeddings import store_vectors
 from bbj_assets.store.failures import record_embedding_failure
-from bbj_assets.store.outages import explaining, patience
+from bbj_assets.store.outages import explaining, retry_outages_async
 from bbj_assets.store.suspects import suspect, suspect_alone
 
 
@@ -53,7 +52,7 @@ class Storer:
     ) -> None:
         self._pool = pool
         self._model = model
-        self._first_wait = initial_delay
+        self._initial_delay = initial_delay
         self._on_stored = on_stored
         self._on_outage = on_outage
         self._waiting: list[Embedded] = []  # until it is committed
@@ -130,7 +129,7 @@ class Storer:
                 async with self._pool.connection() as conn:
                     await store(conn)
 
-        await AsyncRetrying(**patience(self._first_wait, partial(self._on_outage, worker, part)))(attempt)
+        await retry_outages_async(attempt, self._initial_delay, partial(self._on_outage, worker, part))
 
 
 async def _store(conn: AsyncConnection, model: str, hashes: Sequence[bytes], vectors: Vectors) -> None:

@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from bbj_assets.documents import Chunk, Document, embedded_text
 from bbj_assets.embedding.embedders import Embedder
 from bbj_assets.embedding.embedders.ollama import OllamaEmbedder
-from bbj_assets.embedding.runner.batches import PROBE_TEXT, BatchOptions, EmbeddingsReport, embed_pending
+from bbj_assets.embedding.runner.batches import PROBE_TEXT, BatchOptions, EmbeddingTask, embed_pending
 from bbj_assets.outcomes import ItemContent
+from bbj_assets.progress import Progress
+from bbj_assets.reports import EmbeddingsReport
 from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.documents import replace_items
 from bbj_assets.store.failures import list_failures
 from bbj_assets_tests.fakes.model_server import Embedding, Fault, Reply, vector_for
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
+from bbj_assets_tests.fakes.progress import ListeningProgress
 
 MODEL = "nomic-embed-text"
 DIMENSIONS = 32
@@ -154,12 +157,19 @@ async def embedding(
     embedder: Embedder | None = None,
     partitions: Collection[str] = (PARTITION,),
     source: str = SOURCE,
-    **more: Any,
+    progress: Progress | None = None,
+    only_failed: bool = False,
+    parsed_in: Collection[str] = (),
+    run_id: str | None = None,
+    **callbacks: Any,
 ) -> EmbeddingsReport:
     """A run, to be awaited."""
+    task = EmbeddingTask(
+        source=source, partitions=partitions, only_failed=only_failed, parsed_in=parsed_in, run_id=run_id
+    )
     embedder = embedder or OllamaEmbedder(server.url, MODEL)
     try:
-        return await embed_pending(url, embedder, source, partitions, how or options(), **more)
+        return await embed_pending(url, embedder, task, how or options(), progress or ListeningProgress(**callbacks))
     finally:
         await embedder.aclose()
 

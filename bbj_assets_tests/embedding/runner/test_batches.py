@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from bbj_assets.embedding.embedders.ollama import OllamaEmbedder
-from bbj_assets.embedding.runner.batches import PROBE_TEXT, EmbeddingsReport
+from bbj_assets.embedding.runner.batches import PROBE_TEXT
 from bbj_assets.errors import Stopped
+from bbj_assets.reports import BatchCounts, EmbeddingsReport, TextCounts
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.models import Model, active_model, all_models, ensure_model
 from bbj_assets_tests.embedding.runner.batch_runs import (
@@ -28,6 +29,7 @@ from bbj_assets_tests.embedding.runner.batch_runs import (
 from bbj_assets_tests.fakes import model_server
 from bbj_assets_tests.fakes.model_server import Reply, vector_for
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
+from bbj_assets_tests.fakes.progress import ListeningProgress
 
 # -- every text once
 
@@ -61,7 +63,7 @@ def test_a_second_run_asks_nobody(conn: Connection, database_url: str, server: O
     server.stop()
     report = embed(database_url, server)
     assert (report.pending("guide"), report.embedded("guide"), report.reused("guide")) == (0, 0, 5)
-    assert sum(report.batches.values()) == 0
+    assert report.batches == BatchCounts()
 
 
 def test_a_changed_text_is_all_that_is_embedded_again(
@@ -121,8 +123,8 @@ def test_batches_are_full_and_of_like_lengths_the_longest_first(
     assert [len(batch) for batch in server.batches] == [6] * 11 + [4]
     asked = [len(text) for batch in server.batches for text in batch]
     assert asked == sorted(asked, reverse=True)
-    assert report.batches == {"total": 12, "completed": 12}
-    assert report.texts == {"total": 70, "embedded": 70, "stored": 70}
+    assert report.batches == BatchCounts(total=12, completed=12)
+    assert report.texts == TextCounts(total=70, embedded=70, stored=70)
 
 
 def test_as_many_requests_are_under_way_as_there_are_workers(
@@ -212,20 +214,21 @@ def test_an_exception_of_the_listener_ends_the_run_with_what_was_done_stored(
 ) -> None:
     put(conn, lengths(200))
     told: list[int] = []
-    report = EmbeddingsReport(MODEL)
 
     def listen(done: int, _total: int) -> None:
         told.append(done)
         if done >= 12:
             raise error
 
+    progress = ListeningProgress(on_progress=listen)
     with pytest.raises(type(error)) as raised:
-        embed(database_url, server, options(workers=workers), on_progress=listen, report=report)
+        embed(database_url, server, options(workers=workers), progress=progress)
+    [report] = progress.embeddings
     assert raised.value is error
     assert [done >= 12 for done in told].index(True) == len(told) - 1, "nobody who said stop is told more"
     stored = vectors(conn).keys()
     assert told[-1] <= len(stored) < 200
-    assert (report.texts["stored"], report.batches["completed"]) == (len(stored), len(stored) // 4)
+    assert (report.texts.stored, report.batches.completed) == (len(stored), len(stored) // 4)
     # Two a worker wait to be stored, one is being read, and one is asked for.
     assert len(server.batches) <= told[-1] // 4 + 4 * workers
     assert len(server.batches) - len(stored) // 4 <= workers, "all that was embedded, but for what was under way"

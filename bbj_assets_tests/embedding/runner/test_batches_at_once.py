@@ -10,8 +10,8 @@ import pytest
 
 from bbj_assets.embedding.embedders.ollama import OllamaEmbedder
 from bbj_assets.embedding.runner import runner as _runner
-from bbj_assets.embedding.runner.batches import EmbeddingsReport
 from bbj_assets.errors import EmbedderMisconfigured, Stopped
+from bbj_assets.reports import EmbeddingsReport
 from bbj_assets.store.connection import SESSION_OPTIONS, Connection, configure, connect
 from bbj_assets.store.documents import delete_items
 from bbj_assets.store.embeddings import store_vectors

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bbj_assets.embedding.embedders.ollama import OllamaEmbedder
 from bbj_assets.errors import EmbedderMisconfigured
+from bbj_assets.reports import BatchCounts
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.documents import delete_items, delete_source
 from bbj_assets.store.failures import StoredFailure, failed_sections, list_failures
@@ -61,8 +62,8 @@ def test_a_bad_text_is_a_failure_with_its_real_error_and_its_neighbours_are_stor
     assert [(one.item, one.error) for one in report.failures] == [(failure.item, failure.error)]
     assert_stored(indexed, [*lengths(6), *lengths(4, "more")])
     assert (report.pending(PARTITION), report.embedded(PARTITION)) == (11, 10)
-    assert (report.batches["total"], report.batches["completed"], report.batches["failed"]) == (2, 1, 1)
-    assert (report.texts["total"], report.texts["stored"], report.texts["failed"]) == (11, 10, 1)
+    assert (report.batches.total, report.batches.completed, report.batches.failed) == (2, 1, 1)
+    assert (report.texts.total, report.texts.stored, report.texts.failed) == (11, 10, 1)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -91,7 +92,7 @@ def test_finding_one_bad_text_among_64_takes_twelve_calls_and_making_sure_of_it_
     server.poison = BAD
     report = embed(database_url, server, options(batch_size=64))
     assert (len(server.batches), server.probes) == (1 + 2 * 6 + 1, 1)
-    assert report.batches == {"total": 1, "failed": 1, "halved": 6}
+    assert report.batches == BatchCounts(total=1, failed=1, halved=6)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 20, 33])

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bbj_assets.embedding.embedders.embedder import Vectors
 from bbj_assets.embedding.embedders.ollama import OllamaEmbedder
-from bbj_assets.embedding.report import BatchNews
 from bbj_assets.errors import EmbedderMisconfigured, EmbedderUnavailable, EmbedderUnreachable
+from bbj_assets.reports import BatchCounts, BatchEvent
 from bbj_assets.retrying import MAX_DELAY, retry_delay
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.models import active_model
@@ -46,7 +46,7 @@ def test_a_first_run_is_as_patient_with_its_first_request(
     put(conn, ["text"])
     server.inject(refuse(503, "loading the model"))
     report = embed(database_url, server)
-    assert report.batches == {"total": 1, "completed": 1}
+    assert report.batches == BatchCounts(total=1, completed=1)
     assert_stored(conn, ["text"])
 
 
@@ -179,7 +179,7 @@ def test_a_text_is_not_blamed_for_a_server_that_recovers(
     server.poison = BAD
     server.inject(*[refuse(400, "llama runner process has terminated")] * refusals)
     report = embed(database_url, server, options(batch_size=1))
-    assert report.batches == {"total": 2, "completed": 1, "failed": 1}
+    assert report.batches == BatchCounts(total=2, completed=1, failed=1)
     assert_stored(indexed, ["innocent"])
     assert failed(indexed) == hashes([BAD])
 
@@ -216,7 +216,7 @@ def test_what_is_being_stored_when_the_database_goes_away_is_stored_when_it_is_b
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     put(indexed, lengths(60))
-    news: list[BatchNews] = []
+    news: list[BatchEvent] = []
 
     async def scenario() -> None:
         with storing_held_up(indexed):

@@ -9,8 +9,8 @@ import pytest
 from bbj_assets.embedding.embedders import Embedder
 from bbj_assets.embedding.embedders.ollama import OllamaEmbedder
 from bbj_assets.embedding.embedders.openai import OpenAIEmbedder
-from bbj_assets.embedding.report import BatchNews
 from bbj_assets.errors import EmbedderMisconfigured, EmbedderUnavailable, EmbeddingError, RateLimited
+from bbj_assets.reports import BatchCounts, BatchEvent, TextCounts
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.failures import list_failures
 from bbj_assets_tests.embedding.runner.batch_runs import (
@@ -99,7 +99,7 @@ def test_a_fault_that_passes_costs_a_retry_and_nothing_else(
     server, embedder = protocol
     put(indexed, lengths(4))
     server.inject(fault)
-    news: list[BatchNews] = []
+    news: list[BatchEvent] = []
 
     run = embedding(database_url, server, embedder=embedder(PATIENCE), on_batch=news.append)
     report = asyncio.run(run)
@@ -107,7 +107,7 @@ def test_a_fault_that_passes_costs_a_retry_and_nothing_else(
     retrying, complete = map(str, news)
     assert re.match(rf"\[worker 1\] batch 1/1 failed, retrying \(1/3\): .*{says}", retrying)
     assert complete == "[worker 1] batch 1/1 complete (4 chunks)"
-    assert report.batches == {"total": 1, "completed": 1, "retried": 1}
+    assert report.batches == BatchCounts(total=1, completed=1, retried=1)
     assert_stored(indexed, lengths(4))
     assert failed(indexed) == set()
     assert [request.texts for request in server.requests] == [server.requests[0].texts] * 2
@@ -182,7 +182,7 @@ def test_a_fault_of_one_text_is_a_failure_of_just_that(
     put(indexed, [*lengths(12), bad])
     for name, value in limits.items():
         setattr(server, name, value)
-    news: list[BatchNews] = []
+    news: list[BatchEvent] = []
 
     report = asyncio.run(embedding(database_url, server, embedder=embedder(30), on_batch=news.append))
 
@@ -191,7 +191,7 @@ def test_a_fault_of_one_text_is_a_failure_of_just_that(
     assert re.search(says, failure.error)
     assert_stored(indexed, lengths(12))
     assert server.embedded[given(bad)] == 0
-    assert report.texts == {"total": 13, "embedded": 12, "stored": 12, "failed": 1}
+    assert report.texts == TextCounts(total=13, embedded=12, stored=12, failed=1)
     lines = [str(one) for one in news]
     assert any(re.search(rf"batch 1/4 failed, halving 4 chunks: .*{says}", line) for line in lines)
     assert any(re.search(rf"batch 1/4 has a chunk that cannot be embedded: .*{says}", line) for line in lines)
@@ -222,6 +222,6 @@ def test_a_text_that_a_server_always_crashes_on_is_tried_again_as_a_whole_batch_
         report = asyncio.run(embedding(database_url, server, options(batch_size=16)))
 
     assert server.sizes == [16, 16, 16, 16, 8, 4, 2, 1, 1, 1, 1]
-    assert report.batches == {"total": 1, "failed": 1, "retried": 6, "halved": 4}
+    assert report.batches == BatchCounts(total=1, failed=1, retried=6, halved=4)
     assert_stored(indexed, lengths(15))
     assert failed(indexed) == {hash_of(BAD)}

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from bbj_assets.embedding.report import BatchNews, EmbeddingsReport
 from bbj_assets.errors import EmbedderUnavailable, EmbeddingError, RateLimited, Stopped
+from bbj_assets.reports import BatchCounts, BatchEvent
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.documents import delete_source
 from bbj_assets.store.failures import list_failures
@@ -29,6 +29,7 @@ from bbj_assets_tests.embedding.runner.batch_runs import (
 )
 from bbj_assets_tests.fakes.model_server import Embedding, Fault, Reply, refuse
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
+from bbj_assets_tests.fakes.progress import ListeningProgress
 
 SERVED = 10
 
@@ -58,7 +59,7 @@ def test_after_an_outage_come_the_requests_under_way_and_a_handful_more(
     put(indexed, texts)
     server.latency = 0.01
     server.fail_after(SERVED, outage)
-    news: list[BatchNews] = []
+    news: list[BatchEvent] = []
 
     with pytest.raises(error) as raised:
         embed(database_url, server, options(workers=workers, batch_size=2, initial_delay=0.05), on_batch=news.append)
@@ -85,13 +86,13 @@ def test_all_go_on_when_the_server_is_back_before_patience_ends(
     put(indexed, texts)
     server.fail_after(5, refuse(500))
 
-    def mend(news: BatchNews) -> None:
+    def mend(news: BatchEvent) -> None:
         if news.kind == "outage":
             server.outage = None
 
     report = embed(database_url, server, options(workers=3), on_batch=mend)
 
-    assert (report.batches["completed"], report.batches["halved"], failed(indexed)) == (15, 0, set())
+    assert (report.batches.completed, report.batches.halved, failed(indexed)) == (15, 0, set())
     assert_stored(indexed, texts)
     assert server.probes == 2
 
@@ -102,7 +103,7 @@ def test_whoever_stops_a_run_during_an_outage_does_not_wait_for_its_end(
     put(indexed, lengths(60))
     server.fail_after(5, refuse(500))
 
-    def stop(news: BatchNews) -> None:
+    def stop(news: BatchEvent) -> None:
         if news.kind == "outage":
             raise Stopped("enough")
 
@@ -118,13 +119,14 @@ def test_a_report_of_a_run_that_ended_badly_says_how_far_it_came(
 ) -> None:
     put(indexed, lengths(40))
     server.fail_after(3, refuse(404))
-    report = EmbeddingsReport(MODEL)
+    progress = ListeningProgress()
 
     with pytest.raises(EmbeddingError):
-        embed(database_url, server, report=report)
+        embed(database_url, server, progress=progress)
 
-    assert (report.batches["total"], report.batches["completed"]) == (10, 3)
-    assert (report.texts["total"], report.texts["stored"], report.left) == (40, 12, 28)
+    [report] = progress.embeddings
+    assert (report.batches.total, report.batches.completed) == (10, 3)
+    assert (report.texts.total, report.texts.stored, report.left) == (40, 12, 28)
     assert (report.total_embedded, report.pending("guide")) == (12, 40)
     assert report.seconds > 0
 
@@ -147,7 +149,7 @@ def test_a_server_that_serves_one_at_a_time_serves_all_in_the_end(indexed: Conne
     with OneAtATime(models=[MODEL], dimensions=DIMENSIONS, latency=0.01) as server:
         report = embed(database_url, server, options(workers=4, initial_delay=0.02))
 
-    assert (report.failures, report.batches["halved"], report.batches["completed"]) == ([], 0, 60)
+    assert (report.failures, report.batches.halved, report.batches.completed) == ([], 0, 60)
     assert server.turned_away < 300, "it is not asked over and over: without the budget it was 539 times"
     assert_stored(indexed, texts)
     assert {server.embedded[given(text)] for text in texts} == {1}
@@ -166,7 +168,7 @@ def test_batches_that_wait_for_their_next_try_keep_no_worker_from_the_others(
     assert len(texts) == 12
     assert set(texts[:10]) == set(texts), "every batch once before any again"
     assert sorted(texts[10:]) == sorted([texts[1], texts[3]])
-    assert report.batches == {"total": 10, "completed": 10, "retried": 2}
+    assert report.batches == BatchCounts(total=10, completed=10, retried=2)
 
 
 def test_a_worker_that_waits_leaves_no_task_behind(
@@ -213,7 +215,7 @@ def test_a_text_that_takes_its_server_down_for_long_holds_up_no_other_and_is_fou
         report = embed(database_url, server, options(workers=4))
         assert not server.is_away, "it is left alone"
         assert [failure.item for failure in report.failures] == [hash_of(bad)]
-        assert (report.texts["total"], report.texts["failed"]) == (1, 1)
+        assert (report.texts.total, report.texts.failed) == (1, 1)
 
     [failure] = list_failures(indexed)
     assert outcomes[-1] == (40, 1), "all others are done first"
