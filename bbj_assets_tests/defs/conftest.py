@@ -11,7 +11,7 @@ from dagster import AssetKey, AssetRecordsFilter, DagsterInstance, Definitions, 
 from bbj_assets.defs.build import build_defs
 from bbj_assets.defs.run_sources import open_instance, run_source
 from bbj_assets.defs.source_run import SourceRun
-from bbj_assets.progress import Progress
+from bbj_assets.progress import SILENT, ProgressOfSources
 from bbj_assets.settings import Settings, SourcesConfig, load_settings
 from bbj_assets.source import Source
 from bbj_assets_tests.defs.follower import Follower
@@ -37,13 +37,15 @@ class Installation:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
 
-    def defs(self, *names: str, progress: Progress | None = None) -> Definitions:
+    def defs(self, *names: str, progress: ProgressOfSources = SILENT) -> Definitions:
         sources = tuple(self.source(name) for name in names or ("guide",))
         return build_defs(
             self.settings, SourcesConfig(self.folder / "sources.toml", self.folder, sources, ()), progress
         )
 
-    def run(self, name: str = "guide", run: SourceRun | None = None, progress: Progress | None = None) -> str | None:
+    def run(
+        self, name: str = "guide", run: SourceRun | None = None, progress: ProgressOfSources = SILENT
+    ) -> str | None:
         """Run a source over all its sections; gives the error of a run that failed."""
         defs = self.defs(name, progress=progress)
         return run_source(defs, self.instance, self.url, self.source(name), run or SourceRun())

@@ -218,7 +218,7 @@ def test_whoever_stops_a_run_is_not_told_that_it_ended(
     ticks: Ticks, installation: Installation, receiver: Receiver
 ) -> None:
     class Interrupted(Silent):
-        def advanced(self, *_: object) -> None:
+        def advance(self, *_: object) -> None:
             raise Stopped("Stopped on request.")
 
     installation.write("guide/grids/page.md", "# Grids\n\nText.")

@@ -58,7 +58,7 @@ def test_a_mistake_in_the_program_fails_the_run_at_once(installation: Installati
     error = installation.run(progress=_Broken())
 
     assert error is not None
-    assert "a mistake: guide" in error
+    assert "a mistake: complete" in error
     [run] = installation.instance.get_runs()
     assert installation.instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_UP_FOR_RETRY) == []
 
