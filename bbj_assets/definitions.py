@@ -3,7 +3,8 @@
 from dagster import Definitions, definitions
 
 from bbj_assets.defs.build import build_defs
-from bbj_assets.settings import load_settings, load_sources
+from bbj_assets.settings import load_settings
+from bbj_assets.source_table import load_sources
 
 __all__ = ["build_defs", "defs"]
 

@@ -1,14 +1,10 @@
-"""Everything that is configured: the environment (`Settings`) and the table of sources (`load_sources`).
+"""The settings of an installation: the environment.
 
-Nothing is read at import. Whatever is wrong is reported together, before anything starts, as one
-`ConfigurationError` whose problems name the file, the source, the key and the remedy.
+Nothing is read at import. Everything that is wrong is reported together, before work starts, as one
+`ConfigurationError` whose problems name the variable and the remedy.
 """
 
 import os
-import tomllib
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
@@ -17,9 +13,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bbj_assets.errors import ConfigurationError
-from bbj_assets.source import ChunkSettings, Source
-from bbj_assets.source_table import SourceEntry, read_entry, source_of
-from bbj_assets.sources.registry import PARSERS
+from bbj_assets.source import ChunkSettings
 
 WEB_SCHEMES = ("https://", "http://")
 EmbedderName = Literal["embedded", "ollama", "openai"]
@@ -156,137 +150,6 @@ def _misspelt() -> dict[str, str]:
 def _variable_of(field: str) -> str:
     alias = Settings.model_fields[field].validation_alias
     return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"BBJ_ASSETS_{field.upper()}"
-
-
-@dataclass(frozen=True, slots=True)
-class SourcesConfig:
-    """What sources.toml says: the enabled sources in its order, and the names of all."""
-
-    file: Path
-    data_dir: Path
-    sources: tuple[Source, ...]
-    disabled: tuple[str, ...]
-
-    def select(self, names: tuple[str, ...]) -> tuple[Source, ...]:
-        """The named sources (all enabled ones for no name), in the file's order.
-
-        Raises:
-            ConfigurationError: a name that is not there, or is disabled.
-        """
-        if not names:
-            return self.sources
-        problems = _not_to_be_had(self.file, names, {source.name for source in self.sources}, self.disabled)
-        if problems:
-            raise ConfigurationError(problems)
-        return tuple(source for source in self.sources if source.name in names)
-
-
-def load_sources(settings: Settings, *, check_paths: bool = True, wanted: tuple[str, ...] = ()) -> SourcesConfig:
-    """Read the table of sources and resolve its paths against the data folder.
-
-    The data folder is `settings.data_dir`, else the table's own `data_dir` (relative to the table).
-    `${NAME}` and `${NAME:-default}` in paths and URLs are taken from the environment.
-
-    Args:
-        check_paths: whether a path that is missing is a problem.
-        wanted: the names of sources that are to be there; only their paths are checked then.
-
-    Raises:
-        ConfigurationError: every problem.
-    """
-    file = settings.config
-    table = _read_toml(file)
-    problems = [
-        f"{file}: unknown key {key!r}. Known keys: data_dir, sources." for key in table.keys() - {"data_dir", "sources"}
-    ]
-    data_dir = _data_dir(settings, table, problems)
-    entries: list[SourceEntry] = []
-    raw_sources = table.get("sources", [])
-    if not isinstance(raw_sources, list) or not raw_sources:
-        problems.append(f"{file}: no sources. Add a [[sources]] table for each.")
-        raw_sources = []
-    for position, raw in enumerate(raw_sources, start=1):
-        entry = read_entry(file, position, raw, problems)
-        if entry is not None:
-            entries.append(entry)
-    for name, count in Counter(entry.name for entry in entries).items():
-        if count > 1:
-            problems.append(f"{file}: source {name!r}: `name` is used {count} times. Give each source its own name.")
-    enabled = [entry for entry in entries if entry.enabled]
-    _require_one_source(file, enabled, problems)
-    sources = [
-        source_of(
-            file,
-            entry,
-            data_dir,
-            problems,
-            home=settings.home,
-            check_paths=check_paths and (not wanted or entry.name in wanted),
-        )
-        for entry in enabled
-    ]
-    disabled = tuple(entry.name for entry in entries if not entry.enabled)
-    named = {raw["name"] for raw in raw_sources if isinstance(raw, dict) and isinstance(raw.get("name"), str)}
-    if named:  # also those in whose tables something is wrong
-        problems += _not_to_be_had(file, wanted, named.difference(disabled), disabled)
-    if problems:
-        raise ConfigurationError(problems)
-    return SourcesConfig(
-        file=file,
-        data_dir=data_dir,
-        sources=tuple(source for source in sources if source is not None),
-        disabled=disabled,
-    )
-
-
-def _not_to_be_had(file: Path, names: Sequence[str], enabled: Collection[str], disabled: Collection[str]) -> list[str]:
-    return [
-        f"Source {name!r} is disabled in {file}: set `enabled = true` in its table."
-        if name in disabled
-        else f"There is no source {name!r} in {file}. Its sources: {', '.join(sorted(enabled))}."
-        for name in dict.fromkeys(names)
-        if name not in enabled
-    ]
-
-
-def _read_toml(file: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise ConfigurationError(
-            [f"{file}: not found. Run in the project's folder, or name the file with --config or BBJ_ASSETS_CONFIG."]
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([f"{file}: cannot be read: {error}."]) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError([f"{file}: not valid TOML: {error}."]) from None
-
-
-def _data_dir(settings: Settings, table: Mapping[str, object], problems: list[str]) -> Path:
-    if settings.data_dir is not None:
-        folder, origin = settings.data_dir.expanduser(), "DATA_DIR or --data-dir"
-    else:
-        written = table.get("data_dir", ".")
-        if not isinstance(written, str):
-            problems.append(f"{settings.config}: `data_dir` must be a text, not {written!r}.")
-            written = "."
-        folder, origin = (
-            settings.config.parent / Path(written).expanduser(),
-            f"`data_dir` in {settings.config}",
-        )
-    folder = folder.absolute()
-    if not folder.is_dir():
-        problems.append(f"The data folder {folder} does not exist. Correct {origin}.")
-    return folder
-
-
-def _require_one_source(file: Path, entries: Sequence[SourceEntry], problems: list[str]) -> None:
-    for parser, count in Counter(entry.parser for entry in entries).items():
-        if count > 1 and parser in PARSERS and PARSERS[parser].one_source:
-            problems.append(
-                f"{file}: `parser` {parser!r} is used by {count} enabled sources, and their pages would get the same "
-                "URLs. Make them one source with several `paths`."
-            )
 
 
 def _variable(loc: tuple[int | str, ...]) -> str:

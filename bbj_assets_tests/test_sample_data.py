@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bbj_assets.settings import SourcesConfig, load_settings, load_sources
+from bbj_assets.settings import load_settings
+from bbj_assets.source_table import SourceTable, load_sources
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "sample_data"
@@ -26,7 +27,7 @@ NAMES = (
 
 
 @pytest.fixture
-def config(monkeypatch: pytest.MonkeyPatch) -> SourcesConfig:
+def config(monkeypatch: pytest.MonkeyPatch) -> SourceTable:
     """sources.toml as a machine without BBj and without settings reads it."""
     monkeypatch.delenv("BBJ_HOME", raising=False)
     monkeypatch.delenv("DATA_DIR", raising=False)
@@ -37,13 +38,13 @@ def count(folder: str, pattern: str) -> int:
     return sum(file.is_file() for file in (SAMPLES / folder).rglob(pattern))
 
 
-def test_the_table_has_the_ten_sources(config: SourcesConfig) -> None:
+def test_the_table_has_the_ten_sources(config: SourceTable) -> None:
     enabled = {source.name for source in config.sources}
 
     assert sorted([*enabled, *config.disabled]) == sorted(NAMES)
 
 
-def test_what_is_enabled_is_there(config: SourcesConfig) -> None:
+def test_what_is_enabled_is_there(config: SourceTable) -> None:
     roots = {source.name: source.roots for source in config.sources}
 
     assert roots.keys() >= {"mdx-dwc", "mdx-beginner", "mdx-db-modernization", "bbj-source", "javadoc"}
@@ -59,7 +60,7 @@ def test_what_is_disabled_is_there_too_when_it_has_paths() -> None:
 
 
 @pytest.mark.parametrize("name", ["mdx-dwc", "mdx-beginner", "mdx-db-modernization"])
-def test_a_tutorial_says_where_it_is_published_and_for_whom(config: SourcesConfig, name: str) -> None:
+def test_a_tutorial_says_where_it_is_published_and_for_whom(config: SourceTable, name: str) -> None:
     (source,) = config.select((name,))
 
     assert source.display_url is not None

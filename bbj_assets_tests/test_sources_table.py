@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bbj_assets.errors import ConfigurationError
-from bbj_assets.settings import SourcesConfig, load_settings, load_sources
+from bbj_assets.settings import load_settings
+from bbj_assets.source_table import SourceTable, load_sources
 from bbj_assets_tests.conftest import REPOSITORY
 
 Table = Callable[[str], Path]
@@ -32,7 +33,7 @@ def table(tmp_path: Path) -> Table:
     return write
 
 
-def load(file: Path, **overrides: object) -> SourcesConfig:
+def load(file: Path, **overrides: object) -> SourceTable:
     return load_sources(load_settings(config=file, **overrides))
 
 

@@ -1,7 +1,7 @@
-"""One `bbj-ingest-all` at a time over an index, from whatever machine; the next one waits, and says for whom.
+"""One `bbj-ingest-all` at a time over an index, on all machines. The next one waits, and says which one it waits for.
 
-The turn is a lock of a database session, so a killed command holds up nobody. But a restart of the database ends the
-session, too, while its command goes on: whoever waits gets the turn then, and the first has to wait for it in turn.
+The lock belongs to a database session, so that a killed command releases it. A restart of the database also ends the
+session, while the command goes on: another command that waits gets the lock then, and the first one waits for it.
 """
 
 import os
@@ -21,38 +21,39 @@ from bbj_assets.store.outages import explaining, retry_outages
 _CANCEL_SECONDS = 2.0
 
 
-class Turn:
-    """The turn of this command, for the length of a `with`; may be asked for from several threads."""
+class IngestLock:
+    """The lock of this command, held for the length of a `with`. It may be used from several threads."""
 
-    def __init__(self, url: str, say: Callable[[str], None]) -> None:
+    def __init__(self, url: str, print_line: Callable[[str], None]) -> None:
         self._url = url
-        self._say = say
-        self._taking = threading.Lock()
+        self._print_line = print_line
+        self._acquiring = threading.Lock()
         self._conn: Connection | None = None
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
-        self.take(self._say)
+        self.acquire(self._print_line)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._held.close()
 
-    def take(self, on_outage: Callable[[str], None]) -> None:
-        """Have the turn: at once if it was not lost, else after all who got it meanwhile.
+    def acquire(self, on_outage: Callable[[str], None]) -> None:
+        """Acquire the lock. Returns at once if it is still held, or waits for those who got it meanwhile.
 
         Args:
-            on_outage: told why it is tried again when the database fails; what it raises ends the wait.
+            on_outage: called with the reason before each retry after a failure of the database; what it raises ends
+                the wait.
 
         Raises:
-            DatabaseError: the database failed and trying again did not help.
+            DatabaseError: the database failed, and the retries did not help.
         """
-        with self._taking:
+        with self._acquiring:
             if not self._is_held():
                 self._held.close()
                 retry_outages(self._wait, 1.0, on_outage)
 
-    def give_up(self) -> None:
+    def cancel_wait(self) -> None:
         """End the wait of another thread."""
         if self._conn is not None:
             self._conn.cancel_safe(timeout=_CANCEL_SECONDS)
@@ -61,7 +62,7 @@ class Turn:
         if self._conn is None or self._conn.closed:
             return False
         try:
-            self._conn.execute("SELECT")  # that a session has ended shows when it is used
+            self._conn.execute("SELECT")  # a session that has ended shows only when it is used
         except psycopg.OperationalError:
             return False
         return True
@@ -70,14 +71,10 @@ class Turn:
         name = f"bbj-ingest-all, process {os.getpid()} on {socket.gethostname()}"
         with explaining("see whether another ingest is running", self._url), ExitStack() as stack:
             self._conn = stack.enter_context(connect(self._url))
-            stack.enter_context(
-                ingest_lock(self._conn, name.encode()[:63].decode(errors="ignore"), self._say_who_is_at_it)
-            )
+            stack.enter_context(ingest_lock(self._conn, name.encode()[:63].decode(errors="ignore"), self._print_holder))
             self._held = stack.pop_all()
 
-    def _say_who_is_at_it(self, holder: Holder) -> None:
+    def _print_holder(self, holder: Holder) -> None:
         since = f" since {holder.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if holder.since else ""
-        self._say(
-            f"Another ingest is running: {holder.name or 'of another user'}{since}. Waiting for its end; Ctrl-C gives "
-            "up."
-        )
+        name = holder.name or "of another user"
+        self._print_line(f"Another ingest is running: {name}{since}. Waiting for its end; Ctrl-C gives up.")

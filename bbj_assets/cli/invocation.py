@@ -1,7 +1,7 @@
-"""What the last `bbj-ingest-all` completed, so that `--resume` can skip it.
+"""Which sources the last `bbj-ingest-all` completed, so that `--resume` can skip them.
 
-A small file beside the other state: it is about this machine's command, not about the index, which may be
-shared and needs no such memory to be right.
+This is a small file in the home, not a table: it is about the command of this machine, while the index may be shared,
+and is right without it.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 
 @dataclass(slots=True)
 class Invocation:
-    """One `bbj-ingest-all`: the sources that it is to do, and those that it has done."""
+    """One `bbj-ingest-all`: its sources, and those that are completed."""
 
     file: Path
     sources: Sequence[str]
@@ -25,17 +25,17 @@ class Invocation:
 
     @property
     def interrupted(self) -> bool:
-        """Whether something was left."""
+        """Whether a source is not completed."""
         return set(self.completed) != set(self.sources)
 
     def complete(self, source: str) -> None:
-        """Note that a source is done; sources may be done at the same moment, in several threads."""
+        """Record that a source is completed. Several threads may call this at once."""
         with self._completing:
             self.completed.append(source)
             self.save()
 
     def save(self) -> None:
-        """Write it, whole or not at all."""
+        """Write the file atomically."""
         state = {"id": self.id, "sources": list(self.sources), "completed": self.completed}
         temporary = self.file.with_suffix(".tmp")
         temporary.write_text(json.dumps(state), encoding="utf-8")
@@ -43,7 +43,7 @@ class Invocation:
 
 
 def last_invocation(home: Path) -> Invocation | None:
-    """The previous one; None if there was none, or its file cannot be read."""
+    """Return the previous invocation; None if there was none, or its file cannot be read."""
     file = _file(home)
     try:
         state = json.loads(file.read_text(encoding="utf-8"))
@@ -53,7 +53,7 @@ def last_invocation(home: Path) -> Invocation | None:
 
 
 def new_invocation(home: Path, sources: Sequence[str]) -> Invocation:
-    """Begin one."""
+    """Record that a new invocation begins, and return it."""
     home.mkdir(parents=True, exist_ok=True)
     invocation = Invocation(_file(home), list(sources))
     invocation.save()

@@ -1,4 +1,4 @@
-"""What a person sees while sources run: a live line for each on a terminal, plain lines elsewhere."""
+"""The progress of `bbj-ingest-all`: a live line for each source on a terminal, plain lines elsewhere."""
 
 import threading
 import time
@@ -22,12 +22,12 @@ _PLAIN_SECONDS = 5.0
 
 @dataclass(slots=True)
 class SourceState:
-    """What is known of a source's run so far.
+    """The state of a source's run.
 
     Attributes:
-        embeddings: one report for each time that they were begun: after an outage the run tries again.
-        files_left: how many are known to be read yet.
-        failed_before: of a source that is skipped: what failed when it was done.
+        embeddings: one report per try: after an outage of the embedder, the run tries again.
+        files_left: the number of files that are still to be read, as far as it is known.
+        failed_before: the earlier failures of a source that is skipped.
     """
 
     chunks: ChunksReport | None = None
@@ -39,12 +39,12 @@ class SourceState:
 
     @property
     def seconds(self) -> float:
-        """How long it took, or has taken until now."""
+        """The duration of the run until its end, or until now."""
         return (self.finished or time.monotonic()) - self.started if self.started else 0.0
 
     @property
     def embedded(self) -> int:
-        """Chunks that got their vector."""
+        """The number of chunks that got their vector."""
         return sum(report.total_embedded for report in self.embeddings)
 
 
@@ -80,12 +80,12 @@ class LiveProgress:
         self._display.stop()
 
     def started(self, source: str) -> None:
-        """A source's run begins."""
+        """Show that a source's run begins."""
         self.states[source].started = time.monotonic()
         self._tasks[source] = self._display.add_task("listing", total=None, source=source, unit="")
 
     def finished(self, source: str, error: str | None) -> None:
-        """A source's run is over."""
+        """Show that a source's run has ended."""
         state = self.states[source]
         state.finished = time.monotonic()
         self._display.remove_task(self._tasks.pop(source))
@@ -114,7 +114,7 @@ class LiveProgress:
 
     @contextmanager
     def indexing(self, cancel: Callable[[], None]) -> Iterator[None]:
-        """Keep how the statement at work is ended: no batch ends while PostgreSQL builds an index."""
+        """Let a request to stop cancel the statement at work: no batch ends while PostgreSQL builds an index."""
         self.on_stop(cancel)
         try:
             yield
@@ -123,13 +123,13 @@ class LiveProgress:
             raise
 
     def on_stop(self, cancel: Callable[[], None]) -> None:
-        """Have a statement that may take long ended, too, when the work is to stop."""
+        """Call `cancel` too when the work is to stop, because a statement may take long."""
         self._cancels.append(cancel)
 
     def cancel_statements(self) -> None:
-        """End those statements, if PostgreSQL is at work on them."""
+        """Cancel the statements that PostgreSQL is at work on."""
         for cancel in list(self._cancels):
-            with suppress(psycopg.Error):  # a server that cannot be reached is at work on nothing of ours
+            with suppress(psycopg.Error):  # a server that cannot be reached executes none of them
                 cancel()
 
     def stop_if_asked(self) -> None:
@@ -182,6 +182,8 @@ def _done(state: SourceState) -> str:
     if state.chunks is None:
         return "nothing to read"
     total = state.chunks.total
-    is_unchanged = total.unchanged and not total.changed and not total.deleted  # none is if only failures were read
+    is_unchanged = (
+        total.unchanged and not total.changed and not total.deleted
+    )  # both are zero when only failures were retried
     changed = "unchanged" if is_unchanged else f"{total.changed} changed, {total.deleted} deleted"
     return f"{total.seen} files ({changed}), {total.chunks_total} chunks, {state.embedded} embedded"

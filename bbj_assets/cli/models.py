@@ -1,193 +1,140 @@
-"""`bbj-assets models`: change the embedding model with no downtime.
+"""`bbj-assets models`: list the embedding models of the index, and change the one that search uses."""
 
-A model is filled beside the active one, which search goes on using; then one statement makes it the active one, and
-another one goes back.
-"""
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+import click
 
-from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from bbj_assets.cli.commands import clear_errors
+from bbj_assets.cli.interrupts import interruptible
+from bbj_assets.progress import ProgressOfSources, Silent, Stage
+from bbj_assets.settings import load_settings
 
-from bbj_assets.embedding.embedders import create_embedder
-from bbj_assets.embedding.runner.batches import BatchOptions, EmbeddingTask, embed_pending, probe
-from bbj_assets.errors import ConfigurationError
-from bbj_assets.progress import Silent, Stage
-from bbj_assets.reports import Coverage
-from bbj_assets.settings import Settings
-from bbj_assets.store.connection import connect
-from bbj_assets.store.corpus import stored_sources
-from bbj_assets.store.database import database
-from bbj_assets.store.documents import stored_partitions
-from bbj_assets.store.locks import index_lock
-from bbj_assets.store.models import (
-    Model,
-    activate_model,
-    active_model,
-    all_models,
-    ensure_model,
-    known_model,
-    model_coverage,
-    note_embedder,
-    refuse_second_embedder,
-    removable_model,
-    remove_model,
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from bbj_assets.models import CoveredModel
+
+
+@click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+@click.pass_context
+@clear_errors
+def models(context: click.Context, *, as_json: bool) -> None:
+    """List the embedding models of the index, or change the one that search uses, with no downtime.
+
+    \b
+    bbj-assets models add nomic-embed-text --embedder ollama
+    bbj-assets models activate nomic-embed-text
+    bbj-assets models remove all-MiniLM-L6-v2
+    """
+    from bbj_assets.models import list_models
+
+    if context.invoked_subcommand is not None:
+        return
+    found = list_models(load_settings())
+    if as_json:
+        click.echo(json.dumps([covered.as_json() for covered in found], indent=2))
+    else:
+        _print_models(found)
+
+
+@models.command()
+@click.argument("name")
+@click.option(
+    "--embedder",
+    type=click.Choice(["embedded", "ollama", "openai"]),
+    help="The embedder that returns its vectors [the configured one].",
 )
-from bbj_assets.store.vector_index import drop_index, refresh_index
+@clear_errors
+@interruptible("Interrupted. What was embedded is stored; adding the model again does the rest.")
+def add(name: str, embedder: str | None) -> None:
+    """Embed every chunk with the model NAME, beside the active one. It may be interrupted, and then resumes."""
+    from bbj_assets.models import add_model
+
+    settings = load_settings(embedder=embedder, embedding_model=name)
+    with _progress_bars() as progress:
+        covered = add_model(settings, progress)
+    coverage = covered.coverage
+    click.echo(f"{name}: {coverage.embedded:,} of {coverage.chunks:,} chunks embedded.")
+    if not coverage.is_complete:
+        click.echo("`bbj-assets failures` lists what failed; adding the model again retries it.", err=True)
+        sys.exit(1)
+    if not covered.model.active:
+        click.echo(f"Make search use it: bbj-assets models activate {name}")
 
 
-@dataclass(frozen=True, slots=True)
-class CoveredModel:
-    """A model, and how many of the chunks have a vector of it."""
+@models.command()
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Even if chunks have no vector of it yet.")
+@clear_errors
+def activate(name: str, *, force: bool) -> None:
+    """Make search, and every ingest from now on, use the model NAME."""
+    from bbj_assets.models import activate_model
 
-    model: Model
-    coverage: Coverage
-
-    def as_json(self) -> dict[str, object]:
-        """For programs."""
-        return {
-            "name": self.model.name,
-            "embedder": self.model.embedder,
-            "dimensions": self.model.dimensions,
-            "active": self.model.active,
-            "chunks": self.coverage.chunks,
-            "embedded": self.coverage.embedded,
-        }
+    before = activate_model(load_settings(), name, force=force)
+    click.echo(f"Search uses {name} now.")
+    if before is not None and before.name != name:
+        click.echo(f"To go back: bbj-assets models activate {before.name}")
 
 
-def covered_models(settings: Settings) -> list[CoveredModel]:
-    """Every model of the index."""
-    with database(settings) as url, connect(url) as conn:
-        return [CoveredModel(model, model_coverage(conn, model.name)) for model in all_models(conn)]
+@models.command()
+@click.argument("name")
+@clear_errors
+def remove(name: str) -> None:
+    """Delete the model NAME and its vectors. The model that search uses cannot be removed."""
+    from bbj_assets.models import remove_model
+
+    click.echo(f"Removed {name} and its {remove_model(load_settings(), name):,} vectors.")
 
 
-def add_model(settings: Settings, on_progress: Callable[[str, int, int], None]) -> CoveredModel:
-    """Embed every chunk with the configured embedder, beside the active model; what has a vector already is left.
+class _ProgressBars(Silent):
+    """A bar for each source."""
 
-    Args:
-        on_progress: called with (source, texts done, texts in all).
+    def __init__(self, bars: "Progress", task: "TaskID | None" = None) -> None:
+        self._bars = bars
+        self._task = task
 
-    Raises:
-        EmbeddingError: the embedder is not there; what was embedded is stored, and adding it again does the rest.
-        EmbedderMisconfigured: the model has vectors of another embedder.
-    """
-    embedder = create_embedder(settings)
-    with database(settings) as url, connect(url) as conn:
-        refuse_second_embedder(conn, embedder.model, settings.embedder)
-        ensure_model(conn, embedder.model, asyncio.run(_dimensions(settings)))
-        note_embedder(conn, embedder.model, settings.embedder)
-        options = BatchOptions(
-            workers=settings.embedding_workers,
-            batch_size=settings.embedding_batch_size,
-            initial_delay=settings.embedding_retry_seconds,
-        )
-        for source in stored_sources(conn):
-            asyncio.run(_fill(settings, url, source, stored_partitions(conn, source), options, on_progress))
-        refresh_index(conn, timedelta(days=settings.orphan_grace_days))
-        return CoveredModel(known_model(conn, embedder.model), model_coverage(conn, embedder.model))
+    def of(self, source: str) -> "_ProgressBars":
+        return _ProgressBars(self._bars, self._bars.add_task(source, total=None))
 
-
-def activate(settings: Settings, name: str, *, force: bool) -> Model | None:
-    """Make search use a model; gives the one that it used before.
-
-    Raises:
-        ConfigurationError: there is no such model, or it has not a vector for every chunk (and no `force`), or it was
-            removed while the index was being built.
-    """
-    with database(settings) as url, connect(url) as conn:
-        model = known_model(conn, name)
-        coverage = model_coverage(conn, name)
-        if not coverage.is_complete and not force:
-            problem = (
-                f"The model {name!r} has vectors for {coverage.embedded:,} of {coverage.chunks:,} chunks, and "
-                f"search would not find the others by meaning. Fill it with `bbj-assets models add {name}"
-                f"{f' --embedder {model.embedder}' if model.embedder else ''}`, or use --force."
-            )
-            raise ConfigurationError([problem])
-        with index_lock(conn):  # to the end, so that nobody drops what was built
-            refresh_index(conn, timedelta(days=settings.orphan_grace_days))
-            before = active_model(conn)
-            activate_model(conn, name)
-    return before
-
-
-def remove(settings: Settings, name: str) -> int:
-    """Delete a model and its vectors; gives their number.
-
-    Raises:
-        ConfigurationError: there is no such model, or search uses it.
-    """
-    with database(settings) as url, connect(url) as conn:
-        removable_model(conn, name)  # said at once, not after minutes in which another index is built
-        with index_lock(conn):
-            drop_index(conn, removable_model(conn, name))
-            return remove_model(conn, name)
+    def advance(self, stage: Stage, done: int, total: int) -> None:  # noqa: ARG002
+        if self._task is not None:
+            self._bars.update(self._task, completed=done, total=total)
 
 
 @contextmanager
-def showing_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show how far each source is while a model is filled: on stderr, so that output can be piped."""
+def _progress_bars() -> Iterator[ProgressOfSources]:
+    """Show how far each source is, on stderr, so that the output can be piped."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def show(source: str, done: int, total: int) -> None:
-            if source not in tasks:
-                tasks[source] = progress.add_task(source, total=total)
-            progress.update(tasks[source], completed=done)
-
-        yield show
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        yield _ProgressBars(bars)
 
 
-def print_models(models: list[CoveredModel]) -> None:
-    """A table, for people."""
+def _print_models(found: "Sequence[CoveredModel]") -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console(highlight=False)
-    if not models:
+    if not found:
         console.print("Nothing is embedded yet. Run `make ingest` or `bbj-ingest-all`.")
         return
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for heading in ("Model", "Embedder", "Dimensions", "Chunks embedded", ""):
         table.add_column(heading, justify="right" if heading in ("Dimensions", "Chunks embedded") else "left")
-    for covered in models:
-        coverage = covered.coverage
+    for covered in found:
         table.add_row(
             covered.model.name,
             covered.model.embedder or "",
             str(covered.model.dimensions),
-            f"{coverage.embedded:,} of {coverage.chunks:,}",
+            f"{covered.coverage.embedded:,} of {covered.coverage.chunks:,}",
             "active" if covered.model.active else "",
         )
     console.print(table)
-
-
-async def _dimensions(settings: Settings) -> int:
-    async with aclosing(create_embedder(settings)) as embedder:
-        return await probe(embedder)
-
-
-async def _fill(
-    settings: Settings,
-    url: str,
-    source: str,
-    partitions: set[str],
-    options: BatchOptions,
-    on_progress: Callable[[str, int, int], None],
-) -> None:
-    async with aclosing(create_embedder(settings)) as embedder:
-        task = EmbeddingTask(source=source, partitions=partitions)
-        await embed_pending(url, embedder, task, options, _Filling(source, on_progress))
-
-
-class _Filling(Silent):
-    def __init__(self, source: str, on_progress: Callable[[str, int, int], None]) -> None:
-        self._source = source
-        self._on_progress = on_progress
-
-    def advance(self, stage: Stage, done: int, total: int) -> None:  # noqa: ARG002
-        self._on_progress(self._source, done, total)

@@ -178,7 +178,7 @@ def _print_failures(console: Console, failures: Sequence[Failure]) -> None:
     if len(failures) > _SHOWN_FAILURES:
         more = len(failures) - _SHOWN_FAILURES
         console.print(f"  ... and {more:,} more; `bbj-assets failures` lists all.", highlight=False)
-    console.print("Every run tries them again; `bbj-ingest-all --retry-failed` tries only them.", highlight=False)
+    console.print("Every run retries them; `bbj-ingest-all --retry-failed` retries only them.", highlight=False)
 
 
 def _numbers(state: SourceState) -> dict[str, int]:

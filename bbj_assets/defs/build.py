@@ -16,10 +16,11 @@ from bbj_assets.defs.sensors.follow import follow_sensor
 from bbj_assets.defs.sensors.retry import retry_sensor
 from bbj_assets.ingest.fetching import is_web
 from bbj_assets.progress import SILENT, ProgressOfSources
-from bbj_assets.settings import Settings, SourcesConfig
+from bbj_assets.settings import Settings
+from bbj_assets.source_table import SourceTable
 
 
-def build_defs(settings: Settings, config: SourcesConfig, progress: ProgressOfSources = SILENT) -> Definitions:
+def build_defs(settings: Settings, config: SourceTable, progress: ProgressOfSources = SILENT) -> Definitions:
     """Fresh definitions for the enabled sources of a table."""
     sources = config.sources
     with warnings.catch_warnings():

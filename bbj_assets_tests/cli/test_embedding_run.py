@@ -38,7 +38,7 @@ def test_three_poisoned_texts_in_a_hundred_are_exactly_what_is_missing_until_the
     assert "3 failed:" in done.output
     assert "Embedded 100 of 103 texts (97%); batches: 3 in all" in done.output
     assert re.search(r"^ *guide .* warning *$", done.output, re.MULTILINE)
-    assert "`bbj-ingest-all --retry-failed` tries only them" in done.output
+    assert "`bbj-ingest-all --retry-failed` retries only them" in done.output
     failures = json.loads(desk.call("bbj-assets", "failures", "--json").stdout)
     assert {failure["source_url"] for failure in failures} == bad
 

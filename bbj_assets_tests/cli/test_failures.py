@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bbj_assets.cli.failures import append_failures
 from bbj_assets.errors import ParseError, TextRejected
+from bbj_assets.failures import append_failures
 from bbj_assets.outcomes import Failure
 from bbj_assets.store.connection import connect
 from bbj_assets.store.documents import replace_items
@@ -174,9 +174,7 @@ def test_an_export_takes_up_where_one_was_interrupted(failing: Desk, tmp_path: P
         done = failing.call(ASSETS, "failures", "export", str(file))
 
         assert done.stdout == f"Appended 2 failures to {file}.\n"
-        assert done.stderr == (
-            f"The last line of {file} was half a failure, which an interrupted export had left: it is cut off.\n"
-        )
+        assert done.stderr == (f"Removed the incomplete last line of {file}, which an interrupted export had left.\n")
         assert [line["stage"] for line in lines(file)] == ["parse", "parse", "embed"] * (whole + 1)
 
 
@@ -216,7 +214,7 @@ def test_where_nothing_failed_it_says_so_and_writes_no_file(desk: Desk, tmp_path
     assert desk.call(ASSETS, "failures").output == "Nothing has failed.\n"
     assert listed(desk) == []
     done = desk.call(ASSETS, "failures", "export", str(tmp_path / "f.jsonl"))
-    assert (done.exit_code, done.output) == (0, f"Nothing has failed; {tmp_path}/f.jsonl is as it was.\n")
+    assert (done.exit_code, done.output) == (0, f"Nothing has failed; {tmp_path}/f.jsonl is unchanged.\n")
     assert not (tmp_path / "f.jsonl").exists()
 
 

@@ -157,7 +157,7 @@ def test_it_waits_for_a_run_over_the_source(left: Desk) -> None:
     with connect(left.url) as conn, source_lock(conn, "notes"):
         process = left.start(ASSETS, "forget", "notes")
         assert process.stderr is not None
-        assert "A run over notes is under way" in process.stderr.readline()
+        assert "Another run over notes has to end first" in process.stderr.readline()
         assert left.query("SELECT count(*) FROM documents WHERE source = 'notes'") == [(1,)]
     out, _ = process.communicate(timeout=60)
 

@@ -14,7 +14,8 @@ from dagster._core.loader import LoadingContextForTest
 from bbj_assets.defs.assets_over_all import FAILURES, SEARCH_INDEX
 from bbj_assets.defs.build import build_defs
 from bbj_assets.defs.run_sources import open_instance
-from bbj_assets.settings import load_settings, load_sources
+from bbj_assets.settings import load_settings
+from bbj_assets.source_table import load_sources
 from bbj_assets_tests.cli.conftest import Desk, Machine
 from bbj_assets_tests.conftest import REPOSITORY
 
@@ -215,7 +216,7 @@ def test_one_source_fails_and_the_others_are_ingested(desk: Desk) -> None:
     confirmed = desk.call(INGEST, "--resume", "--allow-shrink")
 
     assert confirmed.exit_code == 0, confirmed.output
-    assert "Resuming: 1 of 2 sources are done already." in confirmed.output
+    assert "Resuming: 1 of 2 sources are completed already." in confirmed.output
     assert desk.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(2,)]
 
 
@@ -233,7 +234,7 @@ def test_items_that_fail_are_listed_with_the_remedy_and_can_be_tried_alone(desk:
     assert re.search(
         r"^  notes://today\.md, text [0-9a-f]{12}: .*cannot be tokenized.* \[TextRejected\]$", done.output, re.MULTILINE
     )
-    assert "`bbj-ingest-all --retry-failed` tries only them" in done.output
+    assert "`bbj-ingest-all --retry-failed` retries only them" in done.output
 
     desk.ollama.poison = None
     bad.write_text("# Good\n\nNow it is text.")

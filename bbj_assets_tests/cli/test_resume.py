@@ -53,7 +53,7 @@ def test_after_ctrl_c_resume_does_the_rest(desk: Desk) -> None:
     resumed = desk.call(INGEST, "--resume", "--sequential")
 
     assert resumed.exit_code == 0, resumed.output
-    assert "Resuming: 1 of 3 sources are done already." in resumed.output
+    assert "Resuming: 1 of 3 sources are completed already." in resumed.output
     assert desk.query("SELECT count(*) FROM documents WHERE source_url = 'guide://later.md'") == [(0,)], "skipped"
     again = {text: times for text, times in desk.ollama.embedded.items() if times > 1 and "Text of page" in text}
     assert len(again) <= 1, "at most the one text that was under way is asked for twice"

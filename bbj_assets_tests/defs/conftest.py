@@ -12,8 +12,9 @@ from bbj_assets.defs.build import build_defs
 from bbj_assets.defs.run_sources import open_instance, run_source
 from bbj_assets.defs.source_run import SourceRun
 from bbj_assets.progress import SILENT, ProgressOfSources
-from bbj_assets.settings import Settings, SourcesConfig, load_settings
+from bbj_assets.settings import Settings, load_settings
 from bbj_assets.source import Source
+from bbj_assets.source_table import SourceTable
 from bbj_assets_tests.defs.follower import Follower
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 
@@ -39,9 +40,7 @@ class Installation:
 
     def defs(self, *names: str, progress: ProgressOfSources = SILENT) -> Definitions:
         sources = tuple(self.source(name) for name in names or ("guide",))
-        return build_defs(
-            self.settings, SourcesConfig(self.folder / "sources.toml", self.folder, sources, ()), progress
-        )
+        return build_defs(self.settings, SourceTable(self.folder / "sources.toml", self.folder, sources, ()), progress)
 
     def run(
         self, name: str = "guide", run: SourceRun | None = None, progress: ProgressOfSources = SILENT

@@ -16,7 +16,8 @@ from bbj_assets.embedding.embedders import create_embedder
 from bbj_assets.embedding.runner.batches import BatchOptions, EmbeddingTask, embed_pending
 from bbj_assets.ingest.listing import list_items
 from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
-from bbj_assets.settings import Settings, load_settings, load_sources
+from bbj_assets.settings import Settings, load_settings
+from bbj_assets.source_table import load_sources
 from bbj_assets.store.connection import connect
 from bbj_assets_tests.defs.running_platform import RunningPlatform
 from bbj_assets_tests.fakes.ollama_server import FakeOllama

@@ -7,9 +7,9 @@ from unittest.mock import Mock
 
 import pytest
 
-from bbj_assets.cli.forgetting import forget
 from bbj_assets.defs import assets, run_sources
 from bbj_assets.defs.source_run import SourceRun
+from bbj_assets.forget import forget
 from bbj_assets.ingest.refresh import refresh_chunks
 from bbj_assets.reports import ChunksReport
 from bbj_assets.store.connection import Connection

@@ -24,8 +24,9 @@ from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from bbj_assets.defs.build import build_defs
 from bbj_assets.ingest.code_version import code_version_of
-from bbj_assets.settings import Settings, SourcesConfig, load_settings, load_sources
+from bbj_assets.settings import Settings, load_settings
 from bbj_assets.source import Source
+from bbj_assets.source_table import SourceTable, load_sources
 from bbj_assets.store.connection import Connection
 
 ROOT = Path(__file__).parent.parent.parent
@@ -37,12 +38,12 @@ def plain() -> Settings:
 
 
 @pytest.fixture(scope="module")
-def table(plain: Settings) -> SourcesConfig:
+def table(plain: Settings) -> SourceTable:
     return load_sources(plain)
 
 
 @pytest.fixture(scope="module")
-def defs(plain: Settings, table: SourcesConfig) -> Definitions:
+def defs(plain: Settings, table: SourceTable) -> Definitions:
     return build_defs(plain, table)
 
 
@@ -50,7 +51,7 @@ def node(defs: Definitions, *key: str) -> AssetNode:
     return defs.resolve_asset_graph().get(AssetKey(key))
 
 
-def test_every_enabled_source_is_raw_then_chunks_then_embeddings(defs: Definitions, table: SourcesConfig) -> None:
+def test_every_enabled_source_is_raw_then_chunks_then_embeddings(defs: Definitions, table: SourceTable) -> None:
     assert len(table.sources) >= 5
     for source in table.sources:
         assert node(defs, source.group, "chunks").parent_keys == {AssetKey([source.group, "raw"])}
@@ -58,11 +59,11 @@ def test_every_enabled_source_is_raw_then_chunks_then_embeddings(defs: Definitio
         assert not node(defs, source.group, "raw").is_materializable
 
 
-def test_all_embeddings_lead_to_the_search_index(defs: Definitions, table: SourcesConfig) -> None:
+def test_all_embeddings_lead_to_the_search_index(defs: Definitions, table: SourceTable) -> None:
     assert node(defs, "search_index").parent_keys == {AssetKey([s.group, "embeddings"]) for s in table.sources}
 
 
-def test_there_is_nothing_else_in_the_graph(defs: Definitions, table: SourcesConfig) -> None:
+def test_there_is_nothing_else_in_the_graph(defs: Definitions, table: SourceTable) -> None:
     expected = {AssetKey([s.group, name]) for s in table.sources for name in ("raw", "chunks", "embeddings")}
 
     assert set(defs.resolve_asset_graph().get_all_asset_keys()) == expected | {
@@ -72,7 +73,7 @@ def test_there_is_nothing_else_in_the_graph(defs: Definitions, table: SourcesCon
     assert not any(key.path[0].replace("_", "-") in table.disabled for key in expected)
 
 
-def test_a_source_is_a_group(defs: Definitions, table: SourcesConfig) -> None:
+def test_a_source_is_a_group(defs: Definitions, table: SourceTable) -> None:
     for source in table.sources:
         names = {node(defs, source.group, name).group_name for name in ("raw", "chunks", "embeddings")}
         assert names == {source.group}
@@ -87,7 +88,7 @@ def test_a_reader_of_the_catalogue_learns_what_each_asset_is(defs: Definitions) 
 
 
 def test_descriptions_lead_to_where_the_documentation_is(
-    defs: Definitions, table: SourcesConfig, plain: Settings, tmp_path: Path
+    defs: Definitions, table: SourceTable, plain: Settings, tmp_path: Path
 ) -> None:
     published = [source for source in table.sources if source.display_url]
     assert published
@@ -95,7 +96,7 @@ def test_descriptions_lead_to_where_the_documentation_is(
         for name in ("raw", "chunks"):
             assert f"({source.display_url})" in (node(defs, source.group, name).description or "")
     site = Source("news", "wordpress", url="https://example.org/news/", mirror=tmp_path / "mirror")
-    visited = build_defs(plain, SourcesConfig(tmp_path / "sources.toml", tmp_path, (site,), ()))
+    visited = build_defs(plain, SourceTable(tmp_path / "sources.toml", tmp_path, (site,), ()))
     read_from = "Read from [https://example.org/news/](https://example.org/news/)."
     assert read_from in (node(visited, "news", "raw").description or "")
     for key in (("search_index",), ("mdx_dwc", "embeddings")):
@@ -117,7 +118,7 @@ def test_an_asset_shows_what_it_is_made_of(defs: Definitions, key: tuple[str, ..
     assert node(defs, *key).kinds == kinds
 
 
-def test_the_kind_of_the_embeddings_is_the_embedder(plain: Settings, table: SourcesConfig) -> None:
+def test_the_kind_of_the_embeddings_is_the_embedder(plain: Settings, table: SourceTable) -> None:
     with_ollama = build_defs(plain.model_copy(update={"embedder": "ollama"}), table)
 
     assert node(with_ollama, "javadoc", "embeddings").kinds == {"ollama", "pgvector"}
@@ -139,7 +140,7 @@ def test_the_column_schema_is_that_of_the_table(defs: Definitions, conn: Connect
     assert all(column.description for column in schema.columns)
 
 
-def test_a_source_has_one_set_of_sections_for_chunks_and_embeddings(defs: Definitions, table: SourcesConfig) -> None:
+def test_a_source_has_one_set_of_sections_for_chunks_and_embeddings(defs: Definitions, table: SourceTable) -> None:
     names = []
     for source in table.sources:
         of_chunks = node(defs, source.group, "chunks").partitions_def
@@ -153,7 +154,7 @@ def test_a_source_has_one_set_of_sections_for_chunks_and_embeddings(defs: Defini
 
 @pytest.mark.parametrize("asset", ["chunks", "embeddings"])
 def test_a_backfill_is_one_run_unless_it_is_told_to_be_more(
-    plain: Settings, table: SourcesConfig, defs: Definitions, asset: str
+    plain: Settings, table: SourceTable, defs: Definitions, asset: str
 ) -> None:
     in_fives = build_defs(plain.model_copy(update={"backfill_partitions_per_run": 5}), table)
 
@@ -161,7 +162,7 @@ def test_a_backfill_is_one_run_unless_it_is_told_to_be_more(
     assert node(in_fives, "javadoc", asset).backfill_policy == BackfillPolicy.multi_run(5)
 
 
-def test_only_what_talks_to_a_model_server_is_retried(defs: Definitions, table: SourcesConfig) -> None:
+def test_only_what_talks_to_a_model_server_is_retried(defs: Definitions, table: SourceTable) -> None:
     for source in table.sources:
         job = defs.resolve_job_def(f"ingest_{source.group}")
         policies = {step.name: step.definition.retry_policy for step in job.graph.nodes}
@@ -172,7 +173,7 @@ def test_only_what_talks_to_a_model_server_is_retried(defs: Definitions, table: 
         assert policy.jitter is not None
 
 
-def test_the_code_version_is_the_recipe(defs: Definitions, plain: Settings, table: SourcesConfig) -> None:
+def test_the_code_version_is_the_recipe(defs: Definitions, plain: Settings, table: SourceTable) -> None:
     versions = {s.name: node(defs, s.group, "chunks").code_version for s in table.sources}
 
     assert versions == {s.name: code_version_of(s, plain.chunks) for s in table.sources}
@@ -181,7 +182,7 @@ def test_the_code_version_is_the_recipe(defs: Definitions, plain: Settings, tabl
 
 @pytest.mark.parametrize("change", [{"chunk_tokens": 300}, {"chunk_overlap": 40}])
 def test_other_chunk_settings_are_another_code_version(
-    plain: Settings, table: SourcesConfig, defs: Definitions, change: dict[str, int]
+    plain: Settings, table: SourceTable, defs: Definitions, change: dict[str, int]
 ) -> None:
     changed = build_defs(plain.model_copy(update=change), table)
 
@@ -190,13 +191,13 @@ def test_other_chunk_settings_are_another_code_version(
         assert node(changed, source.group, "chunks").code_version != before
 
 
-def test_there_is_a_job_a_source_and_one_for_the_index(defs: Definitions, table: SourcesConfig) -> None:
+def test_there_is_a_job_a_source_and_one_for_the_index(defs: Definitions, table: SourceTable) -> None:
     names = {job.name for job in defs.resolve_all_job_defs()}
 
     assert {f"ingest_{s.group}" for s in table.sources} | {"build_search_index"} <= names
 
 
-def test_building_the_graph_warns_of_nothing(plain: Settings, table: SourcesConfig) -> None:
+def test_building_the_graph_warns_of_nothing(plain: Settings, table: SourceTable) -> None:
     """Whatever Dagster says of its own interfaces would stand before every `bbj-ingest-all`."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -205,7 +206,7 @@ def test_building_the_graph_warns_of_nothing(plain: Settings, table: SourcesConf
 
 def test_a_table_of_one_source_is_a_graph_of_one_source(plain: Settings, tmp_path: Path) -> None:
     source = Source("my-notes", "mdx", roots=(tmp_path,), description="Notes")
-    defs = build_defs(plain, SourcesConfig(tmp_path / "sources.toml", tmp_path, (source,), ()))
+    defs = build_defs(plain, SourceTable(tmp_path / "sources.toml", tmp_path, (source,), ()))
 
     assert {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()} == {
         "my_notes/raw", "my_notes/chunks", "my_notes/embeddings", "search_index", "failures",
@@ -232,7 +233,7 @@ def test_dagster_loads_the_workspace(tmp_path: Path) -> None:
 
 def test_a_web_source_is_visited_by_a_schedule_and_is_overdue_when_it_was_not(plain: Settings, tmp_path: Path) -> None:
     source = Source("news", "wordpress", url="https://example.org/news/", mirror=tmp_path / "mirror")
-    defs = build_defs(plain, SourcesConfig(tmp_path / "sources.toml", tmp_path, (source,), ()))
+    defs = build_defs(plain, SourceTable(tmp_path / "sources.toml", tmp_path, (source,), ()))
 
     [schedule] = defs.schedules or ()
     assert isinstance(schedule, ScheduleDefinition)
@@ -245,7 +246,7 @@ def test_a_web_source_is_visited_by_a_schedule_and_is_overdue_when_it_was_not(pl
     assert raw.freshness_policy.fail_window.to_timedelta() == timedelta(hours=plain.visit_fresh_hours)
 
 
-def test_what_runs_by_itself_is_switched_on_from_the_start(defs: Definitions, table: SourcesConfig) -> None:
+def test_what_runs_by_itself_is_switched_on_from_the_start(defs: Definitions, table: SourceTable) -> None:
     sensors = {sensor.name: sensor for sensor in defs.sensors or ()}
 
     assert set(sensors) == {*(f"follow_{s.group}" for s in table.sources), "follow_all_sources", "retry_requests"}
@@ -253,7 +254,7 @@ def test_what_runs_by_itself_is_switched_on_from_the_start(defs: Definitions, ta
     assert all(sensor.description for sensor in sensors.values())
 
 
-def test_the_embedder_is_a_pool(defs: Definitions, table: SourcesConfig) -> None:
+def test_the_embedder_is_a_pool(defs: Definitions, table: SourceTable) -> None:
     for source in table.sources:
         assert node(defs, source.group, "embeddings").pools == {"embedder"}
         assert node(defs, source.group, "chunks").pools == set()

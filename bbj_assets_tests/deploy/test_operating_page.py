@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from bbj_assets.defs.build import build_defs
-from bbj_assets.settings import Settings, load_settings, load_sources
+from bbj_assets.settings import Settings, load_settings
+from bbj_assets.source_table import load_sources
 from bbj_assets_tests.conftest import REPOSITORY
 from bbj_assets_tests.deploy.compose import compose
 

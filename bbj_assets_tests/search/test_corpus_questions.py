@@ -25,8 +25,9 @@ from bbj_assets.ingest.listing import current_partitions
 from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
 from bbj_assets.search import Filters, Hit, search
 from bbj_assets.search.lexical import lexical_candidates
-from bbj_assets.settings import Settings, load_settings, load_sources
+from bbj_assets.settings import Settings, load_settings
 from bbj_assets.source import Source
+from bbj_assets.source_table import load_sources
 from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.models import active_model
 from bbj_assets.store.vector_index import refresh_index

@@ -39,8 +39,9 @@ from bbj_assets.ingest.changes import stale_partitions
 from bbj_assets.ingest.fetching import is_web
 from bbj_assets.ingest.fingerprints import GONE, SHARED, fingerprints
 from bbj_assets.ingest.following import Watch, asked, doubted, due, given_up, notice, ranges, settled
-from bbj_assets.settings import Settings, load_sources
+from bbj_assets.settings import Settings
 from bbj_assets.source import Source
+from bbj_assets.source_table import load_sources
 from bbj_assets.store.connection import connect
 from bbj_assets.store.database import database
 from bbj_assets.store.documents import stored_dependencies, stored_partitions

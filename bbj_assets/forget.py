@@ -1,7 +1,7 @@
-"""`bbj-assets forget`, and telling of the sources that it is for: those that sources.toml has no more.
+"""Remove a source from the index, and warn of the sources that sources.toml does not have any more.
 
-No ingest looks at them, so what the index has of them stays, and is found, until somebody says that it is to go: a
-table may also be another one for a moment, and an index take days to fill.
+No ingest reads such a source, so its documents stay, and are found, until a person removes it. It is not removed
+automatically, because another table may be in use for a moment, and an index may take days to fill.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from bbj_assets.errors import ConfigurationError
-from bbj_assets.settings import Settings, SourcesConfig, load_sources
+from bbj_assets.settings import Settings
+from bbj_assets.source_table import SourceTable, load_sources
 from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.corpus import kept_sources
 from bbj_assets.store.database import database
@@ -24,10 +25,10 @@ from bbj_assets.store.vector_index import refresh_index
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What the index had of a source.
+    """What was removed with a source.
 
     Attributes:
-        fetched_pages: the folder of what was fetched from its site, which is still there; None if there is none.
+        fetched_pages: the folder of the pages that were fetched from its site, which is left; None if there is none.
     """
 
     source: str
@@ -37,39 +38,33 @@ class Forgotten:
     fetched_pages: Path | None
 
     def as_json(self) -> dict[str, object]:
-        """For programs."""
+        """Return it as plain data."""
         return asdict(self) | {"fetched_pages": str(self.fetched_pages) if self.fetched_pages else None}
 
 
-def warnings_of_leftovers(conn: Connection, config: SourcesConfig) -> list[str]:
-    """A warning for the sources that the table has no more, and one for those that it has disabled."""
-    enabled = {source.name for source in config.sources}
+def leftover_warnings(conn: Connection, table: SourceTable) -> list[str]:
+    """Return a warning for the indexed sources that the table does not have, and one for those that it disables."""
+    enabled = {source.name for source in table.sources}
     left = [name for name in kept_sources(conn) if name not in enabled]
-    disabled = [name for name in left if name in config.disabled]
-    gone = [name for name in left if name not in config.disabled]
+    disabled = [name for name in left if name in table.disabled]
+    gone = [name for name in left if name not in table.disabled]
     return [
-        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} still in the index, and found, but {why} "
-        f"{config.file}. `bbj-assets forget NAME` removes what is documented no longer."
+        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} still in the index, and found by search, but {why} "
+        f"{table.file}. `bbj-assets forget NAME` removes a source from the index."
         for names, why in ((gone, "not in"), (disabled, "disabled in"))
         if names
     ]
 
 
-def leftovers(table: SourcesConfig, url: str) -> list[str]:
-    """The same, by a connection of its own."""
-    with explaining("look up which sources are in the index", url), connect(url) as conn:
-        return warnings_of_leftovers(conn, table)
-
-
 def forget(settings: Settings, name: str, *, force: bool, on_wait: Callable[[], None]) -> Forgotten:
-    """Remove all that the index has of a source, in one transaction; its vectors are collected as all orphans are.
+    """Remove a source from the index in one transaction. Its vectors are collected like all orphans.
 
     Args:
-        force: also if the table has it, and without reading the table.
-        on_wait: called when a run over the source is under way, whose end is waited for.
+        force: remove it even if the table has it, and without reading the table.
+        on_wait: called when a run over the source has to end first.
 
     Raises:
-        ConfigurationError: the table has it, or cannot be read (and no `force`); or the index has nothing of it.
+        ConfigurationError: the index does not have the source; or, without `force`, the table has it or cannot be read.
     """
     if not force:
         _refuse_if_enabled(load_sources(settings, check_paths=False), name)
@@ -86,16 +81,16 @@ def forget(settings: Settings, name: str, *, force: bool, on_wait: Callable[[], 
                 documents = delete_source(conn, name)
                 clear_suspects_of_gone_texts(conn)
         report_removed_partitions(instance, name, sections, "Removed by `bbj-assets forget`.")
-        with explaining(f"collect the vectors of {name!r}, which is removed", url):
+        with explaining(f"collect the vectors of the removed source {name!r}", url):
             refresh_index(conn, timedelta(days=settings.orphan_grace_days))
     pages = settings.home.absolute() / "web" / name
     return Forgotten(name, documents, chunks, failures, pages if pages.is_dir() else None)
 
 
-def _refuse_if_enabled(config: SourcesConfig, name: str) -> None:
-    if name in {source.name for source in config.sources}:
+def _refuse_if_enabled(table: SourceTable, name: str) -> None:
+    if name in {source.name for source in table.sources}:
         problem = (
-            f"Source {name!r} is in {config.file}, so the next ingest would bring it back. Take it out of there or set "
+            f"Source {name!r} is in {table.file}, so the next ingest would bring it back. Take it out of there or set "
             "`enabled = false`, or use --force."
         )
         raise ConfigurationError([problem])
