@@ -10,6 +10,7 @@ from typing import ParamSpec
 import click
 
 from bbj_assets.cli.interrupts import interruptible
+from bbj_assets.enrichment.generations import GENERATIONS, UNTAGGED
 from bbj_assets.errors import BBjAssetsError, ConfigurationError
 from bbj_assets.outcomes import Stage
 from bbj_assets.settings import load_settings
@@ -45,7 +46,7 @@ def main() -> None:
 @click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be repeated.")
 @click.option(
     "--generation",
-    type=click.Choice(["character", "vpro5", "bbj_gui", "dwc", "all", "untagged"]),
+    type=click.Choice([*GENERATIONS, UNTAGGED]),
     help="Only what applies to this BBj generation.",
 )
 @click.option("--limit", type=click.IntRange(1, 50), default=5, show_default=True, help="How many documents.")
