@@ -2,7 +2,7 @@
 
     Item ──parse──▶ Document ──chunk──▶ Chunk
 
-They are frozen and hold plain data, because worker processes send them to each other.
+They are frozen and hold plain data, because they are sent between processes.
 """
 
 import hashlib
@@ -16,16 +16,16 @@ Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One raw thing that a source lists; most items become one document, a Javadoc package becomes many.
+    """A raw item that a source lists. Most items become one document; a Javadoc package becomes many.
 
     Attributes:
-        key: unique over all sources and stable, in the form of a source_url (`mdx-dwc://intro/setup.md`).
+        key: stable and unique across all sources, in the form of a source_url (`mdx-dwc://intro/setup.md`).
         partition: the section of the source that it belongs to, as a Dagster partition key.
         root: the absolute folder that the source is read from.
-        path: where it is below `root`, with `/` on every platform.
-        problem: why its newest state could not be had (a page that answers 500); what is stored of it stays.
-        etag: of a page of the web, as its server gave it.
-        last_modified: likewise.
+        path: its path below `root`, with `/` on every platform.
+        problem: why its current state could not be fetched (a page that answers 500); what is stored stays.
+        etag: the ETag that the server sent for a web page.
+        last_modified: the Last-Modified that the server sent for a web page.
     """
 
     key: str
@@ -38,27 +38,28 @@ class Item:
 
     @property
     def file(self) -> Path:
-        """The absolute path of the item."""
+        """Return the absolute path of the item."""
         return self.root / self.path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One page as a reader knows it, in Markdown (or as BBj program text).
+    """A page as a reader knows it, in Markdown or as BBj program text.
 
-    A parser fills what it knows; `enrichment.enrich` fills an empty `doc_type`, `generations` and
-    `display_url` from the tables.
+    A parser sets the fields that the format determines; `enrichment.enrich` fills an empty `doc_type`,
+    `generations` and `display_url` from its tables.
 
     Attributes:
         source_url: the natural key (sources.toml explains the schemes).
-        title: without markup; never empty. A leading level-one heading that says just this is not
-            repeated in `content`.
-        content: what is to be chunked. NUL never occurs in it.
-        format: `markdown`, or `bbj` for program text that is chunked by its own structure.
-        doc_type: `api-reference`, `tutorial`, ... or empty while unknown.
-        generations: the BBj generations that it speaks of, or empty while unknown.
+        title: without markup; never empty. `content` does not repeat it as a leading level-one heading.
+        content: the text to chunk. Never contains NUL.
+        format: `markdown`, or `bbj` for program text, which is chunked by its own structure.
+        doc_type: `api-reference`, `tutorial`, ...; empty while unknown.
+        generations: the BBj generations that it applies to; empty while unknown.
+        deprecated: whether its authors marked it as deprecated or superseded.
+        display_url: the URL that a reader opens; None if it has no page.
         section_path: the breadcrumb, outermost first, without the title itself.
-        metadata: whatever else the parser knows and a reader may ask for.
+        metadata: further facts from the parser that a reader may need.
     """
 
     source_url: str
@@ -75,13 +76,13 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a document that is embedded and found as one.
+    """A part of a document that is embedded and found as a unit.
 
     Attributes:
         ordinal: position in the document, from 0.
-        content: Markdown, readable by itself (fences closed, table headers repeated).
+        content: Markdown, readable on its own (fences closed, table headers repeated).
         context_header: `section path > title > heading`, embedded together with the content.
-        token_count: the estimate of `chunking.estimate_tokens` for `embedded_text`.
+        token_count: the estimate by `chunking.estimate_tokens` for `embedded_text`.
     """
 
     ordinal: int
@@ -91,15 +92,15 @@ class Chunk:
 
     @property
     def embedded_text(self) -> str:
-        """The text that the embedder is given; a vector is a function of (model, this text)."""
+        """Return the text that is embedded; a vector is a function of (model, this text)."""
         return embedded_text(self.context_header, self.content)
 
     @property
     def content_hash(self) -> bytes:
-        """SHA-256 of `embedded_text` in UTF-8, 32 bytes: the key of its vector."""
+        """Return the SHA-256 of `embedded_text` in UTF-8, 32 bytes: the key of its vector."""
         return hashlib.sha256(self.embedded_text.encode()).digest()
 
 
 def embedded_text(context_header: str, content: str) -> str:
-    """The one rule for what text of a chunk is embedded."""
+    """Return the text of a chunk that is embedded. This is the only place that defines it."""
     return f"{context_header}\n\n{content}"

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from bbj_assets.enrichment.generations import GenerationTag
 from bbj_assets.errors import ListingError
 from bbj_assets.problems import Problems
 from bbj_assets.source import Source
 from bbj_assets.sources.registry import PARSERS
-
-GenerationTag = Literal["auto", "all", "character", "vpro5", "bbj_gui", "dwc"]
 
 
 class SourceEntry(BaseModel):

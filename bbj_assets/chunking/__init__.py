@@ -1,4 +1,11 @@
-"""Documents into chunks: the one place that knows how each format is cut and what is embedded with it."""
+"""Documents into chunks: how each format is cut, and what is embedded with each chunk.
+
+Belongs here: the splitters (`prose` for Markdown, `code` for BBj programs), the context header and the estimate of
+tokens. Does not belong here: reading files or converting formats (`sources`, `convert`), and calling an embedder
+(`embedding`).
+
+    Document ──prose or code──▶ Pieces ──context header──▶ Chunks
+"""
 
 from bbj_assets.chunking._header import context_header, header_limit
 from bbj_assets.chunking.pieces import Piece
@@ -9,14 +16,14 @@ from bbj_assets.source import ChunkSettings
 __all__ = ["VERSION", "chunk_document", "estimate_tokens"]
 
 VERSION: int = 3
-"""Part of a document's code_version. Raised whenever the same text would give other chunks."""
+"""Part of a document's code_version. Increase it when the same text would yield other chunks."""
 
 
 def chunk_document(document: Document, settings: ChunkSettings) -> list[Chunk]:
-    """Cut a document into chunks, numbered from 0; there is always one, so that every document is found.
+    """Cut a document into chunks, numbered from 0.
 
-    The embedded text of a chunk, its context header included, is near `settings.target_tokens`. A document
-    without content gives one chunk that holds its title.
+    The embedded text of a chunk, context header included, is near `settings.target_tokens`. A document without
+    content becomes one chunk that holds its title, so that search finds every document.
     """
     limit = header_limit(settings)
     headers: dict[tuple[str, ...], str] = {}
@@ -25,10 +32,11 @@ def chunk_document(document: Document, settings: ChunkSettings) -> list[Chunk]:
     for ordinal, piece in enumerate(pieces):
         header = headers.get(piece.headings)
         if header is None:
-            header = context_header(document.section_path, document.title, piece.headings, limit)
+            header = context_header(document.section_path, document.title, piece.headings, limit=limit)
             headers[piece.headings] = header
         content = piece.content
-        chunks.append(Chunk(ordinal, content, header, estimate_tokens(embedded_text(header, content))))
+        tokens = estimate_tokens(embedded_text(header, content))
+        chunks.append(Chunk(ordinal, content=content, context_header=header, token_count=tokens))
     return chunks
 
 
@@ -41,5 +49,5 @@ def _pieces(document: Document, settings: ChunkSettings) -> list[Piece]:
         case "markdown":
             from bbj_assets.chunking.prose import split_markdown
 
-            header = context_header(document.section_path, document.title, (), header_limit(settings))
+            header = context_header(document.section_path, document.title, (), limit=header_limit(settings))
             return split_markdown(document.content, settings, reserved_tokens=estimate_tokens(header))

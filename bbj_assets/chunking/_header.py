@@ -1,7 +1,7 @@
-"""The line that says where a chunk is from: `section path > title > heading`.
+"""The context header of a chunk: `section path > title > heading`.
 
-It is embedded with every chunk, so it is bounded: in a deep tree with long titles it would otherwise outweigh
-what the chunk says.
+It is embedded with every chunk. Its length is bounded, because in a deep tree with long titles it would
+otherwise outweigh the text of the chunk.
 """
 
 import re
@@ -12,9 +12,9 @@ from bbj_assets.source import ChunkSettings
 
 _JOIN = " > "
 _MARKUP = re.compile(
-    r"(?=[!\[\\<`*~_])(?:"  # where none of it can begin, none of it is tried
+    r"(?=[!\[\\<`*~_])(?:"  # skip the alternatives where none of them can begin
     r"!?\[((?>(?:[^\[\]\n]|\[[^\[\]\n]*\])*))\](?:\([^()\n]*(?>(?:\([^()\n]*\)[^()\n]*)*)\)|\[[^\]\n]*\])"  # a link
-    r"|\\([!-/:-@\[-`{-~])"  # an escaped mark
+    r"|\\([!-/:-@\[-`{-~])"  # an escaped character
     r"|</?[a-zA-Z][^<>\n]*>"  # a tag
     r"|`++|\*++|~~|(?<!\w)_++(?=\S)|(?<=\S)_++(?!\w))"  # code and emphasis
 )
@@ -25,15 +25,15 @@ _LONGEST_HEADING = 200
 
 
 def header_limit(settings: ChunkSettings) -> int:
-    """What a context header takes of a chunk at most, in tokens."""
+    """Return the most tokens that a context header may take of a chunk."""
     return max(settings.target_tokens // 4, 8)
 
 
-def context_header(section_path: Sequence[str], title: str, headings: Sequence[str], limit: int) -> str:
-    """Join the parts, without a heading that only repeats the title.
+def context_header(section_path: Sequence[str], title: str, headings: Sequence[str], *, limit: int) -> str:
+    """Join the parts with ` > `, without a heading that only repeats the title.
 
-    A header of more than `limit` tokens loses its outermost parts, the title and the innermost heading last of
-    all; those two are shortened in the end.
+    A header of more than `limit` tokens loses its outermost parts first. The title and the innermost heading are
+    always kept; if they alone are too long, they are shortened.
     """
     outer = [" ".join(part.split()) for part in section_path]
     title = " ".join(title.split())
@@ -52,7 +52,7 @@ def context_header(section_path: Sequence[str], title: str, headings: Sequence[s
 
 
 def heading_text(source: str) -> str:
-    r"""What a reader sees of a heading: `"## The [grid](grid.md) `x` ##"` is `The grid x`."""
+    r"""Return a heading as plain text: `"## The [grid](grid.md) `x` ##"` becomes `The grid x`."""
     text = (_UNDERLINE.sub("", source) if "\n" in source else source).strip()
     if text.startswith("#"):
         text = text.lstrip("#")[:_LONGEST_HEADING].strip()
@@ -69,12 +69,12 @@ def _visible(match: re.Match[str]) -> str:
     return match[2] or ""
 
 
-def shortened(part: str, tokens: int) -> str:
-    """The beginning of it, with an ellipsis, if it has more than so many tokens."""
-    if estimate_tokens(part) <= tokens:
-        return part
+def shortened(text: str, tokens: int) -> str:
+    """Return the text, or its beginning with an ellipsis if it has more than `tokens` tokens."""
+    if estimate_tokens(text) <= tokens:
+        return text
     for characters in (4 * tokens, 3 * tokens, 2 * tokens, most_characters(tokens)):
-        cut = part[:characters].rstrip()
+        cut = text[:characters].rstrip()
         if estimate_tokens(cut) <= tokens:
             break
     return f"{cut}…"

@@ -1,4 +1,4 @@
-"""Sections into pieces: what shares a piece, where a long section is cut, and what is repeated there."""
+"""Sections into pieces: which sections share a piece, where a long one is cut, and what is repeated there."""
 
 import re
 from itertools import takewhile
@@ -23,13 +23,15 @@ _Path = tuple[str, ...]
 
 
 class Section(NamedTuple):
-    """A run of headings with what stands under the last of them.
+    """A run of headings with the content below the last of them.
 
     Attributes:
-        path: of the last heading, outermost first.
-        blocks: the headings first; never none.
-        tokens: of the whole.
-        has_content: whether anything but headings is there.
+        path: the headings that the content stands under, outermost first, as plain text.
+        blocks: the headings, then the content; at least one block.
+        start: offset in the text.
+        end: offset in the text.
+        tokens: estimate for the whole section.
+        has_content: whether there is a block that is not a heading.
     """
 
     path: _Path
@@ -41,87 +43,101 @@ class Section(NamedTuple):
 
 
 def longest_heading(target: int) -> int:
-    """In tokens. A longer one is text in the form of a heading, and is cut like text."""
+    """Return the most tokens of a heading. A longer one is treated, and cut, as text."""
     return target // 4
 
 
 class Packer:
-    """The pieces so far, and the one being filled: `start` to `end` of the text."""
+    """Packs sections into pieces, in order: `add` each of them, then `finish`.
 
-    def __init__(self, text: str, settings: ChunkSettings, reserved: int, last: Block) -> None:
+    The piece being filled covers the text from `_start` to `_end`; `_start` is None while it has no body.
+
+    Args:
+        text: the whole text.
+        settings: the lengths.
+        reserved: tokens that the context header takes of every piece, besides the piece's own headings.
+        last: the last block of the text.
+    """
+
+    def __init__(self, text: str, settings: ChunkSettings, *, reserved: int, last: Block) -> None:
         self._text = text
         self._settings = settings
         self._reserved = reserved
         self._last = last
-        self._substance = settings.target_tokens // 4  # a piece of less takes in more, if it can
+        self._substance = settings.target_tokens // 4  # a smaller piece takes in more, if it can
         self._longest_header = header_limit(settings)
         self._least_capacity = max(settings.target_tokens - self._longest_header, settings.target_tokens // 2)
         self._pieces: list[Piece] = []
         self._clear()
 
     def _clear(self) -> None:
-        self._start = self._end = -1  # no body yet
+        self._start: int | None = None
+        self._end = 0
         self._tokens = 0
-        self._path: _Path | None = None  # common to all content so far
-        self._headings: _Path = ()  # of the last section, for a piece without content
+        self._path: _Path | None = None  # the headings common to all content so far
+        self._headings: _Path = ()  # those of the last section, for a piece without content
         self._before = self._after = ""
         self._nested = False
         self._at_line_start = True
-        self._units: list[Unit] = []  # of the section being cut, as far as the next piece may repeat them
+        self._units: list[Unit] = []  # units of the section being cut that the next piece may repeat
 
     def add(self, section: Section) -> None:
-        """Pack a section, whole if that is possible."""
-        # The header is measured only for sections near the limit: most are not.
+        """Pack a section, whole if possible."""
+        # Measure the header only for sections near the limit; most are not.
         fits = self._tokens + section.tokens <= self._least_capacity
         capacity = self._least_capacity if fits else self._capacity(section.path)
-        if self._start >= 0 and self._leaves(section, capacity):
+        if self._start is not None and self._begins_piece(section, capacity):
             self._flush()
         if section.has_content and self._tokens + section.tokens > capacity:
             self._cut(section, capacity)
             return
-        if self._start < 0:
+        if self._start is None:
             self._start = section.start
         self._end = section.end
         self._tokens += section.tokens
         self._after = ""
-        self._stand_under(section)
+        self._set_headings(section)
 
     def finish(self) -> list[Piece]:
-        """All pieces."""
-        if self._start >= 0:
-            kind, start, end, is_closed = self._last
-            is_left_open = kind == "fence" and not is_closed and not self._after
-            if is_left_open and estimate_tokens(self._text[start:end]) <= self._settings.hard_limit:
-                self._after = "\n" + closing_fence(self._text, self._last)
+        """Close the last piece, and a fence left open in it, and return all pieces."""
+        if self._start is not None:
+            last = self._last
+            is_left_open = last.kind == "fence" and not last.is_closed_fence and not self._after
+            if is_left_open and estimate_tokens(self._text[last.start : last.end]) <= self._settings.hard_limit:
+                self._after = "\n" + closing_fence(self._text, last)
             self._flush()
         return self._pieces
 
-    def _leaves(self, section: Section, capacity: int) -> bool:
-        """Whether the section begins a piece of its own."""
+    def _begins_piece(self, section: Section, capacity: int) -> bool:
+        """Return whether the section begins a new piece."""
         overfull = self._tokens + section.tokens > capacity
         if section.has_content:
             return self._tokens >= self._substance or (overfull and section.tokens <= capacity)
-        at_the_end = section.end == self._last.end  # headings with nothing below them stay with what is above
+        at_the_end = section.end == self._last.end  # headings with nothing below them stay with the text above
         return overfull and not (at_the_end and self._path is not None)
 
     def _capacity(self, path: _Path) -> int:
         header = min(self._reserved + estimate_tokens(" > ".join(path)), self._longest_header)
         return max(self._settings.target_tokens - header, self._least_capacity)
 
-    def _stand_under(self, section: Section) -> None:
+    def _set_headings(self, section: Section) -> None:
         self._headings = section.path
         if section.has_content:
             self._path = section.path if self._path is None else _common(self._path, section.path)
 
     def _cut(self, section: Section, capacity: int) -> None:
-        """Pack a section that is too long for one piece, unit by unit."""
+        """Pack a section that is too long for one piece, unit by unit.
+
+        A unit that does not fit is cut further if that helps; otherwise the piece ends before it, and the next
+        piece begins with a little of the text before the cut.
+        """
         text = self._text
         target, hard = self._settings.target_tokens, self._settings.hard_limit
         limits = Limits(capacity, hard, longest_heading(target))
         waiting = [unit for block in section.blocks for unit in units(text, block, limits)]
         waiting.reverse()
         self._units = []
-        self._stand_under(section)
+        self._set_headings(section)
         remaining = section.tokens
         goal = _goal(self._tokens + remaining, capacity)
         opening: Unit | None = None
@@ -132,43 +148,45 @@ class Packer:
                 opening = candidate
                 continue
             tokens = self._tokens + candidate.tokens
-            if self._start < 0 and candidate.before and not self._before:
+            if self._start is None and candidate.before and not self._before:
                 tokens += estimate_tokens(candidate.before)
             closed = tokens + estimate_tokens(candidate.after) if candidate.after else tokens
-            if closed > capacity or (self._start >= 0 and self._tokens >= goal):
+            if closed > capacity or (self._start is not None and self._tokens >= goal):
                 is_small = self._tokens < self._substance
-                if self._start < 0 and self._before:  # what is repeated leaves too little room
+                if self._start is None and self._before:  # the repeated text leaves too little room
                     self._before, self._tokens = "", 0
                     waiting.append(unit)
                     continue
-                if (unit.grain is Grain.PARAGRAPH and is_small) or (unit.grain is Grain.SENTENCE and self._start < 0):
+                is_first = self._start is None
+                if (unit.grain is Grain.PARAGRAPH and is_small) or (unit.grain is Grain.SENTENCE and is_first):
                     room = capacity - (opening.tokens if opening else 0)
                     waiting.extend(reversed(finer(text, unit, max(1, room))))
                     continue
                 joins = is_small and unit.tokens > capacity and tokens <= hard
-                if self._start >= 0 and not joins:
-                    said = self._units
+                if not is_first and not joins:
+                    preceding = self._units
                     self._flush()
-                    self._stand_under(section)
+                    self._set_headings(section)
                     goal = _goal(remaining, capacity)
                     if not candidate.before:
-                        self._repeat(said, candidate.start, capacity)
+                        self._repeat(preceding, candidate.start, capacity=capacity)
                     waiting.append(unit)
                     continue
             self._append(candidate, tokens)
             if opening:
-                self._units = []  # overlap does not reach over a heading
+                self._units = []  # overlap does not cross a heading
             self._units.append(unit)
             remaining -= candidate.tokens
             opening = None
             if unit.seals:
                 self._flush()
                 if waiting:
-                    self._stand_under(section)
+                    self._set_headings(section)
                     goal = _goal(remaining, capacity)
 
     def _append(self, unit: Unit, tokens: int) -> None:
-        if self._start < 0:
+        """Extend the piece by a unit; `tokens` is the estimate for the piece with it."""
+        if self._start is None:
             self._start = unit.start
             self._nested |= unit.nested
             if not self._before:
@@ -178,12 +196,12 @@ class Packer:
         self._after = unit.after
         self._tokens = tokens
 
-    def _repeat(self, said: list[Unit], start: int, capacity: int) -> None:
-        """Begin the piece that goes on at `start` with the end of what was said before."""
+    def _repeat(self, preceding: list[Unit], start: int, *, capacity: int) -> None:
+        """Begin the piece that continues at `start` with the end of the preceding units: the overlap."""
         text = self._text
         budget = min(self._settings.overlap_tokens, capacity // 2)
         first, nested = start, False
-        for unit in reversed(said):
+        for unit in reversed(preceding):
             begins = [unit.start] if unit.grain in _REPEATABLE else []
             if unit.grain is Grain.PARAGRAPH:
                 begins = sentence_starts(text, unit.start, unit.end)[::-1]
@@ -206,7 +224,7 @@ class Packer:
         if self._nested:
             before, body, after = _dedented(before, body, after, at_line_start=self._at_line_start)
         path = self._headings if self._path is None else self._path
-        if body.strip():  # a form feed is a paragraph to CommonMark, and nothing to a reader
+        if body.strip():  # a form feed is a paragraph in CommonMark, but shows a reader nothing
             self._pieces.append(Piece(path, body, before, after))
         self._clear()
 
@@ -216,7 +234,10 @@ _INDENT = re.compile(r"^( *+)[^ \n]", re.MULTILINE)
 
 
 def _goal(remaining: int, capacity: int) -> int:
-    """How full a piece should be before the next one begins: two even halves rather than a scrap at the end."""
+    """Return how full a piece should be before the next one begins.
+
+    What fits into one and a half pieces is cut into two even halves, so that no scrap is left at the end.
+    """
     return (remaining + 1) // 2 if capacity < remaining <= capacity * 3 // 2 else capacity
 
 
@@ -241,9 +262,12 @@ def _common(one: _Path, other: _Path) -> _Path:
 
 
 def _dedented(before: str, body: str, after: str, *, at_line_start: bool) -> tuple[str, str, str]:
-    """The parts of a piece from inside a list, moved to the left margin: alone it would be indented code."""
+    """Return the parts of a piece from inside a list without their common indent.
+
+    Outside its list the indented text would be a code block.
+    """
     content = f"{before}{body}{after}"
-    if not at_line_start:  # its first line says nothing of the margin
+    if not at_line_start:  # the first line does not show the indent
         content = content.partition("\n")[2]
     width = min(map(len, _INDENT.findall(content)), default=0)
     if not width:

@@ -1,18 +1,17 @@
-"""Where the statements, classes, methods, functions and labels of a BBj program begin.
+"""The structure of a BBj program: where its statements, classes, methods, functions and labels begin.
 
-A scanner of lines, not a parser: documentation holds fragments, forty years of dialects and programs
-that never compiled, and every one of them has to be cut somewhere sensible. What it relies on is the
-part of the language that has not changed: a line that begins with `:` continues the statement above
-it, `rem` makes the rest of a statement a comment, and a declaration stands first on its line, behind a
-line number at most.
+This is a scanner of lines, not a parser. Documentation holds fragments, forty years of dialects and programs that
+never compiled, and each of them must be cut at sensible places. The scanner relies on the part of the language that
+has not changed: a line that begins with `:` continues the statement above it, `rem` makes the rest of a statement a
+comment, and a declaration comes first on its line, after a line number at most.
 
-What real programs taught it:
+Rules learned from real programs:
 
-- The comment that documents a routine stands in front of it, often with a blank line between the two,
-  and a banner (`rem ====`, `label: rem --- title`, `rem ====`) has its label in the middle.
-- A label inside a method is a part of the method (`method_error:` ends most methods of BASIS's own
-  applications), whatever its indentation says.
-- A method of an interface has no `methodend`, and a function of one line (`def fnx(a)=a`) no `fnend`.
+- The comment that documents a routine precedes it, often with a blank line in between. A banner (`rem ====`,
+  `label: rem --- title`, `rem ====`) has its label in the middle.
+- A label inside a method is part of the method, at any indentation. `method_error:` ends most methods of BASIS's
+  own applications.
+- A method of an interface has no `methodend`, and a one-line function (`def fnx(a)=a`) has no `fnend`.
 - `class`, `method` and `field` are also names of variables: `method$=...`, `field!.put(...)`.
 """
 
@@ -45,11 +44,12 @@ _TAB = 4
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """Something with a name that a reader looks for.
+    """A named part of a program that a reader may look for.
 
     Attributes:
+        kind: what is declared.
         name: as it is called: `setData`, `fnmask$`, `open_tables`.
-        signature: as it is declared, on one line: `method public void setData(ResultSet rs!)`; of a
+        signature: as it is declared, on one line: `method public void setData(ResultSet rs!)`; for a
             class only `class Grid`.
         line: the number of its first line, from 1.
     """
@@ -62,18 +62,18 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement line with its continuation lines; blank lines belong to no statement.
+    """One statement with its continuation lines; blank lines belong to no statement.
 
     Attributes:
-        start: offset in the text of the start of its first line.
-        end: offset behind its last line, without the line break.
-        path: the declarations that it stands in, outermost first. A comment in front of a declaration
-            stands in it, and so do the declaration and its `methodend`.
+        start: offset of the start of its first line.
+        end: offset of the end of its last line, without the line break.
+        path: the declarations that contain it, outermost first. The comment in front of a declaration is inside
+            it, and so are the declaration itself and its `methodend`.
         indent: columns of white space in front of it.
-        comment: it is a `rem` and nothing else.
-        after_blank: a blank line stands in front of it.
-        opens_case: it is a `case` of a `switch`.
-        closes: it ends something: `methodend`, `classend`, `endif`, `wend`, `next`.
+        comment: whether it is only a `rem`.
+        after_blank: whether a blank line precedes it.
+        opens_case: whether it is a `case` of a `switch`.
+        closes: whether it ends a block: `methodend`, `classend`, `endif`, `wend`, `next`.
     """
 
     start: int
@@ -87,7 +87,7 @@ class Statement:
 
 
 def scan(text: str) -> list[Statement]:
-    """The statements of a program, in order, in linear time. A line ends at a line feed and nowhere else."""
+    """Return the statements of a program in order, in linear time. Only a line feed ends a line."""
     spans = list(_spans(text))
     matches = [_STATEMENT.match(text, span.start, span.first_line_end) for span in spans]
     kinds = [match.lastgroup if match else None for match in matches]
@@ -99,7 +99,7 @@ def scan(text: str) -> list[Statement]:
             scope.enter(declaration)
         paths.append(scope.path)
         if declaration:
-            _give_comments(paths, spans, kinds, index)
+            _assign_comments(paths, spans, kinds, index)
         if match and declaration and (match["one_line"] or scope.is_abstract(declaration)):
             scope.leave(declaration.kind)
         elif match and match["end"]:
@@ -120,12 +120,12 @@ def scan(text: str) -> list[Statement]:
 
 
 def declarations(statements: Iterable[Statement]) -> list[Declaration]:
-    """Every declaration of a program once, in order."""
+    """Return each declaration of a program once, in order."""
     found = {declaration.line: declaration for statement in statements for declaration in statement.path}
     return [found[line] for line in sorted(found)]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Span:
     """The lines of one statement, as offsets."""
 
@@ -153,14 +153,21 @@ def _spans(text: str) -> Iterator[_Span]:
             if current:
                 yield current
             white = line[: len(line) - len(content)]
-            current = _Span(number, start, end, end, len(white.expandtabs(_TAB)), after_blank)
+            current = _Span(
+                line=number,
+                start=start,
+                first_line_end=end,
+                end=end,
+                indent=len(white.expandtabs(_TAB)),
+                after_blank=after_blank,
+            )
             after_blank = False
     if current:
         yield current
 
 
 class _Scope:
-    """Which declarations are open at a line of the program."""
+    """The declarations that are open at a line of the program."""
 
     def __init__(self) -> None:
         self._type: Declaration | None = None
@@ -169,7 +176,7 @@ class _Scope:
         self.path: Path = ()
 
     def enter(self, declaration: Declaration) -> None:
-        """Open it, and close what cannot hold it: a new method ends a method whose end is missing."""
+        """Open a declaration and close those that cannot contain it: a new method ends one without `methodend`."""
         if declaration.kind == "label":
             self._label = declaration
         elif declaration.kind == "function":
@@ -186,7 +193,7 @@ class _Scope:
         self._update()
 
     def leave(self, kind: str) -> None:
-        """Close the innermost one of this kind, with what it holds; nothing, when none is open."""
+        """Close the innermost declaration of this kind with everything in it, if one is open."""
         if kind in ("class", "interface"):
             self._type = None
             self._routines.clear()
@@ -195,7 +202,7 @@ class _Scope:
         self._update()
 
     def is_abstract(self, declaration: Declaration) -> bool:
-        """Whether it is a method that has no body because it stands in an interface."""
+        """Return whether this is a method of an interface, which has no body."""
         return declaration.kind == "method" and self._type is not None and self._type.kind == "interface"
 
     def _close(self, kind: str) -> None:
@@ -224,7 +231,7 @@ def _declaration(match: re.Match[str], kind: str | None, statement: str, line: i
 
 
 def _signature(statement: str, declared: str) -> str:
-    """From the keyword to the closing parenthesis, on one line."""
+    """Return the declaration from its keyword to the closing parenthesis, on one line."""
     keyword = statement.index(declared)
     whole = statement[keyword : keyword + 4 * _MAX_SIGNATURE].partition(")")
     lines = (line.strip().removeprefix(":") for line in "".join(whole[:2]).split("\n"))
@@ -232,11 +239,11 @@ def _signature(statement: str, declared: str) -> str:
     return signature if len(signature) <= _MAX_SIGNATURE else signature[: _MAX_SIGNATURE - 1].rstrip() + "…"
 
 
-def _give_comments(paths: list[Path], spans: Sequence[_Span], kinds: Sequence[str | None], index: int) -> None:
+def _assign_comments(paths: list[Path], spans: Sequence[_Span], kinds: Sequence[str | None], index: int) -> None:
     """Move the comment lines in front of the declaration at `index` into its path.
 
-    That is the last block of comment lines: a blank line may stand between it and the declaration, but
-    ends it among comments.
+    These are the last block of comment lines. A blank line may separate it from the declaration, but a blank line
+    between comments ends the block.
     """
     line = index - 1
     while line >= 0 and kinds[line] == "comment":

@@ -1,17 +1,16 @@
-"""Cutting BBj program text where its reader would: between routines, and never inside a statement.
+"""BBj programs into pieces: cut between routines, never inside a statement that fits.
 
-A routine (a method, a function, the code behind a label) stays whole up to the hard limit, together with
-the comment in front of it, because half a method answers no question. Small neighbours share a piece up to
-the target: most methods of a BBj class are getters of three lines, and a piece of three lines is found
-by everything and says nothing.
+A routine (a method, a function, the code after a label) stays whole up to the hard limit, together with the comment
+in front of it, because half a method answers no question. Small neighbours share a piece up to the target: most
+methods of a BBj class are getters of three lines, and a piece of three lines matches every question and answers none.
 
-A routine over the hard limit is cut into parts of about equal length, at the best place near the end of
-each: at a label, a blank line, a comment or a `case`, the less indented the better. Only a single
-statement over the hard limit is cut inside: at its continuation lines, and a line over the limit at the
-limit. BASIS's own programs hold such lines. What the routine is for is said by the comment in front of it,
-which only its first part holds; so the others have it in their heading, behind the signature.
+A routine over the hard limit is cut into parts of about equal length, each at the best place near its end: at a
+label, a blank line, a comment or a `case`, preferably the least indented. Only a statement over the hard limit is cut
+inside: at its continuation lines, and a line over the limit at the limit. BASIS's own programs have such lines. The
+comment that explains the routine is only in the first part, so the heading of every other part repeats it after the
+signature.
 
-Lengths are those of the body; the fence around it costs what a context header costs.
+Lengths are those of the body; the fence around it costs about as much as a context header.
 """
 
 import math
@@ -27,15 +26,15 @@ from bbj_assets.chunking.tokens import estimate_tokens, most_characters
 from bbj_assets.source import ChunkSettings
 
 _NAMES_IN_HEADING = 6
-_CRUMB = 1 / 8  # of the target: what says nothing alone, and what a repeated comment may take at most
+_CRUMB = 1 / 8  # of the target: less means nothing alone; also the most that a repeated comment may take
 _BACKTICKS = re.compile(r"`{3,}")
 
 
 def split_bbj(text: str, settings: ChunkSettings) -> list[Piece]:
-    """Cut a program into pieces, each a fenced `bbj` block under the declarations that it stands in.
+    """Cut a program into pieces, each a fenced `bbj` block under the declarations that contain it.
 
     The bodies in order are the text, up to the white space between them. No body is longer than
-    `settings.hard_limit`, and none begins with a continuation line unless its statement alone is longer.
+    `settings.hard_limit`. A body begins with a continuation line only if its statement alone is longer than that.
     Takes time linear in the length of the text.
     """
     statements = scan(text)
@@ -54,19 +53,29 @@ def split_bbj(text: str, settings: ChunkSettings) -> list[Piece]:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """What a part was cut from: a routine (none for code between routines), and what its leading comment says."""
+    """What a part was cut from.
+
+    Attributes:
+        routine: the path of the routine; empty for code between routines.
+        comment: its leading comment, shortened.
+        is_first: whether the part is the first of the routine.
+    """
 
     routine: Path
     comment: str
     is_first: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """The statements from `first` up to but not including `last`; `length` in estimated tokens.
+    """A run of statements that stays in one piece.
 
-    `cut` is set on a part of a longer routine: it shares its piece with nothing, so that the heading says
-    which routine it is from.
+    Attributes:
+        first: index of the first statement.
+        last: index after the last statement.
+        length: in estimated tokens.
+        cut: set for a part of a longer routine. The part shares its piece with no other run, so that the heading
+            names its routine.
     """
 
     first: int
@@ -78,7 +87,7 @@ class _Run:
 def _routines(
     text: str, statements: Sequence[Statement], lengths: Sequence[int], settings: ChunkSettings
 ) -> Iterator[_Run]:
-    """Runs that are not to be cut: routines, what stands between them, and parts of long ones."""
+    """Yield the runs that are not cut further: routines, the code between them, and parts of long routines."""
     first = 0
     declared: set[Path] = set()
     for last in range(1, len(statements) + 1):
@@ -86,19 +95,20 @@ def _routines(
             continue
         length, path = sum(lengths[first:last]), _routine(statements[first].path)
         if length <= settings.hard_limit:
-            yield _Run(first, last, length)
+            yield _Run(first=first, last=last, length=length)
         else:
-            # A class goes on behind its methods, where the comment in front is one of a field.
+            # A class continues after its methods; a comment there belongs to a field, not to the class.
             is_new = path not in declared
             comment = leading_comment(text, statements[first:last], is_declared=path != ()) if is_new else ""
             cut = _Cut(path, shortened(comment, int(settings.target_tokens * _CRUMB)), is_first=True)
-            yield from _parts(_Run(first, last, length), cut, statements, lengths, settings)
+            run = _Run(first=first, last=last, length=length, cut=cut)
+            yield from _parts(run, statements, lengths, settings)
         declared.add(path)
         first = last
 
 
 def _routine(path: Path) -> Path:
-    """The path as far as the first method or function: labels and functions inside it are parts of it."""
+    """Return the path up to the first method or function; labels and functions inside it are parts of it."""
     for depth, declaration in enumerate(path, start=1):
         if declaration.kind in ("method", "function"):
             return path[:depth]
@@ -106,10 +116,10 @@ def _routine(path: Path) -> Path:
 
 
 def _parts(
-    run: _Run, cut: _Cut, statements: Sequence[Statement], lengths: Sequence[int], settings: ChunkSettings
+    run: _Run, statements: Sequence[Statement], lengths: Sequence[int], settings: ChunkSettings
 ) -> Iterator[_Run]:
     """Cut a run over the hard limit into parts near the target, all of about the same length."""
-    first, remaining = run.first, run.length
+    first, remaining, cut = run.first, run.length, run.cut
     while first < run.last:
         goal = remaining / math.ceil(remaining / settings.target_tokens)
         last, length = first + 1, lengths[first]
@@ -123,13 +133,13 @@ def _parts(
             last += 1
         if last == run.last or best_rank is None:
             best, best_length = last, length
-        yield _Run(first, best, best_length, cut)
-        cut = replace(cut, is_first=False)
+        yield _Run(first=first, last=best, length=best_length, cut=cut)
+        cut = replace(cut, is_first=False) if cut else None
         first, remaining = best, remaining - best_length
 
 
 def _rank_of_cut(before: Statement, after: Statement) -> tuple[int, int]:
-    """How good a place for a cut the gap between two statements is; higher is better."""
+    """Return how suitable the gap between two statements is for a cut; higher is better."""
     if before.path != after.path:
         return 3, 0
     if after.closes or (before.comment and not after.after_blank):
@@ -146,7 +156,8 @@ def _pack(runs: Iterable[_Run], statements: Sequence[Statement], settings: Chunk
         if held is None:
             held = run
         elif _belong_together(held, run, statements, settings):
-            held = _Run(held.first, run.last, held.length + run.length, held.cut or run.cut)
+            length = held.length + run.length
+            held = _Run(first=held.first, last=run.last, length=length, cut=held.cut or run.cut)
         else:
             yield held
             held = run
@@ -159,21 +170,21 @@ def _belong_together(held: _Run, run: _Run, statements: Sequence[Statement], set
     same_type = _type(statements[held.last - 1].path) == _type(statements[run.first].path)
     opens = same_type and held.length <= settings.target_tokens * _CRUMB
     if opens or all(statements[index].closes for index in range(run.first, run.last)):
-        return length <= settings.hard_limit  # the line of a class, or a classend, says nothing alone
+        return length <= settings.hard_limit  # the first line of a class, or a classend, means nothing alone
     if held.cut or run.cut or length > settings.target_tokens:
         return False
     return same_type or held.length < settings.target_tokens / 2
 
 
 def _type(path: Path) -> Declaration | None:
-    """The class or interface."""
+    """Return the class or interface at the start of a path."""
     return path[0] if path and path[0].kind in ("class", "interface") else None
 
 
 def _headings(statements: Sequence[Statement]) -> tuple[str, ...]:
-    """The declarations that most of the statements stand in; the names, where a piece holds several.
+    """Return the declarations that contain most of the statements; where a piece holds several, their names.
 
-    A method is named only by what lies in it, never by one of its labels, unless the label holds it all.
+    A label of a routine becomes a heading only if all the statements are inside the label.
     """
     headings: list[str] = []
     while True:
@@ -191,7 +202,7 @@ def _headings(statements: Sequence[Statement]) -> tuple[str, ...]:
 
 
 def _explained(headings: tuple[str, ...], cut: _Cut | None) -> tuple[str, ...]:
-    """The headings of a later part, with the comment behind the signature of the routine."""
+    """Return the headings for a later part: the comment follows the signature of the routine."""
     if cut is None or not cut.comment:
         return headings
     at = len(cut.routine)
@@ -213,7 +224,7 @@ def _called(declaration: Declaration) -> str:
 
 
 def _cut_statement(statement: str, limit: int) -> Iterator[str]:
-    """Cut one statement at its lines, and a line at the limit, into bodies within it."""
+    """Cut one statement into bodies within the limit: at its lines, and a longer line at the limit."""
     body, length = "", 0
     for part, part_length in _shorter_lines(statement, limit):
         if body.strip() and length + part_length > limit:
@@ -226,7 +237,7 @@ def _cut_statement(statement: str, limit: int) -> Iterator[str]:
 
 
 def _shorter_lines(statement: str, limit: int) -> Iterator[tuple[str, int]]:
-    """The lines with their lengths; one over the limit in steps of an eighth of it."""
+    """Yield the lines with their lengths; a line over the limit in steps of an eighth of the limit."""
     step = max(1, most_characters(limit) // 8)
     for line in statement.splitlines(keepends=True):
         length = estimate_tokens(line)

@@ -1,7 +1,7 @@
-"""The record that every splitter gives back, whatever the format it splits.
+"""The record that every splitter returns, whatever format it splits.
 
-What is new in a piece and what is repeated in it for its reader are kept apart. That makes the law of
-chunking one that a test can check: the bodies, one after the other, are the document.
+A piece keeps its new text apart from the text repeated for its reader. So a test can check the law of chunking:
+the bodies, concatenated in order, are the document.
 """
 
 from dataclasses import dataclass
@@ -12,15 +12,14 @@ class Piece:
     r"""A part of a document that will be one chunk.
 
     The bodies of all pieces of a document, concatenated in order, are its text up to the white space
-    between them: nothing is lost, nothing is there twice.
+    between them: nothing is lost and nothing is duplicated.
 
     Attributes:
-        headings: the path of headings inside the document that the piece stands under, outermost first,
-            as plain text without markup.
-        body: the text that is new in this piece, without blank lines around it.
-        before: what is repeated ahead of it: overlap, a reopened fence, the header of a table. It brings
-            the line breaks it needs at its end (`"```bbj\n"`).
-        after: what is added behind it, with the line break it needs at its start (`"\n```"`).
+        headings: the headings inside the document that the piece stands under, outermost first, as plain text.
+        body: the new text of this piece, without blank lines around it.
+        before: repeated text in front of the body: overlap, a reopened fence, a table header. Includes the line
+            break at its end where one is needed (`"```bbj\n"`).
+        after: text added after the body, including the line break at its start (`"\n```"`).
     """
 
     headings: tuple[str, ...]
@@ -30,5 +29,5 @@ class Piece:
 
     @property
     def content(self) -> str:
-        """The piece as its reader sees it: `before`, `body` and `after`, one directly after the other."""
+        """Return the piece as its reader sees it: `before`, `body` and `after`, concatenated."""
         return f"{self.before}{self.body}{self.after}"

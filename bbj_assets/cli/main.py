@@ -12,6 +12,7 @@ from bbj_assets.cli.database import database
 from bbj_assets.cli.failures import failures
 from bbj_assets.cli.models import models
 from bbj_assets.cli.report import report
+from bbj_assets.enrichment.generations import GENERATIONS, UNTAGGED
 from bbj_assets.settings import load_settings
 
 
@@ -28,7 +29,7 @@ def main() -> None:
 @click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be repeated.")
 @click.option(
     "--generation",
-    type=click.Choice(["character", "vpro5", "bbj_gui", "dwc", "all", "untagged"]),
+    type=click.Choice([*GENERATIONS, UNTAGGED]),
     help="Only what applies to this BBj generation.",
 )
 @click.option("--limit", type=click.IntRange(1, 50), default=5, show_default=True, help="The number of documents.")

@@ -1,13 +1,15 @@
-r"""Where the blocks of a Markdown text begin and end, after CommonMark 0.31 and GFM tables.
+r"""A scanner for Markdown blocks: where each one starts and ends, after CommonMark 0.31 and GFM tables.
 
-Chunking needs no syntax tree: it needs to know where it may cut. A full parser costs a hundred times
-more than that answer, so one regular expression consumes a whole block at a time in C, and Python runs
-once a block, not once a line. All repetition is possessive (`a*+`, and `(?>(?:ab)*)` of a group): no input makes it
-backtrack.
+Chunking needs no syntax tree, only the places where it may cut. A full parser costs about a hundred times as
+much. So one regular expression matches a whole block in C, and Python code runs once per block instead of once
+per line. All repetition is possessive (`a*+`, and `(?>(?:ab)*)` for a group), so no input can cause backtracking.
 
-Where this is not CommonMark, on purpose: a fence directly below an HTML tag is a fence, as it is in MDX and
-as its author meant it; a line that continues a list item lazily is taken into it also behind a fence inside
-the item. The inside of lists and quotes is looked at only when they are too long to stay whole (`children`).
+Two deliberate differences from CommonMark:
+
+- A fence directly below an HTML tag is a fence, as in MDX and as its author meant it.
+- A lazy continuation line of a list item belongs to the item even after a fence inside the item.
+
+Lists and quotes are scanned inside (`children`) only when they are too long to stay whole.
 """
 
 import re
@@ -20,18 +22,23 @@ Kind = Literal["heading", "text", "fence", "table", "item", "quote", "html", "co
 
 
 class Block(NamedTuple):
-    """A block as offsets into its text, whole lines, without the line break at its end.
+    """A block as offsets into its text: whole lines, without the final line break.
 
     Attributes:
-        kind: `item` is one item of a list with all that is nested in it; `code` is indented code; `text` is
-            whatever remains, thematic breaks too.
-        level: of a heading 1 to 6; of an item the column of its content; of a fence 1 when it is closed.
+        kind: `item` is one list item with everything nested in it; `code` is indented code; `text` is everything
+            else, thematic breaks included.
+        level: 1 to 6 for a heading, the column of the content for an item, 1 for a fence that is closed; otherwise 0.
     """
 
     kind: Kind
     start: int
     end: int
     level: int = 0
+
+    @property
+    def is_closed_fence(self) -> bool:
+        """Whether this is a fenced code block that has its closing line."""
+        return self.kind == "fence" and self.level == 1
 
 
 _EOL = r"(?![^\n])"
@@ -51,8 +58,8 @@ _ITEM = r"(?:[-+*]|[0-9]{1,9}+[.)])(?![^ \t\n])"
 _DELIMITERS = rf"\|?[ \t]*+:?-++:?[ \t]*+(?>(?:\|[ \t]*+:?-++:?[ \t]*+)*)\|?{_BLANK}"
 _UNDERLINE = rf"(?:=++|-++){_BLANK}"
 
-# What ends a lazily continued paragraph in a list or quote; what ends a plain one. Most lines that are
-# asked about are blank, and of the others most begin with a letter and end nothing: so those questions come first.
+# The lines that end a lazily continued paragraph in a list or quote, then those that end a plain paragraph.
+# Most lines tested are blank, and most others begin with a letter and end nothing, so these cases come first.
 _ENDS_CONTAINER = rf"{_BLANK}| {{0,3}}+(?![a-zA-Z])(?:{_HEADING}|{_FENCE}|>|{_RULE}|{_HTML}|{_ITEM})"
 _ENDS_TEXT = (
     rf"{_BLANK}| {{0,3}}+(?![a-zA-Z])(?:{_HEADING}|{_FENCE}|>|{_RULE}|{_HTML}"
@@ -66,7 +73,7 @@ _TAG_ALONE = (
 )
 
 _BLOCK = re.compile(
-    rf"(?>(?:[ \t]*+\n)*)(?P<start>)(?:(?![a-zA-Z])(?:"  # what begins with a letter is text
+    rf"(?>(?:[ \t]*+\n)*)(?P<start>)(?:(?![a-zA-Z])(?:"  # a line that begins with a letter is text
     rf"(?P<heading> {{0,3}}+(?P<hashes>\#{{1,6}})(?![^ \t\n])[^\n]*+)"
     rf"|(?P<code>{_INDENT}[^\n]*+(?>(?:\n(?>(?:[ \t]*+\n)*){_INDENT}[ \t]*+[^ \t\n][^\n]*+)*))"
     rf"|(?P<fence> {{0,3}}+(?:(?P<ticks>`{{3,}}+)[^`\n]*+{_EOL}|(?P<tildes>~{{3,}}+)[^\n]*+))"
@@ -76,13 +83,13 @@ _BLOCK = re.compile(
     rf"|(?P<html> {{0,3}}+(?:{_HTML}|{_TAG_ALONE}))"
     rf")|(?P<text>[^\n]++(?>(?:\n(?!{_ENDS_TEXT})[^\n]++)*)))"
 )
-_NO_CONTENT = re.compile(r"\n[ \t]*+\n")  # behind the mark of an item, which ends there
+_NO_CONTENT = re.compile(r"\n[ \t]*+\n")  # after the marker of an item: the item ends there
 _MORE_TEXT = re.compile(rf"[^\n]++(?>(?:\n(?!{_ENDS_TEXT})[^\n]++)*)")
 _ROWS = re.compile(rf"[^\n]++(?>(?:\n(?! {{4}}|{_ENDS_CONTAINER})[^\n]++)*)")
 _AFTER_TEXT = re.compile(rf"\n {{0,3}}+(?:(?P<delimiters>{_DELIMITERS})|(?P<underline>{_UNDERLINE}))")
 _UNDERLINE_LINE = re.compile(rf" {{0,3}}+{_UNDERLINE}")
 _UNTIL_BLANK = re.compile(rf"[^\n]*+(?>(?:\n(?!{_BLANK}| {{0,3}}+{_FENCE})[^\n]++)*)")
-_HTML_ENDS = (  # how a verbatim HTML block begins, and what its last line contains
+_HTML_ENDS = (  # the start of a verbatim HTML block, and what its last line contains
     (
         re.compile(rf" *<(?:{_VERBATIM_TAGS})(?![^ \t\n>])", re.IGNORECASE),
         re.compile(rf"</(?:{_VERBATIM_TAGS})>", re.IGNORECASE),
@@ -98,9 +105,9 @@ _QUOTE_MARK = re.compile(r" {0,3}> ?")
 
 
 def scan(text: str) -> list[Block]:
-    r"""The blocks of `text` in order; they cover all of it but blank lines. Lines end in `\n` only.
+    r"""Return the blocks of `text` in order. They cover everything except blank lines.
 
-    Linear in the length of the text.
+    Lines must end in `\n` only. Takes time linear in the length of the text.
     """
     blocks: list[Block] = []
     add = blocks.append
@@ -120,23 +127,31 @@ def scan(text: str) -> list[Block]:
             end = close.end() if close else len(text.rstrip())
             add(Block("fence", start, end, 1 if close else 0))
         elif kind == "item":
-            width = _content_column(text, start, match.start("pad"), match.end("pad"))
+            column = _content_column(text, match)
             if not _NO_CONTENT.match(text, end):
-                end = _item(width).match(text, end).end()  # type: ignore[union-attr]
-            add(Block("item", start, end, width))
+                end = _end_of_match(_item(column), text, end)
+            add(Block("item", start, end, column))
         elif kind == "html":
             end = _html_end(text, start)
             add(Block("html", start, end))
-        else:
-            add(Block("text" if kind == "rule" else kind, start, end))  # type: ignore[arg-type]
+        elif kind == "quote":
+            add(Block("quote", start, end))
+        elif kind == "code":
+            add(Block("code", start, end))
+        else:  # a thematic break
+            add(Block("text", start, end))
         position = end + 1
     return blocks
 
 
 def children(text: str, containers: Sequence[Block]) -> list[Block]:
-    """The blocks inside the last of `containers`, which is a list item or a quote inside all the others.
+    """Return the blocks inside the innermost container, as whole lines of `text`.
 
-    They are whole lines of `text`: the marks of the containers belong to them.
+    The lines include the markers of the containers (`- `, `> `).
+
+    Args:
+        text: the whole text.
+        containers: list items and quotes, outermost first; each one holds the next.
     """
     block = containers[-1]
     lines = text[block.start : block.end].split("\n")
@@ -145,10 +160,10 @@ def children(text: str, containers: Sequence[Block]) -> list[Block]:
         if container.kind == "quote":
             inner_lines = [_QUOTE_MARK.sub("", line, count=1) for line in inner_lines]
         else:
-            behind_mark = inner_lines[0][container.level :]
+            after_marker = inner_lines[0][container.level :]
             inner_lines = [_without_indent(line, container.level) for line in inner_lines]
-            if container.start == block.start:  # its mark is on the first line of what is looked at
-                inner_lines[0] = behind_mark
+            if container.start == block.start:  # the first line has the marker of this container
+                inner_lines[0] = after_marker
     starts = _line_starts(lines, block.start)
     inner_starts = _line_starts(inner_lines, 0)
     found: list[Block] = []
@@ -160,7 +175,7 @@ def children(text: str, containers: Sequence[Block]) -> list[Block]:
 
 
 def _add_text(blocks: list[Block], text: str, start: int, end: int) -> int:
-    """Add the paragraph, or what the line behind it makes of it: a heading, or a paragraph and a table."""
+    """Add a paragraph, or the heading or table that the line after it makes of it; return the end offset."""
     while True:
         after = _AFTER_TEXT.match(text, end)
         if after is None:
@@ -170,13 +185,19 @@ def _add_text(blocks: list[Block], text: str, start: int, end: int) -> int:
         if after["delimiters"] is not None and _is_header(text[header:end], after["delimiters"]):
             if header > start:
                 blocks.append(Block("text", start, header - 1))
-            end = _ROWS.match(text, end + 1).end()  # type: ignore[union-attr]  # the delimiters are there
+            end = _end_of_match(_ROWS, text, end + 1)
             blocks.append(Block("table", header, end))
             return end
         if _UNDERLINE_LINE.match(text, end + 1):
             blocks.append(Block("heading", start, after.end(), 1 if "=" in after[0] else 2))
             return after.end()
-        end = _MORE_TEXT.match(text, end + 1).end()  # type: ignore[union-attr]
+        end = _end_of_match(_MORE_TEXT, text, end + 1)
+
+
+def _end_of_match(pattern: re.Pattern[str], text: str, position: int) -> int:
+    """Return where the match at `position` ends; `position` itself without a match."""
+    match = pattern.match(text, position)
+    return match.end() if match else position
 
 
 def _is_header(line: str, delimiters: str) -> bool:
@@ -195,18 +216,18 @@ def _html_end(text: str, start: int) -> int:
             close = ends.search(text, opening.end())
             if close is None:
                 return len(text.rstrip())
-            return _LINE_REST.match(text, close.end()).end()  # type: ignore[union-attr]
-    return _UNTIL_BLANK.match(text, start).end()  # type: ignore[union-attr]
+            return _end_of_match(_LINE_REST, text, close.end())
+    return _end_of_match(_UNTIL_BLANK, text, start)
 
 
-def _content_column(text: str, start: int, mark_end: int, end: int) -> int:
-    """The column where the content of a list item begins: its other lines must be indented so far."""
-    if mark_end < 0:  # nothing behind the mark
-        mark_end = _LINE_REST.match(text, start).end()  # type: ignore[union-attr]
-        return mark_end - start + 1
-    mark = mark_end - start
+def _content_column(text: str, item: re.Match[str]) -> int:
+    """Return the column where the content of a list item begins: its other lines must be indented as far."""
+    start, end = item.end("start"), item.end()
+    if item["pad"] is None:  # nothing after the marker
+        return end - start + 1
+    marker = item.start("pad") - start
     width = len(text[start:end].expandtabs(4))
-    return mark + 1 if width - mark > 4 or text.startswith("\n", end) else width
+    return marker + 1 if width - marker > 4 or text.startswith("\n", end) else width
 
 
 def _without_indent(line: str, width: int) -> str:
@@ -228,9 +249,9 @@ def _closing_fence(mark: str) -> re.Pattern[str]:
 
 @lru_cache(maxsize=64)
 def _item(width: int) -> re.Pattern[str]:
-    """The rest of an item whose content begins in column `width`, from behind its mark."""
+    """Return the pattern for the rest of an item, after its marker; its content begins in column `width`."""
     tabs, spaces = divmod(width, 4)
-    tab = r"(?: {0,3}\t)"  # goes on to the next multiple of four
+    tab = r"(?: {0,3}\t)"  # advances to the next multiple of four
     enough = rf"(?: {{{width}}}|{tab}{{{tabs + (spaces > 0)}}}|{tab}{{{tabs}}} {{{spaces}}})"
     inside = rf"(?>(?:[ \t]*+\n)*){enough}[ \t]*+[^ \t\n][^\n]*+"
     return re.compile(rf"[^\n]*+(?>(?:\n{inside}|\n(?!{_ENDS_CONTAINER})[^\n]++)*)")

@@ -1,15 +1,15 @@
-"""What kind of page a document is, for documents whose parser does not know: one table, the first row wins.
+"""Document types, for documents whose parser does not know theirs: one table, in which the first match wins.
 
 BASIS's reference topics share a layout (Description, Syntax, Parameters, Return Value, Remarks, Example,
-See Also), so the headings of a page say more than its words. Titles come first nevertheless: a page called
-"Upgrading to BBj 24" has headings of any kind.
+See Also), so the headings of a page are better evidence than its words. Titles are checked before headings, because
+a page called "Upgrading to BBj 24" can have any headings.
 """
 
 import re
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
-TYPES = (
+DocumentType: TypeAlias = Literal[
     "api-reference",
     "language-reference",
     "concept",
@@ -19,27 +19,34 @@ TYPES = (
     "migration",
     "best-practice",
     "version-note",
-)
+]
+"""Every type that `document_type` can return."""
 
-BY_PARSER = {"mdx": "tutorial", "wordpress": "article", "bbj-source": "example", "javadoc": "api-reference"}
-"""What the pages of a parser are, unless a row of `RULES_FOR_ALL` speaks."""
+BY_PARSER: dict[str, DocumentType] = {
+    "mdx": "tutorial",
+    "wordpress": "article",
+    "bbj-source": "example",
+    "javadoc": "api-reference",
+}
+"""The type of the pages of a parser, unless a row of `RULES_FOR_ALL` matches."""
 
 _API_FOLDERS = r"^(?:bbjobjects|bbjevents|bbjinterfaces|gridmethods|gridctrl|sysadmin/admin_api)/"
 _LANGUAGE_FOLDERS = r"^(?:commands|mnemonic|events|sendmsg)/"
 
 
 class Rule(NamedTuple):
-    """A row: all that it names must hold.
+    """A row of the table. It matches when all of its conditions hold.
 
     Attributes:
-        title: a pattern searched in the title.
-        path: a pattern searched in the topic's path in BASIS's help, in lower case.
-        headings: in lower case, all of which the page has.
+        doc_type: the type of a page that matches.
+        title: a pattern to search for in the title.
+        path: a pattern to search for in the topic's path in BASIS's help, in lower case.
+        headings: headings in lower case, all of which the page must have.
     """
 
-    doc_type: str
-    title: str = ""
-    path: str = ""
+    doc_type: DocumentType
+    title: str | None = None
+    path: str | None = None
     headings: frozenset[str] = frozenset()
 
 
@@ -50,7 +57,7 @@ RULES_FOR_ALL = (
     Rule("migration", path=r"(?:^|/)(?:migration|upgrad\w*|conversion|porting)(?:/|_|\.)"),
     Rule("best-practice", title=r"\bbest practices?\b|\bguidelines?\b|\brecommend|\btips\b|\bdos and don"),
 )
-"""Kinds of pages that occur in every source."""
+"""Types of pages that occur in every source."""
 
 RULES_FOR_REFERENCES = (
     Rule("api-reference", path=_API_FOLDERS),
@@ -61,35 +68,35 @@ RULES_FOR_REFERENCES = (
     Rule("tutorial", title=r"\btutorial\b|\bgetting started\b|\bstep.by.step\b|\bwalk.?through\b"),
     Rule("example", title=r"\bexamples?\b|\bsamples?\b"),
 )
-"""Kinds of pages of a reference."""
+"""Types of pages of a reference."""
 
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#:]*$", re.MULTILINE)
 
 
-def document_type(parser: str, title: str, path: str, content: str) -> str:
-    """The first row that holds; `concept`, the page that explains, when none does.
+def document_type(*, parser: str, title: str, path: str | None, content: str) -> DocumentType:
+    """Return the type of the first row that matches; `concept`, a page that explains, if none does.
 
     Args:
-        parser: as sources.toml names it.
-        title: of the document.
-        path: of the topic in BASIS's help, or empty.
-        content: Markdown; only its headings are looked at.
+        parser: its name in sources.toml.
+        title: the title of the document.
+        path: the path of the topic in BASIS's help; None if it is not a topic there.
+        content: Markdown; only its headings are used.
     """
     for rule in RULES_FOR_ALL:
-        if _holds(rule, title, path, ()):
+        if _matches(rule, title=title, path=path, headings=()):
             return rule.doc_type
     if parser in BY_PARSER:
         return BY_PARSER[parser]
     headings = {heading.strip("*_ ").lower() for heading in _HEADING.findall(content)}
     for rule in RULES_FOR_REFERENCES:
-        if _holds(rule, title, path, headings):
+        if _matches(rule, title=title, path=path, headings=headings):
             return rule.doc_type
     return "concept"
 
 
-def _holds(rule: Rule, title: str, path: str, headings: Collection[str]) -> bool:
+def _matches(rule: Rule, *, title: str, path: str | None, headings: Collection[str]) -> bool:
     return (
-        (not rule.title or re.search(rule.title, title, re.IGNORECASE) is not None)
-        and (not rule.path or re.search(rule.path, path.lower()) is not None)
+        (rule.title is None or re.search(rule.title, title, re.IGNORECASE) is not None)
+        and (rule.path is None or (path is not None and re.search(rule.path, path.lower()) is not None))
         and all(heading in headings for heading in rule.headings)
     )

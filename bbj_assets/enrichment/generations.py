@@ -1,20 +1,25 @@
-"""Which generations of BBj a page speaks of: every rule of it, as rows of three tables.
+"""BBj generations: the list of them, and the rules, in three tables, for tagging a page with those it applies to.
 
-`character` is terminal code, `vpro5` Visual PRO/5 and its builders, `bbj_gui` the BBjAPI and its windows,
-`dwc` the Dynamic Web Client; `all` is what holds for every one of them. Where a topic lies in BASIS's help
-and which conditions its authors put on it weigh more than the words in it, because a sample for the DWC is
-also GUI code and a page on files may open a window.
+`character` is terminal code, `vpro5` is Visual PRO/5 and its builders, `bbj_gui` is the BBjAPI and its windows,
+`dwc` is the Dynamic Web Client; `all` means every one of them. The folder of a topic in BASIS's help and the
+conditions that its authors set weigh more than its words, because a sample for the DWC is also GUI code and a page
+about files may open a window.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
-GENERATIONS = ("all", "character", "vpro5", "bbj_gui", "dwc")
+Generation: TypeAlias = Literal["all", "character", "vpro5", "bbj_gui", "dwc"]
+GenerationTag: TypeAlias = Literal["auto", Generation]
+"""What `generation_tag` of a source may be: one generation for all its documents, or `auto` for the rules here."""
+
+ALL: Generation = "all"
+GENERATIONS: tuple[Generation, ...] = get_args(Generation)
 UNTAGGED = "untagged"
-"""The tag of a page that nothing speaks for."""
+"""The tag of a page that no rule matches."""
 
-PATHS = {
+PATHS: dict[str, Generation] = {
     "bbjobjects/": "bbj_gui",
     "bbjevents/": "bbj_gui",
     "bbjinterfaces/": "bbj_gui",
@@ -46,16 +51,16 @@ PATHS = {
     "eus/": "all",
     "com/basis/bbj/proxies/": "bbj_gui",  # the package of a class that links to no topic
 }
-"""Folders of BASIS's help, in lower case. The longest one that holds the topic speaks."""
+"""Folders of BASIS's help, in lower case. Only the innermost folder of a topic counts."""
 
-CONDITIONS = {
+CONDITIONS: dict[str, Generation] = {
     "primary.guibuild_chm": "vpro5",
     "primary.resbuild_chm": "vpro5",
     "primary.ddbuild_chm": "vpro5",
 }
 """Condition tags of the Flare project, in lower case."""
 
-CODE = {
+CODE: dict[str, Generation] = {
     "bbjhtmlview": "dwc",
     "bbjwebcomponent": "dwc",
     "setcss": "dwc",
@@ -73,36 +78,38 @@ CODE = {
     "print @(": "character",
     "input @(": "character",
 }
-"""What code says, in lower case. Each row counts once a page, however often it is there."""
+"""Text that occurs in code, in lower case. Each row counts once per page."""
 
 _WEIGHT_OF_PATH = 6
 _WEIGHT_OF_CONDITION = 6
-_WEIGHT_OF_CODE = {"dwc": 3, "bbj_gui": 1, "character": 2}  # nobody but a DWC program says setCss
+_WEIGHT_OF_CODE = {"dwc": 3, "bbj_gui": 1, "character": 2}  # only a DWC program calls setCss
 _KEPT_SHARE = 0.5
 
 
 class Evidence(NamedTuple):
-    """A row that spoke.
+    """A row that matched a page.
 
     Attributes:
-        row: the folder, the condition or the code, as its table has it.
+        generation: the generation that the row stands for.
+        weight: how much it counts.
+        row: the folder or code as in its table, or the condition as the page has it.
     """
 
-    generation: str
+    generation: Generation
     weight: int
     row: str
 
 
-def evidence(path: str, conditions: Sequence[str], content: str) -> list[Evidence]:
-    """Every row that speaks for a page, so that a tag can be explained.
+def evidence(*, path: str | None, conditions: Sequence[str], content: str) -> list[Evidence]:
+    """Return every row that matches a page, so that its tags can be explained.
 
     Args:
-        path: of the topic in BASIS's help, or of the class in its package, or empty.
+        path: of the topic in BASIS's help, or of the class in its package; None for other pages.
         conditions: its condition tags.
-        content: its title and text; takes time linear in it.
+        content: its title and text. Takes time linear in its length.
     """
     found = []
-    folder = path.lower()
+    folder = path.lower() if path else ""
     while "/" in folder:
         folder = folder.rpartition("/")[0]
         if generation := PATHS.get(f"{folder}/"):
@@ -121,16 +128,16 @@ def evidence(path: str, conditions: Sequence[str], content: str) -> list[Evidenc
 
 
 def generations(found: Sequence[Evidence]) -> tuple[str, ...]:
-    """The tags that the evidence adds up to: the strongest, and what is at least half as strong.
+    """Return the tags that the evidence adds up to: the strongest, and those at least half as strong.
 
-    `all` stands alone: it is the strongest and says everything, or it is not said.
+    `all` is never combined with others: it is the only tag if it is the strongest, and left out otherwise.
     """
-    scores: Counter[str] = Counter()
+    scores: Counter[Generation] = Counter()
     for generation, weight, _ in found:
         scores[generation] += weight
     if not scores:
         return (UNTAGGED,)
     best = max(scores.values())
-    if scores["all"] == best:
-        return ("all",)
-    return tuple(tag for tag in GENERATIONS if tag != "all" and scores[tag] >= best * _KEPT_SHARE)
+    if scores[ALL] == best:
+        return (ALL,)
+    return tuple(tag for tag in GENERATIONS if tag != ALL and scores[tag] >= best * _KEPT_SHARE)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from bbj_assets.embedding.embedders.embedder import Vectors
+from bbj_assets.enrichment.generations import ALL, UNTAGGED
 from bbj_assets.search.lexical import lexical_candidates
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.models import Model
@@ -54,7 +55,7 @@ class Filters:
 
     @property
     def _speak_of_it(self) -> tuple[str, ...]:
-        return () if self.generation == "untagged" else ("all",)
+        return () if self.generation == UNTAGGED else (ALL,)
 
 
 @dataclass(frozen=True, slots=True)

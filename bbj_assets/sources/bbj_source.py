@@ -1,9 +1,9 @@
-"""BBj programs: one document a file, cut later at classes, methods, functions and labels.
+"""BBj programs: one document per file, cut later at classes, methods, functions and labels.
 
-The suffix is all that tells a program from other files, and it tells little: `.txt` is mostly prose, `.arc`
-is a resource, and a program may have been saved tokenized under any of them. So what a file is, is read
-from its bytes. Programs outlive encodings, too: what is not UTF-8 is Windows-1252, and line breaks come as
-CRLF, LF, CR and, from a transfer gone wrong, CR CR LF.
+Only the suffix distinguishes a program from other files, and it is weak evidence: `.txt` is mostly prose, `.arc` is a
+resource, and a program may have been saved tokenized under any suffix. So the parser decides from the bytes of a file.
+Programs also outlive encodings: a file that is not UTF-8 is read as Windows-1252, and line breaks can be CRLF, LF, CR
+or, after a faulty transfer, CR CR LF.
 """
 
 import re
@@ -17,7 +17,7 @@ from bbj_assets.sources.files import SourceFiles
 from bbj_assets.sources.walk import partition_of, walk
 
 VERSION: int = 1
-"""Raised whenever the same bytes would give other documents."""
+"""Increase it when the same bytes would yield other documents."""
 
 SUFFIXES = frozenset({".bbj", ".bbjt", ".bbl", ".src", ".aon", ".prc", ".arc", ".txt"})
 
@@ -29,8 +29,8 @@ _LINE_BREAK = re.compile(r"\r+\n|\r")
 _LINE_NUMBER = re.compile(r"[ \t]*\d{1,5}[ \t]+\S")
 _NUMBERED_SHARE = 0.8
 
-# Lines that are BBj. Prose begins with `if`, `open`, `print` and `return` too, so a verb alone is not enough.
-# What is weak could as well stand in a file of settings, or in a program in another language.
+# Lines that are BBj. Prose also begins with `if`, `open`, `print` and `return`, so a verb alone is not enough.
+# A weak match could also be a line of a settings file or of a program in another language.
 _STATEMENT = re.compile(
     r"""[ \t]*+ (?>(?:\d{1,5}[ \t]++)?) (?>(?:[a-z_]\w*+:(?!:)[ \t]*+)?)
     (?:
@@ -58,7 +58,7 @@ _PROGRAM_SHARE = 0.6
 
 
 def discover(source: Source) -> Iterator[Item]:
-    """List the files with a suffix of a program; what a `.txt` holds shows only when it is parsed.
+    """List the files with a suffix of programs. Only parsing shows whether a `.txt` is one.
 
     Raises:
         ListingError: a folder could not be read.
@@ -68,10 +68,10 @@ def discover(source: Source) -> Iterator[Item]:
 
 
 def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequence[Document]:
-    """The program as one document; none for an empty file and for a `.txt` that is no program.
+    """Return the program as one document; none for an empty file or a `.txt` that is not a program.
 
     Raises:
-        ParseError: the file is a tokenized program, or no text at all.
+        ParseError: the file is a tokenized program, or not text.
     """
     del source, files  # a program is its own file
     text = _decode(item, raw)
@@ -92,7 +92,7 @@ def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequenc
 
 
 def is_program(text: str) -> bool:
-    """Whether most lines that say anything are BBj, and one of them could be nothing else."""
+    """Return whether most lines that are not blank are BBj, and at least one of them can be nothing else."""
     lines = [line for line in text.split("\n") if line.strip() and not line.lstrip().startswith(":")]
     statements = [match for line in lines if (match := _STATEMENT.match(line))]
     return (
@@ -123,12 +123,12 @@ def _decode(item: Item, raw: bytes) -> str:
             text = raw.decode("utf-8")
         except UnicodeDecodeError:
             text = raw.decode("cp1252", "replace")
-    # The end-of-file mark of CP/M and DOS still closes files of the eighties.
+    # Files from the eighties still end with the end-of-file character of CP/M and DOS.
     return _LINE_BREAK.sub("\n", text).replace("\0", "").rstrip("\x1a \t\n").lstrip("\n")
 
 
 def _metadata(text: str) -> dict[str, Json]:
-    """What the program declares, by name, and whether its lines are numbered."""
+    """Return the names that the program declares, its number of lines and whether they are numbered."""
     statements = scan(text)
     found = declarations(statements)
     numbered = sum(_LINE_NUMBER.match(text, s.start, s.end) is not None for s in statements)

@@ -1,13 +1,12 @@
-"""Read access to a source's tree of files, which remembers what was read.
+"""Read access to a source's tree of files, with a record of what was read.
 
-A page may be made of more than its own file: partials, snippets, tables of contents. A parser
-reads those through a `SourceFiles`, and what it read (with its hash, also when it was missing) is
-stored with the document as its dependencies. That is how a changed partial re-parses exactly the
-pages that include it.
+A page may depend on more than its own file: partials, snippets, tables of contents. A parser reads those through a
+`SourceFiles`, and each path with its hash, also that of a missing file, is stored with the document as a dependency.
+So a changed partial causes exactly the pages that include it to be parsed again.
 
-Some files say something of every page: a table of contents has all of them. A page that depended on the file would
-be parsed anew whenever another page is moved. So a parser may depend on what it took from such a file instead: a
-derived dependency, `<parser>://<what>`, whose hash its `derive` computes (see `Deriving`).
+Some files concern every page, such as a table of contents. If each page depended on that file, moving one page would
+parse all of them again. So a parser may depend on the part that it used instead: a derived dependency,
+`<parser>://<name>`, whose hash its `derive` computes (see `Deriving`).
 """
 
 import hashlib
@@ -15,14 +14,19 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 MISSING = ""
-"""The recorded hash of a dependency that was asked for and did not exist."""
+"""The recorded hash of a dependency that does not exist."""
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
-"""A larger file is not documentation; it is refused before it is read into memory."""
+"""A larger file is not documentation. It is refused before it is read into memory."""
 
 
 class SourceFiles:
-    """The files below one root, as one parse sees them."""
+    """The files below one root, as one parse reads them.
+
+    Attributes:
+        root: the absolute folder.
+        dependencies: the paths that were read, each with the SHA-256 of its content in hex, or `MISSING`.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -30,20 +34,20 @@ class SourceFiles:
         self._real_root: Path | None = None
 
     def read(self, path: str) -> bytes | None:
-        """The bytes of the file at `path` (relative to the root, `/`), or None when there is none.
+        """Return the bytes of the file at `path` (relative to the root, with `/`), or None if there is none.
 
-        A path that leads out of the root, also through a symbolic link, is treated as missing.
-        Either way the path becomes a dependency.
+        A path that leads out of the root, directly or through a symbolic link, is treated as missing.
+        In every case the path becomes a dependency.
         """
         content = self.peek(path)
         self.dependencies[path] = MISSING if content is None else hashlib.sha256(content).hexdigest()
         return content
 
     def peek(self, path: str) -> bytes | None:
-        """As `read`, but the file does not become a dependency: for what is recorded as a derived one."""
+        """Return the same as `read` without recording a dependency: for files of derived dependencies."""
         file = self.root / path
         try:
-            if file.stat().st_size > MAX_FILE_BYTES:  # first, because most of what is asked for is not there
+            if file.stat().st_size > MAX_FILE_BYTES:  # first, because most requested files do not exist
                 return None
             if self._real_root is None:
                 self._real_root = self.root.resolve()
@@ -53,17 +57,17 @@ class SourceFiles:
 
 
 class Deriving(Protocol):
-    """A parser with derived dependencies. Their keys begin with its name and `://`, which no path below a root has."""
+    """A parser with derived dependencies. Their keys begin with its name and `://`, which no path below a root does."""
 
     def derive(self, files: SourceFiles, key: str) -> str:
-        """The hash that a parse would record of `key` now, MISSING for nothing; records no dependency itself."""
+        """Return the hash that a parse would record for `key` now, or MISSING. Records no dependency."""
         ...
 
 
 def resolve(relative_to: str, reference: str) -> str | None:
-    """The root-relative path that `reference` means in the file `relative_to`; None if it leaves the root.
+    """Return the root-relative path that `reference` means in the file `relative_to`; None if it leaves the root.
 
-    None too for what no file can be called, so that it never becomes a dependency, which PostgreSQL could not store.
+    Also None for a reference with NUL, which no file name has: PostgreSQL could not store it as a dependency.
 
     >>> resolve("guide/setup.md", "../shared/_note.md")
     'shared/_note.md'

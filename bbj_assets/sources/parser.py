@@ -1,4 +1,4 @@
-"""What a parser is: the contract between the sources and everything that reads them."""
+"""The contract between the parsers and the code that calls them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
@@ -9,33 +9,38 @@ from bbj_assets.sources.files import SourceFiles
 
 
 class Parser(Protocol):
-    """One format. Modules of `bbj_assets.sources` satisfy it; `registry` maps names to them."""
+    """A parser of one format. Modules of `bbj_assets.sources` satisfy it; `registry` maps names to them."""
 
     VERSION: int
-    """Raised whenever the same bytes would give other documents, so that they are parsed anew."""
+    """Increase it when the same bytes would yield other documents: the documents are then parsed again."""
 
     def discover(self, source: Source) -> Iterator[Item]:
-        """List the source's items, in a stable order, without reading them.
+        """List the items of the source in a stable order, without reading them.
 
         Raises:
-            ListingError: the listing is not complete.
+            ListingError: the listing is incomplete.
         """
         ...
 
     def parse(self, source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequence[Document]:
-        """Turn an item into its documents (none, for a file that is no page of its own).
+        """Turn an item into its documents; none for a file that is not a page of its own.
+
+        Args:
+            source: the source of the item.
+            item: what to parse.
+            raw: the bytes of the item.
+            files: read access to other files; what is read becomes a dependency.
 
         Raises:
-            ParseError: the item cannot be read; any other exception is a bug.
+            ParseError: the item cannot be read. Any other exception is a bug.
         """
         ...
 
 
 class WebParser(Parser, Protocol):
-    """A format that is read from the web: what was fetched is kept in the source's mirror, and listed from there.
+    """A parser of pages from the web. Fetched pages are kept in the source's mirror and listed from there.
 
-    So a page that has not changed costs a 304, a changed parser asks no site for anything, and the parsing of pages
-    is that of files.
+    So an unchanged page costs one 304 response, a changed parser causes no request, and pages are parsed like files.
     """
 
     def visit(self, source: Source, on_progress: Callable[[int, int], None]) -> None:

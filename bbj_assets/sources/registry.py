@@ -1,4 +1,4 @@
-"""Which parser a name in sources.toml means. Adding a parser is adding a line here."""
+"""The parsers by their names in sources.toml. To add a parser, add a line to `PARSERS`."""
 
 import importlib
 from dataclasses import dataclass
@@ -15,13 +15,14 @@ _READING = {
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A parser by the module that holds it, imported when it is first needed.
+    """A parser, by the name of its module; the module is imported on first use.
 
     Attributes:
-        module: satisfies `Parser`.
+        module: the full name of a module that satisfies `Parser`.
         reads: `files` below the source's paths, or the `web` from its url.
-        options: what its table in sources.toml may say besides the keys of all that read the same.
-        one_source: its URLs do not name the source, so a second source of it would take the first one's pages.
+        options: the keys that its table in sources.toml may have besides those of all parsers that read the same.
+        one_source: True if its URLs do not include the name of the source. Two sources would then overwrite each
+            other's pages, so only one is allowed.
     """
 
     module: str
@@ -31,15 +32,15 @@ class Registration:
 
     @property
     def keys(self) -> frozenset[str]:
-        """What may be written in a table of sources.toml that names this parser."""
+        """Return the keys that a table of sources.toml with this parser may have."""
         return _EVERY_SOURCE | _READING[self.reads] | self.options
 
     def load(self) -> Parser:
-        """The parser itself."""
+        """Import and return the parser."""
         return cast("Parser", importlib.import_module(self.module))
 
     def load_web(self) -> WebParser:
-        """The parser of a source that `reads` the web."""
+        """Import and return a parser that `reads` the web."""
         return cast("WebParser", importlib.import_module(self.module))
 
 
@@ -54,4 +55,4 @@ PARSERS = {
     "wordpress": Registration("bbj_assets.sources.wordpress", reads="web", options=frozenset({"post_types"})),
     "web-crawl": Registration("bbj_assets.sources.web_crawl", reads="web"),
 }
-"""Every parser by its name."""
+"""Each parser by its name."""

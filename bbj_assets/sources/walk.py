@@ -1,4 +1,4 @@
-"""Listing the files of a source, and naming the section that each belongs to."""
+"""The files of a source, and the partition that each belongs to."""
 
 import os
 import re
@@ -10,12 +10,12 @@ from bbj_assets.errors import ListingError
 from bbj_assets.source import Source
 
 ROOT_PARTITION = "_root"
-"""The partition of files that lie in no folder."""
+"""The partition of files in the root folder itself."""
 
 NEVER_DOCUMENTATION = frozenset({"node_modules", "__pycache__"})
 
 _NOT_IN_KEYS = re.compile(r",|\.\.\.|[\x00-\x1f\ud800-\udfff]")
-"""What Dagster refuses or gives a meaning in ranges, and bytes of a name that are no UTF-8."""
+"""Characters that Dagster refuses or reads as part of a range, and bytes of a name that are not UTF-8."""
 
 
 def walk(
@@ -25,17 +25,20 @@ def walk(
     below: str = "",
     skip_folder: Callable[[str], bool] = lambda _name: False,
 ) -> Iterator[tuple[Path, str]]:
-    """Every (root, path below it) of the source with one of the suffixes (lower case, with the dot), sorted.
+    """Yield (root, path below it) for each file of the source with one of the suffixes, sorted.
 
-    Hidden folders and files are left out, and so are folders that `skip_folder` names and paths that match one
-    of the source's `exclude` patterns (`*` and `**` match any characters, also `/`; a leading `**/` may stand for
-    no folder at all). Symbolic links to folders are not followed, so a loop of links cannot hold it.
+    Leaves out hidden files and folders, folders that `skip_folder` accepts, and paths that match an `exclude` pattern
+    of the source (`*` and `**` match any characters, including `/`; a leading `**/` also matches no folder at all).
+    Symbolic links to folders are not followed, so a loop of links does no harm.
 
     Args:
-        below: the one folder of each root that is looked at, with a trailing slash; all of the root if empty.
+        source: its roots may be folders or single files.
+        suffixes: in lower case, with the dot.
+        below: a folder of each root to list instead of the whole root, with a trailing slash.
+        skip_folder: returns whether to leave out the folders of that name.
 
     Raises:
-        ListingError: a folder could not be read; what is missing then says nothing.
+        ListingError: a folder could not be read, so nothing can be inferred from files that are missing.
     """
     for root in source.roots:
         if root.is_file():
@@ -48,7 +51,7 @@ def walk(
 
 
 def partition_of(path: str) -> str:
-    """The partition key of a file: its top folder, or `_root`.
+    """Return the partition key of a file: its top folder, or `_root`.
 
     >>> partition_of("grids/columns/sizing.md"), partition_of("index.md")
     ('grids', '_root')
@@ -58,12 +61,12 @@ def partition_of(path: str) -> str:
 
 
 def partition_key(name: str) -> str:
-    """A section's name as a Dagster partition key: what cannot stand in one is replaced by `_`."""
+    """Return a section's name as a Dagster partition key, with `_` for the characters that a key cannot have."""
     return _NOT_IN_KEYS.sub("_", name) or ROOT_PARTITION
 
 
 def is_excluded(path: str, patterns: Sequence[str]) -> bool:
-    """Whether a path matches one of `exclude`; `**/` also matches no folder at all."""
+    """Return whether a path matches one of the patterns; a leading `**/` also matches no folder at all."""
     return any(
         fnmatchcase(path, pattern) or (pattern.startswith("**/") and fnmatchcase(path, pattern[3:]))
         for pattern in patterns
@@ -87,12 +90,12 @@ def _walk_folder(
         if entry.is_dir(follow_symlinks=False):
             if entry.name not in NEVER_DOCUMENTATION and not skip_folder(entry.name):
                 yield from _walk_folder(root, f"{below}{entry.name}/", suffixes, skip_folder)
-        elif os.path.splitext(entry.name)[1].lower() in suffixes and _may_be_file(entry):  # noqa: PTH122 - hot
+        elif os.path.splitext(entry.name)[1].lower() in suffixes and _may_be_file(entry):  # noqa: PTH122 - hot loop
             yield below + entry.name
 
 
 def _may_be_file(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_file()
-    except OSError:  # a link to itself, or into a folder that is closed to us: its parse says what is wrong
+    except OSError:  # a link to itself or into an unreadable folder: parsing it reports the error
         return True

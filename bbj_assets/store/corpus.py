@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bbj_assets.enrichment.generations import UNTAGGED
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.models import Model
 
@@ -46,7 +47,7 @@ def corpus_counts(conn: Connection, model: Model | None) -> CorpusCounts:
     sources = conn.execute(
         """
         WITH d AS (
-            SELECT source, count(*) AS documents, count(*) FILTER (WHERE generations = '{untagged}') AS untagged
+            SELECT source, count(*) AS documents, count(*) FILTER (WHERE generations = ARRAY[%s]) AS untagged
             FROM documents GROUP BY source
         ), c AS (
             SELECT source, count(*) AS chunks, count(e.content_hash) AS embedded
@@ -59,7 +60,7 @@ def corpus_counts(conn: Connection, model: Model | None) -> CorpusCounts:
         FROM d FULL JOIN f USING (source) LEFT JOIN c ON c.source = d.source
         ORDER BY 1
         """,
-        [model.name if model else None],
+        [UNTAGGED, model.name if model else None],
     ).fetchall()
     generations = conn.execute(
         "SELECT generation, count(*) FROM documents, unnest(generations) AS generation GROUP BY 1 ORDER BY 2 DESC, 1"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bbj_assets.enrichment.generations import UNTAGGED
 from bbj_assets.store.connection import Connection
 
 SAMPLE = 20
@@ -68,8 +69,8 @@ def documents_titled_alike(conn: Connection, source: str) -> Lack:
 
 def documents_without_generation(conn: Connection, source: str) -> Lack:
     """Documents of which is not known what generation of BBj they speak of."""
-    untagged = _DOCUMENTS + " AND generations = '{untagged}'"
-    parameters = {"source": source}
+    untagged = _DOCUMENTS + " AND generations = ARRAY[%(untagged)s]"
+    parameters = {"source": source, "untagged": UNTAGGED}
     return Lack(
         _count(conn, untagged, parameters),
         _count(conn, _DOCUMENTS, parameters),

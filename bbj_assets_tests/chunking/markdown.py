@@ -1,8 +1,7 @@
-"""Markdown for the laws of chunking to be tried on, and an independent reader of it."""
+"""Strategies that generate Markdown for the chunking tests, and an independent parser to compare with."""
 
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 _ORACLE = MarkdownIt("commonmark").enable("table")
 
@@ -96,22 +95,23 @@ documents = st.builds(
     st.sampled_from(["\n\n", "\n\n\n", "\n \n"]),
     st.sampled_from(["", "\n"]) | fences(closed=False).map(lambda fence: "\n\n" + fence),
 )
-"""Well-formed but for a fence that is never closed; what is between blocks is blank."""
+"""Well-formed Markdown with blank lines between blocks; the last block may be a fence left open."""
 
 wild_documents = st.lists(
     blocks | wild_paragraphs | st.text("# \n`~->|*:=1.ab\t<\r", max_size=40) | st.text(max_size=20), max_size=12
 ).flatmap(lambda parts: st.sampled_from(["\n", "\n\n", "\r\n"]).map(lambda gap: gap.join(parts)))
-"""Anything at all."""
+"""Markdown of any kind, well-formed or not."""
 
 
 def top_level(text: str, kind: str) -> list[str]:
-    """The source of every top-level block of a type (`fence`, `heading_open`), as the oracle sees it."""
+    """Return the source of every top-level block of a type (`fence`, `heading_open`), according to markdown-it."""
     lines = text.split("\n")
-    return ["\n".join(lines[slice(*token.map)]).rstrip() for token in _tokens(text, kind)]
+    tokens = (token for token in _ORACLE.parse(text) if token.type == kind and token.level == 0)
+    return ["\n".join(lines[slice(*token.map)]).rstrip() for token in tokens if token.map]
 
 
 def open_fences(text: str) -> list[str]:
-    """Fenced code blocks, however deep, that run into the end of the text without a closing line."""
+    """Return the fenced code blocks, at any depth, that reach the end of the text without a closing line."""
     lines = text.split("\n")
     found = []
     for token in _ORACLE.parse(text):
@@ -123,7 +123,3 @@ def open_fences(text: str) -> list[str]:
             if not closed:
                 found.append("\n".join(lines[slice(*token.map)]))
     return found
-
-
-def _tokens(text: str, kind: str) -> list[Token]:
-    return [token for token in _ORACLE.parse(text) if token.type == kind and token.level == 0 and token.map]

@@ -1,4 +1,4 @@
-"""Documents into chunks: numbering, the context header, and the estimate of tokens."""
+"""Documents into chunks: numbering, the context header and the token estimate."""
 
 from pathlib import Path
 
@@ -8,40 +8,42 @@ from hypothesis import strategies as st
 
 from bbj_assets.chunking import chunk_document, estimate_tokens
 from bbj_assets.documents import Document, embedded_text
-from bbj_assets.settings import ChunkSettings
+from bbj_assets.source import ChunkSettings
 from bbj_assets_tests.chunking.markdown import documents
 
-NORMAL = ChunkSettings()
-LONG = "The grid selects a row when the user clicks on it. " * 30
+DEFAULT = ChunkSettings()
+LONG_PARAGRAPH = "The grid selects a row when the user clicks on it. " * 30
 
 
-def document(content: str, *, title: str = "Grid", section_path: tuple[str, ...] = ("DWC", "Controls")) -> Document:
+def make_document(
+    content: str, *, title: str = "Grid", section_path: tuple[str, ...] = ("DWC", "Controls")
+) -> Document:
     return Document(source_url="mdx-dwc://grid.md", title=title, content=content, section_path=section_path)
 
 
 @given(documents)
-def test_chunks_are_numbered_and_counted_as_they_are_embedded(content):
-    chunks = chunk_document(document(content), NORMAL)
+def test_chunks_are_numbered_and_count_the_tokens_of_their_embedded_text(content: str) -> None:
+    chunks = chunk_document(make_document(content), DEFAULT)
     assert [chunk.ordinal for chunk in chunks] == list(range(len(chunks)))
     assert all(chunk.token_count == estimate_tokens(chunk.embedded_text) for chunk in chunks)
-    again = chunk_document(document(content), NORMAL)
+    again = chunk_document(make_document(content), DEFAULT)
     assert [chunk.content_hash for chunk in again] == [chunk.content_hash for chunk in chunks]
 
 
-def test_the_header_is_section_path_then_title_then_heading():
-    (chunk,) = chunk_document(document("## Rows\n\n### Selection\n\nText."), NORMAL)
+def test_the_context_header_is_section_path_then_title_then_heading() -> None:
+    (chunk,) = chunk_document(make_document("## Rows\n\n### Selection\n\nText."), DEFAULT)
     assert chunk.context_header == "DWC > Controls > Grid > Rows > Selection"
     assert chunk.embedded_text == embedded_text(chunk.context_header, chunk.content)
 
 
-def test_a_heading_that_says_just_the_title_is_not_in_the_header():
-    (chunk,) = chunk_document(document("# grid\n\n## Rows\n\nText."), NORMAL)
+def test_a_heading_equal_to_the_title_is_not_in_the_context_header() -> None:
+    (chunk,) = chunk_document(make_document("# grid\n\n## Rows\n\nText."), DEFAULT)
     assert chunk.context_header == "DWC > Controls > Grid > Rows"
 
 
 @pytest.mark.parametrize("content", ["", "\n\n"])
-def test_a_document_without_content_is_found_by_its_title(content):
-    (chunk,) = chunk_document(document(content), NORMAL)
+def test_a_document_without_content_becomes_one_chunk_with_its_title(content: str) -> None:
+    (chunk,) = chunk_document(make_document(content), DEFAULT)
     assert (chunk.ordinal, chunk.content, chunk.context_header) == (0, "Grid", "DWC > Controls > Grid")
 
 
@@ -53,24 +55,26 @@ def test_a_document_without_content_is_found_by_its_title(content):
         (tuple(f"Folder {n}" for n in range(200)), "Grid", None),
     ],
 )
-def test_the_header_is_bounded_and_keeps_title_and_heading(section_path, title, kept):
-    text = f"## Rows\n\n{LONG}"
-    for chunk in chunk_document(document(text, title=title, section_path=section_path), NORMAL):
-        assert estimate_tokens(chunk.context_header) <= NORMAL.target_tokens // 4
+def test_the_context_header_is_bounded_and_keeps_title_and_heading(
+    section_path: tuple[str, ...], title: str, kept: str | None
+) -> None:
+    text = f"## Rows\n\n{LONG_PARAGRAPH}"
+    for chunk in chunk_document(make_document(text, title=title, section_path=section_path), DEFAULT):
+        assert estimate_tokens(chunk.context_header) <= DEFAULT.target_tokens // 4
         assert " > Rows" in chunk.context_header
         assert "Grid" in chunk.context_header
         assert kept is None or chunk.context_header == kept
 
 
-def test_the_header_counts_towards_the_target():
+def test_the_context_header_counts_towards_the_target() -> None:
     path = tuple(f"Folder number {n}" for n in range(12))
-    for chunk in chunk_document(document(f"## Rows\n\n{LONG * 4}", section_path=path), NORMAL):
-        assert chunk.token_count <= NORMAL.target_tokens + 1
+    for chunk in chunk_document(make_document(f"## Rows\n\n{LONG_PARAGRAPH * 4}", section_path=path), DEFAULT):
+        assert chunk.token_count <= DEFAULT.target_tokens + 1
 
 
-def test_a_program_is_cut_by_its_own_structure():
+def test_a_program_is_chunked_as_code() -> None:
     program = Document(source_url="file://a.bbj", title="a.bbj", content="print 1\n", format="bbj")
-    (chunk,) = chunk_document(program, NORMAL)
+    (chunk,) = chunk_document(program, DEFAULT)
     assert "print 1" in chunk.content
 
 
@@ -86,21 +90,21 @@ def test_a_program_is_cut_by_its_own_structure():
         ("\U0001f642\ud800", 1, 4),
     ],
 )
-def test_the_estimate_suits_prose_code_and_chinese(text, least, most):
+def test_the_token_estimate_fits_prose_code_and_chinese(text: str, least: int, most: int) -> None:
     assert least <= estimate_tokens(text) <= most
 
 
 @given(st.text(), st.text())
-def test_the_estimate_of_a_whole_is_at_most_that_of_its_parts(one, other):
+def test_the_estimate_for_joined_texts_is_at_most_the_sum_of_both(one: str, other: str) -> None:
     assert estimate_tokens(one) <= estimate_tokens(one + other) <= estimate_tokens(one) + estimate_tokens(other)
 
 
-def test_real_documentation_is_cut_without_loss(corpus: Path):
+def test_real_documentation_is_chunked_without_loss(corpus: Path) -> None:
     pages = sorted((corpus / "gridex-docs").rglob("*.md"))
     assert pages
     for page in pages:
         content = page.read_text(encoding="utf-8")
-        chunks = chunk_document(document(content), ChunkSettings(overlap_tokens=0))
+        chunks = chunk_document(make_document(content), ChunkSettings(overlap_tokens=0))
         words = "".join("".join(chunk.content.split()) for chunk in chunks)
         assert len(words) >= len("".join(content.split()))
-        assert max(chunk.token_count for chunk in chunks) <= 1.5 * NORMAL.hard_limit
+        assert max(chunk.token_count for chunk in chunks) <= 1.5 * DEFAULT.hard_limit

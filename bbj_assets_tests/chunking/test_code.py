@@ -1,4 +1,4 @@
-"""Programs, cut into pieces that a reader can use."""
+"""BBj programs: the scanner of their structure, and the pieces they are cut into."""
 
 import re
 
@@ -10,7 +10,7 @@ from bbj_assets.chunking.bbj_structure import declarations, scan
 from bbj_assets.chunking.code import split_bbj
 from bbj_assets.chunking.pieces import Piece
 from bbj_assets.chunking.tokens import estimate_tokens
-from bbj_assets.settings import ChunkSettings
+from bbj_assets.source import ChunkSettings
 
 NARROW = ChunkSettings(target_tokens=40, overlap_tokens=0)
 
@@ -28,7 +28,7 @@ def routine(name: str, lines: int = 8) -> str:
     return f"    rem Computes {name}\n    method public BBjNumber {name}(BBjVector items!)\n{body}    methodend\n"
 
 
-# Where things begin and end.
+# The structure: where declarations begin and end.
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def routine(name: str, lines: int = 8) -> str:
         ("0100:", "label", "0100", "0100"),
     ],
 )
-def test_a_declaration_is_known_by_its_line(line: str, kind: str, name: str, signature: str) -> None:
+def test_a_declaration_is_recognised_by_its_line(line: str, kind: str, name: str, signature: str) -> None:
     (found,) = declarations(scan(line))
 
     assert (found.kind, found.name, found.signature, found.line) == (kind, name, signature, 1)
@@ -82,11 +82,11 @@ def test_a_declaration_is_known_by_its_line(line: str, kind: str, name: str, sig
         "12 print 1",
     ],
 )
-def test_what_only_looks_like_a_declaration_is_none(line: str) -> None:
+def test_lines_that_only_look_like_declarations_are_not(line: str) -> None:
     assert declarations(scan(line)) == []
 
 
-def test_rem_with_a_suffix_is_a_variable() -> None:
+def test_rem_with_a_type_suffix_is_a_variable() -> None:
     assert [statement.comment for statement in scan('rem$="x"\nrem!.run()\nremark=1\nrem x\nREM')] == [
         False,
         False,
@@ -96,7 +96,7 @@ def test_rem_with_a_suffix_is_a_variable() -> None:
     ]
 
 
-def test_a_signature_over_several_lines_is_on_one() -> None:
+def test_a_signature_over_several_lines_is_joined() -> None:
     text = "method public void open(BBjString name$,\n:    BBjNumber  mode)\n    print name$\nmethodend"
 
     (found,) = declarations(scan(text))
@@ -104,7 +104,7 @@ def test_a_signature_over_several_lines_is_on_one() -> None:
     assert found.signature == "method public void open(BBjString name$, BBjNumber mode)"
 
 
-def test_statements_stand_in_what_encloses_them() -> None:
+def test_the_path_of_a_statement_is_its_enclosing_declarations() -> None:
     text = """\
 use java.util.HashMap
 class public Grid
@@ -141,7 +141,7 @@ print 2
     ]
 
 
-def test_what_has_no_body_ends_on_its_line() -> None:
+def test_a_declaration_without_a_body_ends_on_its_line() -> None:
     text = """\
 interface public Pay
 method public void pay()
@@ -155,13 +155,13 @@ print fna(1)
     assert paths_of(text) == [("Pay",), ("Pay", "pay"), ("Pay", "refund"), ("Pay", "refund"), ("Pay",), ("fna",), ()]
 
 
-def test_a_new_declaration_ends_one_whose_end_is_missing() -> None:
+def test_a_new_declaration_ends_one_without_an_end() -> None:
     text = "class public A\nmethod public void a()\nmethod public void b()\nclass public B\nclassend\nclassend\nprint 1"
 
     assert paths_of(text) == [("A",), ("A", "a"), ("A", "b"), ("B",), ("B",), (), ()]
 
 
-def test_the_comment_in_front_belongs_to_the_declaration() -> None:
+def test_the_comment_in_front_of_a_declaration_belongs_to_it() -> None:
     text = """\
 rem The file
 
@@ -175,7 +175,7 @@ print 1
     assert paths_of(text) == [(), *[("draw",)] * 5]
 
 
-# How the pieces come out.
+# The pieces.
 
 
 def test_a_small_program_is_one_readable_piece() -> None:
@@ -185,11 +185,11 @@ def test_a_small_program_is_one_readable_piece() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "\t"])
-def test_nothing_gives_no_piece(text: str) -> None:
+def test_a_blank_program_has_no_pieces(text: str) -> None:
     assert pieces_of(text) == []
 
 
-def test_methods_are_pieces_under_their_class_and_signature_with_their_comment() -> None:
+def test_a_method_is_a_piece_with_its_comment_under_its_class_and_signature() -> None:
     text = f"class public Till\n{routine('sum')}\n{routine('average')}classend\n"
 
     first, second = pieces_of(text, ChunkSettings(target_tokens=110, overlap_tokens=0))
@@ -202,7 +202,7 @@ def test_methods_are_pieces_under_their_class_and_signature_with_their_comment()
     assert second.body.endswith("    methodend\nclassend")
 
 
-def test_small_neighbours_share_a_piece_that_names_them() -> None:
+def test_small_methods_share_a_piece_whose_heading_names_them() -> None:
     text = f"class public Till\n{routine('sum', 1)}{routine('average', 1)}{routine('most', 1)}classend\n"
 
     (piece,) = pieces_of(text, ChunkSettings())
@@ -219,7 +219,7 @@ def test_a_long_list_of_names_is_cut_short() -> None:
     ]
 
 
-def test_a_routine_below_the_hard_limit_is_whole_and_above_it_is_cut_between_statements() -> None:
+def test_only_a_routine_over_the_hard_limit_is_cut_and_between_statements() -> None:
     whole = routine("sum", 4)
     assert NARROW.target_tokens < estimate_tokens(whole) <= NARROW.hard_limit
     assert len(pieces_of(whole)) == 1
@@ -252,7 +252,7 @@ def test_a_routine_below_the_hard_limit_is_whole_and_above_it_is_cut_between_sta
         ("rem\nm:", ("m",)),
     ],
 )
-def test_the_later_parts_of_a_long_routine_carry_its_leading_comment(opening: str, headings: tuple[str, ...]) -> None:
+def test_the_headings_of_later_parts_repeat_the_leading_comment(opening: str, headings: tuple[str, ...]) -> None:
     text = opening + "\n" + "".join(f"    total = total + item!.getPrice({number})\n" for number in range(40))
 
     first, *_ = pieces = pieces_of(text)
@@ -263,7 +263,7 @@ def test_the_later_parts_of_a_long_routine_carry_its_leading_comment(opening: st
     assert not any("Adds up" in heading for heading in first.headings)
 
 
-def test_a_long_leading_comment_is_cut_short_where_it_is_repeated() -> None:
+def test_a_long_leading_comment_is_shortened_where_it_is_repeated() -> None:
     limits = ChunkSettings(target_tokens=100, overlap_tokens=0)
     comment = "".join(f"rem This is line {number} of what there is to know.\n" for number in range(30))
 
@@ -276,13 +276,13 @@ def test_a_long_leading_comment_is_cut_short_where_it_is_repeated() -> None:
     assert estimate_tokens(repeated) <= limits.target_tokens / 8 + 2
 
 
-def test_the_parts_of_one_long_statement_carry_the_comment_too() -> None:
+def test_the_parts_of_one_long_statement_repeat_the_comment_too() -> None:
     text = "rem Adds up\nm:\n" + "print a$,\n" + "".join(f':    "argument number {number}",\n' for number in range(40))
 
     assert {piece.headings for piece in pieces_of(text)[1:]} == {("m: Adds up",)}
 
 
-def test_a_long_routine_is_cut_where_a_reader_would() -> None:
+def test_a_long_routine_is_cut_at_its_comments() -> None:
     step = "    rem Step {0}\n" + "    total = total + price({0})\n" * 3
     text = "long:\n" + "\n".join(step.format(number) for number in range(12)) + "    return\n"
 
@@ -293,7 +293,7 @@ def test_a_long_routine_is_cut_where_a_reader_would() -> None:
     assert all(start.startswith("rem Step") for start in starts[1:])
 
 
-def test_a_comment_is_not_cut_from_what_it_documents() -> None:
+def test_a_comment_stays_with_the_declaration_it_documents() -> None:
     doc = "".join(f"rem  * Line {number} of what is to be known\n" for number in range(3))
     text = "".join(f"{doc}field public BBjString Name{number}$\n" for number in range(12))
 
@@ -321,13 +321,13 @@ def test_a_fence_is_longer_than_any_in_the_program() -> None:
     assert piece.content == '`````bbj\nprint "````"\n`````'
 
 
-def test_what_is_between_the_long_methods_of_a_file_goes_to_no_other_class() -> None:
+def test_code_between_methods_stays_with_its_own_class() -> None:
     text = "".join(f"class public {name}\n{routine('sum', 3)}classend\n" for name in ("A", "B", "C"))
 
     assert [piece.headings[0] for piece in pieces_of(text)] == ["class A", "class B", "class C"]
 
 
-# Laws.
+# Properties.
 
 LINE = st.sampled_from(
     """class public A
@@ -400,5 +400,5 @@ def test_no_piece_begins_inside_a_statement_that_fits(text: str, limits: ChunkSe
 
 
 @given(st.text(max_size=200), LIMITS)
-def test_the_same_text_gives_the_same_pieces(text: str, limits: ChunkSettings) -> None:
+def test_the_same_text_always_has_the_same_pieces(text: str, limits: ChunkSettings) -> None:
     assert pieces_of(text, limits) == pieces_of(text, limits)

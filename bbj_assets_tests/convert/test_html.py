@@ -1,4 +1,4 @@
-"""HTML to Markdown: every visible word, in order, with its structure; checked against a CommonMark reader."""
+"""HTML to Markdown: every visible word, in order, with its structure; checked against a CommonMark parser."""
 
 import html as stdlib_html
 
@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from lxml import html as lxml_html
+from lxml.etree import _Element as Element
 from markdown_it import MarkdownIt
 
 from bbj_assets.convert.html import BLOCK, DROPPED, RULES, Rule, heading, parse_html, to_markdown
@@ -38,7 +39,7 @@ BASE = "https://docs.example/guide/page.htm"
         ("<q>so</q>", '"so"'),
     ],
 )
-def test_blocks_and_white_space(source: str, expected: str) -> None:
+def test_blocks_are_separated_and_white_space_is_collapsed(source: str, expected: str) -> None:
     assert to_markdown(source) == expected
 
 
@@ -72,7 +73,7 @@ def test_blocks_and_white_space(source: str, expected: str) -> None:
          "[one](https://docs.example/guide/x)\n\n[two](https://docs.example/guide/x)"),
     ],
 )  # fmt: skip
-def test_marks_within_a_line(source: str, expected: str) -> None:
+def test_marks_and_links_are_valid_markdown(source: str, expected: str) -> None:
     assert to_markdown(source, base_url=BASE) == expected
 
 
@@ -98,7 +99,7 @@ def test_links_stay_relative_without_a_base() -> None:
         ("#hash -dash", "#hash -dash"),
     ],
 )
-def test_only_characters_that_mean_something_are_escaped(text: str, expected: str) -> None:
+def test_only_characters_with_a_meaning_are_escaped(text: str, expected: str) -> None:
     assert to_markdown(f"<p>{stdlib_html.escape(text)}</p>") == expected
 
 
@@ -119,7 +120,7 @@ def test_only_characters_that_mean_something_are_escaped(text: str, expected: st
         ("<ul><li><h3>Title</h3></ul>", "- **Title**"),
     ],
 )  # fmt: skip
-def test_lists(source: str, expected: str) -> None:
+def test_lists_keep_their_nesting_and_numbers(source: str, expected: str) -> None:
     assert to_markdown(source) == expected
 
 
@@ -169,7 +170,7 @@ def test_code_keeps_its_lines(source: str, expected: str) -> None:
     assert to_markdown(source, code_language="bbj") == expected
 
 
-def test_headings_keep_their_tree_below_a_given_level() -> None:
+def test_headings_keep_their_hierarchy_below_the_given_level() -> None:
     source = "<h1>A</h1><h3>B</h3>x<h2>C #</h2><h1><a name=x></a> </h1>"
     assert to_markdown(source) == "# A\n\n### B\n\nx\n\n## C \\#"
     assert to_markdown(source, top_heading=4) == "#### A\n\n###### B\n\nx\n\n##### C \\#"
@@ -189,11 +190,11 @@ def test_headings_keep_their_tree_below_a_given_level() -> None:
         "<?php no ?>",
     ],
 )
-def test_what_a_browser_does_not_show_is_left_out(hidden: str) -> None:
+def test_content_hidden_in_a_browser_is_left_out(hidden: str) -> None:
     assert to_markdown(f"one{hidden} two").split() == ["one", "two"]
 
 
-def test_a_parser_brings_rules_for_its_own_tags() -> None:
+def test_a_parser_passes_rules_for_its_own_tags() -> None:
     page = etree.fromstring(
         '<div xmlns:MadCap="urn:m"><MadCap:keyword>no</MadCap:keyword>See <MadCap:xref href="x">there</MadCap:xref>'
         "<MadCap:hotspot>More</MadCap:hotspot><MadCap:body>text<!-- no --></MadCap:body></div>"
@@ -207,7 +208,7 @@ def test_a_parser_brings_rules_for_its_own_tags() -> None:
     assert to_markdown(page, rules=rules) == "See [there](x)\n\n## More\n\ntext"
 
 
-def test_xml_entities_and_the_namespace_of_xhtml_are_understood() -> None:
+def test_xml_entities_and_the_xhtml_namespace_are_supported() -> None:
     parser = etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True)
     page = etree.fromstring(
         b'<!DOCTYPE html [<!ENTITY copy "c">]><html xmlns="http://www.w3.org/1999/xhtml"><p>a&copy;<b>b</b></p></html>',
@@ -216,7 +217,7 @@ def test_xml_entities_and_the_namespace_of_xhtml_are_understood() -> None:
     assert to_markdown(page) == "a©**b**"
 
 
-def test_the_tail_of_an_element_is_not_its_content() -> None:
+def test_the_tail_of_an_element_is_left_out() -> None:
     tree = parse_html("<p>one</p>two")
     paragraph = next(tree.iter("p"))
     assert to_markdown(paragraph) == "one"
@@ -228,13 +229,13 @@ def test_bytes_are_read_in_the_encoding_they_declare() -> None:
 
 @pytest.mark.parametrize("tag", ["div", "b", "span", "font", "ul><li", "blockquote", "table><tr><td", "dl><dd"])
 @pytest.mark.parametrize("depth", [300, 1_500, 20_000])
-def test_nesting_of_any_depth_loses_no_word(tag: str, depth: int) -> None:
+def test_no_word_is_lost_at_any_nesting_depth(tag: str, depth: int) -> None:
     assert (
         to_markdown(f"<{tag}>w " * depth + "end").replace("*", " ").replace("end", " end").split().count("w") == depth
     )
 
 
-def test_a_hostile_table_stays_small() -> None:
+def test_a_table_with_huge_spans_stays_small() -> None:
     rows = "<tr><td colspan=100000 rowspan=100000>x</td></tr>" * 50
     wide = "<tr>" + "<td>y</td>" * 1_000 + "</tr>"
     written = to_markdown(f"<table>{wide}{rows}</table>")
@@ -244,13 +245,13 @@ def test_a_hostile_table_stays_small() -> None:
 
 
 WORDS = st.integers(0, 999).map("v{}".format)
-INVISIBLE = st.integers(0, 999).map("n{}".format)
-WRAPPERS = [
+HIDDEN_WORDS = st.integers(0, 999).map("n{}".format)
+VISIBLE_TAGS = [
     "p", "div", "b", "i", "a", "a href=x", "code", "span", "ul", "li", "ol", "dl", "dt", "dd", "table", "tr", "td",
     "th", "td colspan=2", "td rowspan=3", "pre", "blockquote", "h1", "h2", "h4", "font", "thead", "section", "em",
     "caption", "madcap:x",
 ]  # fmt: skip
-HIDING = ["script", "style", "noscript", "template", "p hidden", "span style='display:none'"]
+HIDING_TAGS = ["script", "style", "noscript", "template", "p hidden", "span style='display:none'"]
 
 
 def wrapped(tag: str, content: str) -> str:
@@ -258,17 +259,19 @@ def wrapped(tag: str, content: str) -> str:
 
 
 FRAGMENTS = st.recursive(
-    st.one_of(WORDS.map(" {} ".format), st.just("<br>"), st.builds(wrapped, st.sampled_from(HIDING), INVISIBLE)),
-    lambda inner: st.builds(wrapped, st.sampled_from(WRAPPERS), st.lists(inner, max_size=4).map("".join)),
+    st.one_of(
+        WORDS.map(" {} ".format), st.just("<br>"), st.builds(wrapped, st.sampled_from(HIDING_TAGS), HIDDEN_WORDS)
+    ),
+    lambda inner: st.builds(wrapped, st.sampled_from(VISIBLE_TAGS), st.lists(inner, max_size=4).map("".join)),
     max_leaves=25,
 )
 
 
 @settings(max_examples=400, deadline=None)
 @given(FRAGMENTS)
-def test_every_visible_word_is_there_in_order_and_no_other(fragment: str) -> None:
+def test_the_output_has_exactly_the_visible_words_in_order(fragment: str) -> None:
     tree = parse_html(fragment)
-    for hiding in tree.xpath("//script|//style|//noscript|//template|//*[@hidden]|//*[@style]"):
+    for hiding in [element for element in tree.iter() if _hides_its_content(element)]:
         parent = hiding.getparent()
         hiding.text = None
         for child in list(hiding):
@@ -279,6 +282,11 @@ def test_every_visible_word_is_there_in_order_and_no_other(fragment: str) -> Non
     found = [word for word in _words(words) if word[0] in "vn"]
     caption_first = sorted if "caption" in fragment or "table" in fragment else list
     assert caption_first(found) == caption_first(_words(" ".join(map(str, tree.itertext()))))
+
+
+def _hides_its_content(element: Element) -> bool:
+    hidden_by_attribute = "hidden" in element.attrib or "style" in element.attrib
+    return hidden_by_attribute or element.tag in {"script", "style", "noscript", "template"}
 
 
 def _words(text: str) -> list[str]:
@@ -299,11 +307,11 @@ INLINE = st.recursive(
 
 @settings(max_examples=500, deadline=None)
 @given(st.lists(INLINE, max_size=5).map("".join))
-def test_a_markdown_reader_shows_what_a_browser_shows(fragment: str) -> None:
+def test_rendered_markdown_shows_the_same_text_as_the_page(fragment: str) -> None:
     page = f"<p>{fragment}</p>"
     reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    shown = lxml_html.fromstring(f"<div>{reader.render(to_markdown(page))}</div>").text_content()
-    assert _visible(shown) == _visible("".join(map(str, parse_html(page).itertext())))
+    shown = lxml_html.fromstring(f"<div>{reader.render(to_markdown(page))}</div>").itertext()
+    assert _visible("".join(map(str, shown))) == _visible("".join(map(str, parse_html(page).itertext())))
 
 
 def _visible(text: str) -> str:
@@ -312,5 +320,5 @@ def _visible(text: str) -> str:
 
 @settings(max_examples=200, deadline=None)
 @given(st.one_of(st.text(), st.binary()))
-def test_anything_at_all_is_converted(source: str | bytes) -> None:
+def test_any_input_is_converted(source: str | bytes) -> None:
     assert "\0" not in to_markdown(source)

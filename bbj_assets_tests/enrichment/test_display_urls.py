@@ -1,15 +1,15 @@
-"""Where a reader is sent."""
+"""Display URLs: the address that a reader opens."""
 
 import pytest
 
 from bbj_assets.documents import Document, Json
 from bbj_assets.enrichment.display_urls import display_url
-from bbj_assets.settings import Source
+from bbj_assets.source import Source
 
 BASE = "https://docs.example/course"
 
 
-def url_of(
+def display_url_of(
     source_url: str, parser: str, *, base: str | None = BASE, metadata: dict[str, Json] | None = None
 ) -> str | None:
     document = Document(source_url=source_url, title="T", content="", metadata=metadata or {})
@@ -32,8 +32,8 @@ def url_of(
         ("grids/100%.md", "/grids/100%25"),
     ],
 )
-def test_a_tutorial_page_has_the_address_that_docusaurus_gives_it(path: str, page: str) -> None:
-    assert url_of(f"mdx-dwc://{path}", "mdx") == BASE + page
+def test_a_tutorial_page_has_the_url_that_docusaurus_assigns(path: str, page: str) -> None:
+    assert display_url_of(f"mdx-dwc://{path}", "mdx") == BASE + page
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_tutorial_page_has_the_address_that_docusaurus_gives_it(path: str, pag
     ],
 )
 def test_a_slug_in_the_front_matter_replaces_the_file_name(slug: Json, page: str) -> None:
-    assert url_of("mdx-dwc://01-basics/setup.md", "mdx", metadata={"slug": slug}) == BASE + page
+    assert display_url_of("mdx-dwc://01-basics/setup.md", "mdx", metadata={"slug": slug}) == BASE + page
 
 
 @pytest.mark.parametrize(
@@ -63,10 +63,10 @@ def test_a_slug_in_the_front_matter_replaces_the_file_name(slug: Json, page: str
         ("javadoc", "bbj_api://com.basis/BBjAPI", None),
     ],
 )
-def test_each_source_has_its_rule(parser: str, source_url: str, expected: str | None) -> None:
-    assert url_of(source_url, parser) == expected
+def test_each_parser_has_its_own_rule(parser: str, source_url: str, expected: str | None) -> None:
+    assert display_url_of(source_url, parser) == expected
 
 
-def test_without_a_base_there_is_no_address() -> None:
-    assert url_of("mdx-dwc://a.md", "mdx", base=None) is None
-    assert url_of("flare://Content/a.htm", "flare", base=None) is None
+def test_without_a_base_there_is_no_display_url() -> None:
+    assert display_url_of("mdx-dwc://a.md", "mdx", base=None) is None
+    assert display_url_of("flare://Content/a.htm", "flare", base=None) is None

@@ -1,4 +1,6 @@
-"""What kind of page a document is taken for."""
+"""The type that a document is assigned."""
+
+from typing import get_args
 
 import pytest
 
@@ -6,7 +8,7 @@ from bbj_assets.enrichment.document_types import (
     BY_PARSER,
     RULES_FOR_ALL,
     RULES_FOR_REFERENCES,
-    TYPES,
+    DocumentType,
     document_type,
 )
 
@@ -21,8 +23,8 @@ REFERENCE = "## Description\n\nIt opens.\n\n## Syntax\n\n    open (ch)\n"
         ("OPEN Verb", "commands/open_verb.htm", REFERENCE + "## Parameters\n", "language-reference"),
         ("'CS' Mnemonic", "mnemonic/terminal/cs.htm", "", "language-reference"),
         ("setText", "elsewhere/a.htm", "## Syntax\n\n## Parameters\n", "api-reference"),
-        ("getText", "", "Text\n\n### Return Value ###\n", "api-reference"),
-        ("OPEN", "", REFERENCE, "language-reference"),
+        ("getText", None, "Text\n\n### Return Value ###\n", "api-reference"),
+        ("OPEN", None, REFERENCE, "language-reference"),
         ("What's New in BBj 24", "commands/new.htm", REFERENCE, "version-note"),
         ("Release Notes", "", "", "version-note"),
         ("Files", "whatsnew/files.htm", "", "version-note"),
@@ -35,22 +37,22 @@ REFERENCE = "## Description\n\nIt opens.\n\n## Syntax\n\n    open (ch)\n"
         ("Syntax", "usr/a.htm", "The word syntax in prose.\n\n    ## Syntax in code\n", "concept"),
     ],
 )
-def test_a_topic_of_the_help_is_known_by_title_folder_and_headings(
-    title: str, path: str, content: str, expected: str
+def test_the_type_of_a_help_topic_follows_from_title_folder_and_headings(
+    title: str, path: str | None, content: str, expected: str
 ) -> None:
-    assert document_type("flare", title, path, content) == expected
+    assert document_type(parser="flare", title=title, path=path, content=content) == expected
 
 
 @pytest.mark.parametrize(("parser", "expected"), BY_PARSER.items())
-def test_a_parser_of_one_kind_of_page_decides_over_the_layout(parser: str, expected: str) -> None:
-    assert document_type(parser, "Grids", "", REFERENCE) == expected
+def test_the_default_type_of_a_parser_outranks_the_headings(parser: str, expected: str) -> None:
+    assert document_type(parser=parser, title="Grids", path=None, content=REFERENCE) == expected
 
 
-def test_but_not_over_a_title_that_says_it() -> None:
-    assert document_type("mdx", "Upgrade to 26.00", "", "") == "migration"
+def test_a_title_outranks_the_default_type_of_a_parser() -> None:
+    assert document_type(parser="mdx", title="Upgrade to 26.00", path=None, content="") == "migration"
 
 
-def test_the_tables_name_known_types() -> None:
+def test_the_tables_and_the_declared_types_agree() -> None:
     named = {rule.doc_type for rule in (*RULES_FOR_ALL, *RULES_FOR_REFERENCES)} | set(BY_PARSER.values()) | {"concept"}
 
-    assert named == set(TYPES)
+    assert named == set(get_args(DocumentType))

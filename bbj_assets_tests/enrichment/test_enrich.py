@@ -1,18 +1,18 @@
-"""What `enrich` fills in, and what it leaves alone."""
+"""`enrich`: which fields it fills in, and which it leaves alone."""
 
 from dataclasses import replace
 
 import pytest
 
-from bbj_assets.documents import Document
+from bbj_assets.documents import Document, Json
 from bbj_assets.enrichment import enrich
-from bbj_assets.settings import Source
+from bbj_assets.source import Source
 
 FLARE = Source("flare", "flare", display_url="https://help.example/WebHelp")
 TOPIC = Document(source_url="flare://Content/dwc/styling.htm", title="Styling", content="Text.")
 
 
-def test_everything_that_is_empty_is_filled() -> None:
+def test_empty_fields_are_filled() -> None:
     enriched = enrich(TOPIC, FLARE)
 
     assert enriched.doc_type == "concept"
@@ -22,7 +22,7 @@ def test_everything_that_is_empty_is_filled() -> None:
     assert replace(enriched, doc_type="", generations=(), display_url=None) == TOPIC
 
 
-def test_what_the_parser_knows_is_kept() -> None:
+def test_values_set_by_the_parser_are_kept() -> None:
     known = replace(
         TOPIC, doc_type="tutorial", generations=("vpro5",), display_url="https://x.example/", deprecated=True
     )
@@ -30,7 +30,7 @@ def test_what_the_parser_knows_is_kept() -> None:
     assert enrich(known, FLARE) == known
 
 
-def test_a_generation_tag_of_the_source_is_the_tag_of_all_its_documents() -> None:
+def test_the_generation_tag_of_a_source_applies_to_all_its_documents() -> None:
     assert enrich(TOPIC, replace(FLARE, generation_tag="character")).generations == ("character",)
 
 
@@ -46,7 +46,7 @@ def test_a_generation_tag_of_the_source_is_the_tag_of_all_its_documents() -> Non
         ([None, 3], False),
     ],
 )
-def test_deprecated_comes_from_the_conditions(conditions: list[str], deprecated: bool) -> None:
+def test_deprecated_follows_from_the_conditions(conditions: Json, deprecated: bool) -> None:
     assert enrich(replace(TOPIC, metadata={"conditions": conditions}), FLARE).deprecated is deprecated
 
 
@@ -62,7 +62,7 @@ def test_deprecated_comes_from_the_conditions(conditions: list[str], deprecated:
         ("http://x.example/mnemonic/terminal/cs.htm", None, "web-crawl", "http://x.example/"),
     ],
 )
-def test_the_place_in_the_help_is_known_from_every_source_of_it(
+def test_the_path_in_the_help_is_found_for_every_source_of_the_help(
     source_url: str, display_url: str | None, parser: str, url: str | None
 ) -> None:
     document = Document(source_url=source_url, title="T", content="Text.", display_url=display_url)
@@ -71,13 +71,13 @@ def test_the_place_in_the_help_is_known_from_every_source_of_it(
 
 
 @pytest.mark.parametrize("parser", ["mdx", "bbj-source"])
-def test_folders_of_other_sources_say_nothing(parser: str) -> None:
+def test_folders_of_other_sources_are_ignored(parser: str) -> None:
     document = Document(source_url="file://util/a.bbj", title="a.bbj", content="x=1")
 
     assert enrich(document, Source("s", parser)).generations == ("untagged",)
 
 
-def test_a_class_without_a_topic_is_known_by_its_package_and_its_name() -> None:
+def test_a_class_without_a_help_topic_is_tagged_by_its_package_and_name() -> None:
     javadoc = Source("javadoc", "javadoc")
     proxy = Document(
         source_url="bbj_api://com.basis.bbj.proxies.sysgui/BBjWebComponent", title="BBjWebComponent", content=""

@@ -1,4 +1,4 @@
-"""Programs, from bytes to a document."""
+"""The parser of BBj programs: from bytes to a document."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bbj_assets.documents import Document, Item
 from bbj_assets.errors import ParseError
-from bbj_assets.settings import Source
+from bbj_assets.source import Source
 from bbj_assets.sources import bbj_source
 from bbj_assets.sources.files import SourceFiles
 
@@ -42,7 +42,7 @@ def parse(raw: bytes, path: str = "demo/lists/customers.bbj") -> Sequence[Docume
     return bbj_source.parse(SOURCE, item, raw, SourceFiles(Path()))
 
 
-def test_a_file_is_one_document_with_its_folders_as_breadcrumb() -> None:
+def test_a_file_is_one_document_with_its_folders_as_section_path() -> None:
     (document,) = parse(PROGRAM.encode())
 
     assert document == Document(
@@ -63,7 +63,7 @@ def test_a_file_is_one_document_with_its_folders_as_breadcrumb() -> None:
     )
 
 
-def test_every_suffix_of_a_program_is_listed_in_order_with_its_top_folder(tmp_path: Path) -> None:
+def test_files_with_a_suffix_of_programs_are_listed_in_order_with_their_top_folder(tmp_path: Path) -> None:
     for name in ("b.BBJ", "a/x.bbjt", "a/y.bbl", "a/z/v.src", "c.aon", "c.prc", "c.arc", "c.txt", "c.md", ".h/a.bbj"):
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -97,27 +97,27 @@ def test_every_suffix_of_a_program_is_listed_in_order_with_its_top_folder(tmp_pa
         (b"print \x81", "print \ufffd"),
     ],
 )
-def test_text_is_read_in_the_encoding_that_it_has(raw: bytes, content: str) -> None:
+def test_the_encoding_of_a_program_is_detected(raw: bytes, content: str) -> None:
     assert [document.content for document in parse(raw)] == [content]
 
 
 @pytest.mark.parametrize("magic", [b"<<bbj>>\x84\0\0\x1f", b"<<bbx>>\x04"])
-def test_a_tokenized_program_says_how_to_convert_it(magic: bytes) -> None:
+def test_the_error_for_a_tokenized_program_names_the_converter(magic: bytes) -> None:
     with pytest.raises(ParseError, match=r"demo/lists/customers\.bbj is a tokenized program.*bbjlst customers\.bbj"):
         parse(magic + bytes(range(256)))
 
 
-def test_binary_data_is_no_text() -> None:
+def test_binary_data_is_a_parse_error() -> None:
     with pytest.raises(ParseError, match=r"is not text: 26 of its 256 bytes are control characters"):
         parse(bytes(range(256)))
 
 
 @pytest.mark.parametrize("raw", [b"", b" \r\n\t", b"\x1a", b"\xef\xbb\xbf\n"])
-def test_an_empty_file_is_no_page(raw: bytes) -> None:
+def test_an_empty_file_has_no_document(raw: bytes) -> None:
     assert parse(raw) == ()
 
 
-def test_a_line_numbered_program_keeps_its_numbers_and_says_so() -> None:
+def test_a_line_numbered_program_keeps_its_numbers_and_is_marked_as_such() -> None:
     (document,) = parse(b"0010 rem Totals\n0020 def fnt(a)=a*2\n0030 start: print fnt(1)\n: ,2\n0040 end\n")
 
     assert document.content.startswith("0010 rem Totals\n0020 def")
@@ -135,7 +135,7 @@ def test_a_line_numbered_program_keeps_its_numbers_and_says_so() -> None:
         'window! = sysgui!.addWindow(1,2,3,4)\nwindow!.setCallback(1,"bye")\n',
     ],
 )
-def test_a_txt_that_is_a_program_is_read(text: str) -> None:
+def test_a_txt_file_that_is_a_program_is_a_document(text: str) -> None:
     assert len(parse(text.encode(), "notes/listing.TXT")) == 1
 
 
@@ -152,16 +152,16 @@ def test_a_txt_that_is_a_program_is_read(text: str) -> None:
         "for line in lines:\n    print(line)\nx = 1\ndef double(x):\n    y = x\n    return y\nimport sys\n",
     ],
 )
-def test_a_txt_that_is_none_gives_no_document(text: str) -> None:
+def test_a_txt_file_that_is_not_a_program_has_no_document(text: str) -> None:
     assert parse(text.encode(), "notes/readme.txt") == ()
 
 
-def test_under_a_suffix_of_programs_any_text_is_one() -> None:
+def test_any_text_with_another_suffix_of_programs_is_a_document() -> None:
     assert len(parse(b"A line that says nothing.\n", "lib/copyright.aon")) == 1
 
 
 @given(st.binary(max_size=400) | st.text(max_size=400).map(str.encode))
-def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
+def test_any_bytes_are_parsed_or_a_parse_error(raw: bytes) -> None:
     try:
         documents = parse(raw)
     except ParseError:

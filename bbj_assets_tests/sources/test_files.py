@@ -1,4 +1,4 @@
-"""What a parse may read besides its own file, and what is remembered of it."""
+"""Reading the files of a source, and the dependencies recorded for them."""
 
 import hashlib
 from pathlib import Path
@@ -18,14 +18,14 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "docs"
 
 
-def test_a_file_that_was_read_is_a_dependency_by_its_hash(root: Path) -> None:
+def test_a_file_that_was_read_is_a_dependency_with_its_hash(root: Path) -> None:
     files = SourceFiles(root)
 
     assert files.read("shared/note.md") == b"a note"
     assert files.dependencies == {"shared/note.md": hashlib.sha256(b"a note").hexdigest()}
 
 
-def test_a_look_at_a_file_is_no_dependency(root: Path) -> None:
+def test_peek_records_no_dependency(root: Path) -> None:
     files = SourceFiles(root)
 
     assert files.peek("shared/note.md") == b"a note"
@@ -33,7 +33,7 @@ def test_a_look_at_a_file_is_no_dependency(root: Path) -> None:
     assert files.dependencies == {}
 
 
-def test_what_leads_out_of_the_root_is_missing(root: Path) -> None:
+def test_a_path_out_of_the_root_is_missing(root: Path) -> None:
     (root / "out.md").symlink_to(root.parent / "secret.md")
     (root / "outside").symlink_to(root.parent)
     paths = ["../secret.md", "shared/../../secret.md", str(root.parent / "secret.md"), "out.md", "outside/secret.md"]
@@ -43,7 +43,7 @@ def test_what_leads_out_of_the_root_is_missing(root: Path) -> None:
     assert files.dependencies == dict.fromkeys(paths, MISSING)
 
 
-def test_what_cannot_be_read_is_missing_and_a_dependency(root: Path) -> None:
+def test_an_unreadable_path_is_missing_and_a_dependency(root: Path) -> None:
     (root / "circle.md").symlink_to(root / "circle.md")
     with (root / "huge.md").open("wb") as huge:
         huge.truncate(MAX_FILE_BYTES + 1)
@@ -54,7 +54,7 @@ def test_what_cannot_be_read_is_missing_and_a_dependency(root: Path) -> None:
     assert files.dependencies == dict.fromkeys(paths, MISSING)
 
 
-def test_a_link_that_stays_inside_is_read(root: Path) -> None:
+def test_a_link_inside_the_root_is_read(root: Path) -> None:
     (root / "alias.md").symlink_to(root / "shared" / "note.md")
 
     assert SourceFiles(root).read("alias.md") == b"a note"
@@ -75,9 +75,7 @@ def test_a_link_that_stays_inside_is_read(root: Path) -> None:
         ("guide/setup.md", "no\0te.md", None),
     ],
 )
-def test_a_reference_is_resolved_against_the_file_that_makes_it(
-    relative_to: str, reference: str, path: str | None
-) -> None:
+def test_a_reference_is_resolved_against_its_file(relative_to: str, reference: str, path: str | None) -> None:
     assert resolve(relative_to, reference) == path
 
 

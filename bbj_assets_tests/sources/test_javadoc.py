@@ -1,4 +1,4 @@
-"""The javadoc parser: a document a class, every method in it, its HTML as Markdown."""
+"""The javadoc parser: one document per class with every method, its HTML as Markdown."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bbj_assets.documents import Document, Item
 from bbj_assets.errors import ParseError
-from bbj_assets.settings import Source
+from bbj_assets.source import Source
 from bbj_assets.sources import javadoc
 from bbj_assets.sources.files import SourceFiles
 
@@ -52,7 +52,7 @@ def test_each_package_file_is_an_item_and_a_partition(tmp_path: Path) -> None:
     ]
 
 
-def test_a_class_is_a_document_that_says_where_it_is_from() -> None:
+def test_a_class_is_a_document_with_its_package_and_page() -> None:
     document = page(f"Does things.\r\r[Docs]({DOCS})", method("go"), method("stop", "Stops."))
     assert document.source_url == "bbj_api://com.example.things/Thing"
     assert document.title == "Thing"
@@ -70,7 +70,7 @@ def test_a_class_is_a_document_that_says_where_it_is_from() -> None:
     assert DOCS not in document.content
 
 
-def test_a_class_reads_as_a_reference_page() -> None:
+def test_the_content_of_a_class_is_a_reference_page() -> None:
     document = page(
         "Does things.",
         method("plain", "", ("int", "row")),
@@ -145,7 +145,7 @@ def test_overloads_share_a_heading_and_keep_their_own_descriptions() -> None:
         ("the <i>size</i>", "### get\n\n```java\nget()\n```\n\n- Returns: the *size*"),
     ],
 )
-def test_what_a_method_returns_is_in_its_signature_or_its_text(returns: str | None, expected: str) -> None:
+def test_the_return_value_is_in_the_signature_or_the_text(returns: str | None, expected: str) -> None:
     assert page("", method("get", returns=returns)).content == f"## Methods\n\n{expected}"
 
 
@@ -177,7 +177,7 @@ def test_parameters_with_a_description_are_listed() -> None:
         ("see [Docs](https://x.example/y) too", "see [Docs](https://x.example/y) too"),
     ],
 )  # fmt: skip
-def test_descriptions_are_html_within_markdown(docu: str, expected: str) -> None:
+def test_descriptions_are_converted_to_markdown(docu: str, expected: str) -> None:
     content = page("", method("go", f"{docu}\r\r[Docs]({DOCS})")).content
     assert content == f"## Methods\n\n### go\n\n```java\ngo()\n```\n\n{expected}\n\n[Docs]({DOCS})"
 
@@ -200,7 +200,7 @@ def test_a_javadoc_comment_loses_its_asterisks_and_keeps_its_tags() -> None:
     )
 
 
-def test_links_without_a_page_of_their_own_are_relative_to_the_class() -> None:
+def test_links_of_a_description_without_a_page_are_relative_to_the_class() -> None:
     content = page(f"[Docs]({DOCS})", method("go", "<a href='y.htm'>Y</a>")).content
     assert "[Y](https://docs.example/objects/window/y.htm)" in content
 
@@ -222,7 +222,7 @@ def test_links_without_a_page_of_their_own_are_relative_to_the_class() -> None:
         ("//docs.example/x.htm", None, "https://docs.example/x.htm"),
     ],
 )
-def test_only_what_a_browser_opens_as_a_page_is_the_page_of_a_description(
+def test_only_a_web_url_is_the_page_of_a_description(
     link: str, page_of_class: str | None, page_of_method: str | None
 ) -> None:
     document = page(f"Does things.\r\r[Docs]({link})")
@@ -233,17 +233,17 @@ def test_only_what_a_browser_opens_as_a_page_is_the_page_of_a_description(
     assert content == f"## Methods\n\n### go\n\n```java\ngo()\n```\n\nGoes.{linked}"
 
 
-def test_a_class_name_twice_gives_two_documents() -> None:
+def test_a_duplicate_class_name_has_a_document_of_its_own() -> None:
     names = [{"name": name} for name in ("A", "A#2", "A", "B", "A")]
     urls = [document.source_url.removeprefix("bbj_api://com.example.things/") for document in parse(package(*names))]
     assert urls == ["A", "A#2", "A#3", "B", "A#4"]
 
 
-def test_a_class_without_any_text_can_still_be_found() -> None:
+def test_a_class_without_text_has_its_name_as_content() -> None:
     assert page().content == "Class `com.example.things.Thing`."
 
 
-def test_a_package_is_a_document_only_when_it_says_something() -> None:
+def test_a_package_is_a_document_only_if_it_has_a_description() -> None:
     assert parse(package()) == []
     assert parse(package(docu="BBjAPI Class Hierarchy")) == []
     (document,) = parse(package(docu="All the <b>things</b>."))
@@ -251,7 +251,7 @@ def test_a_package_is_a_document_only_when_it_says_something() -> None:
     assert document.content == "All the **things**."
 
 
-def test_a_byte_order_mark_is_no_content() -> None:
+def test_a_byte_order_mark_is_ignored() -> None:
     assert [document.title for document in parse(b"\xef\xbb\xbf" + package({"name": "A"}))] == ["A"]
 
 
@@ -273,14 +273,14 @@ def test_a_byte_order_mark_is_no_content() -> None:
          r"\$\.classes\[1\]\.methods\[0\]\.params\[0\]\.type: "),
     ],
 )  # fmt: skip
-def test_another_shape_is_a_parse_error_that_names_the_place(raw: bytes, where: str) -> None:
+def test_another_shape_is_a_parse_error_with_the_json_path(raw: bytes, where: str) -> None:
     with pytest.raises(ParseError, match=r"com\.example\.things\.json .*" + where):
         parse(raw)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.binary())
-def test_bytes_of_any_kind_are_documents_or_a_parse_error(raw: bytes) -> None:
+def test_any_bytes_are_documents_or_a_parse_error(raw: bytes) -> None:
     try:
         parse(raw)
     except ParseError:
@@ -292,7 +292,7 @@ MARKUP = st.text(alphabet="<>/&;=\"'\r\n abpliK*{@}[]()#`|-!" + "\0\x01é", max_
 
 @settings(max_examples=300, deadline=None)
 @given(MARKUP, MARKUP, st.text(min_size=1))
-def test_text_of_any_kind_is_converted(class_docu: str, method_docu: str, name: str) -> None:
+def test_any_text_is_converted(class_docu: str, method_docu: str, name: str) -> None:
     try:
         (document,) = parse(package({"name": "A", "docu": class_docu, "methods": [method(name, method_docu)]}))
     except ParseError:
@@ -310,14 +310,14 @@ def read_corpus(corpus: Path) -> tuple[list[Item], list[Document]]:
     return items, [d for item in items for d in javadoc.parse(source, item, item.file.read_bytes(), files)]
 
 
-def test_the_export_of_basis_gives_a_document_for_each_of_its_classes(corpus: Path) -> None:
+def test_each_class_of_the_real_export_is_a_document(corpus: Path) -> None:
     items, documents = read_corpus(corpus)
     assert (len(items), len(documents)) == (41, 718)
     assert len({document.source_url for document in documents}) == 718
     assert sum(document.title == "BBjString" for document in documents) == 2
 
 
-def test_no_method_of_the_export_is_lost(corpus: Path) -> None:
+def test_every_method_of_the_real_export_is_in_a_document(corpus: Path) -> None:
     items, documents = read_corpus(corpus)
     lines = {document.source_url: set(document.content.split("\n")) for document in documents}
     methods = 0
@@ -331,7 +331,7 @@ def test_no_method_of_the_export_is_lost(corpus: Path) -> None:
     assert methods == 8_713
 
 
-def test_no_html_is_left_in_the_text_of_the_export(corpus: Path) -> None:
+def test_no_html_is_left_in_the_text_of_the_real_export(corpus: Path) -> None:
     for document in read_corpus(corpus)[1]:
         prose = re.sub(r"^\s*(`{3,}).*?^\s*\1$|(`+)[^`\n]+\2", "", document.content, flags=re.DOTALL | re.MULTILINE)
         assert not re.search(r"(?<!\\)</?[a-zA-Z][^>\n]*>|&(?:#\d+|[a-z]+);", prose), document.source_url

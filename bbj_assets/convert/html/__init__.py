@@ -1,10 +1,13 @@
-"""HTML in, Markdown out: one converter for every source that holds HTML.
+"""HTML to Markdown: one converter for every source that holds HTML.
 
-Ready-made converters were not fit: they escape every underscore (so `BBJ_HOME` is no longer found),
-recurse (a page of a thousand unclosed tags ends them), and lose cells of tables with spans. This one keeps every
-visible word, in order, and nothing that a browser would not show.
+It keeps every visible word, in order, and nothing that a browser would not show. Ready-made converters walk the tree
+by recursion, so a page of a thousand unclosed tags ends them, and lose cells of tables with spans; docs/decisions.md
+has the comparison.
 
-    html.parse ──▶ tree ──rules──▶ Writer (frames of blocks and runs of text) ──▶ Markdown
+    parse_html ──▶ tree ──rules──▶ Writer (frames of blocks and runs of text) ──▶ Markdown
+
+Does not belong here: the tags of one dialect (a parser passes its own `rules`), and cutting pages into chunks
+(`chunking`).
 """
 
 import html
@@ -40,7 +43,7 @@ __all__ = [
 _PAGE_END = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
 _PAGE_END_BYTES = re.compile(_PAGE_END.pattern.encode(), re.IGNORECASE)
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\ufffe\uffff]")
-"""Characters that libxml2 reads, and lxml then refuses to move within the tree."""
+"""Characters that libxml2 accepts, but that make lxml refuse to move text within the tree."""
 _STRUCTURE = re.compile(r"</?(?!/|(?:p|br|pre|code|script|style|template|noscript)\b)[a-zA-Z][^<>]*>")
 _HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.IGNORECASE)
 _IN_CODE = frozenset({"br", "img"})
@@ -54,15 +57,16 @@ def to_markdown(
     top_heading: int | None = None,
     rules: Mapping[str, Rule] | None = None,
 ) -> str:
-    """The visible content of a page, a fragment or an element (without its tail) as Markdown.
+    """Return the visible content of a page, a fragment or an element (without its tail) as Markdown.
 
     Args:
         source: text of any quality, bytes that declare their encoding, or a tree of lxml (HTML or XML).
-        base_url: what relative links are resolved against; without it they stay relative.
-        code_language: of code blocks that do not say their own.
-        top_heading: the level that the highest heading gets, the others below it as they were; without it
+        base_url: relative links are resolved against it; without it they stay relative.
+        code_language: the language of code blocks that name none.
+        top_heading: the new level of the highest heading; the others keep their distance to it. Without it,
             levels stay.
-        rules: for tags in lower case, with their prefix (`madcap:keyword`), beyond or instead of `RULES`.
+        rules: rules for tags in lower case, with their prefix (`madcap:keyword`); added to `RULES`, or replacing
+            entries of it.
     """
     if isinstance(source, str):
         if "<" not in source and "&" not in source:
@@ -76,10 +80,10 @@ def to_markdown(
 
 
 def parse_html(source: str | bytes) -> Element:
-    """Parse leniently, without network, comments and processing instructions; never raises for bad markup."""
+    """Parse leniently, without network access, comments and processing instructions; accept any markup."""
     if isinstance(source, str):
         encoding: str | None = "utf-8"
-        # What follows </body> would be lost, and these two end tags mean nothing else.
+        # Without removing these end tags, text after </body> would be lost.
         source = _NOT_XML.sub("", source.replace("\f", " "))
         page = _PAGE_END.sub("", source).encode("utf-8", "replace")
     else:
@@ -92,11 +96,11 @@ def parse_html(source: str | bytes) -> Element:
 
 
 def _parse(page: bytes, encoding: str | None) -> tuple[Element, bool]:
-    """The tree, and whether all of the page is in it: libxml2 stops at 2,048 levels."""
+    """Return the tree, and whether it holds the whole page: libxml2 stops at 2,048 levels."""
     parser = etree.HTMLParser(encoding=encoding, huge_tree=True, no_network=True, remove_comments=True, remove_pis=True)
     try:
         root = etree.fromstring(page, parser)
-    except etree.LxmlError:  # a document that is empty, or nothing but comments
+    except etree.LxmlError:  # an empty document, or only comments
         root = None
     if root is None:
         return etree.Element("html"), True

@@ -1,4 +1,4 @@
-"""Rendered blocks, and the blocks that are made of blocks: lists, definitions and quotes."""
+"""Rendered blocks, and the blocks built from other blocks: lists, definitions and quotes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,11 @@ class Block:
     """One block of Markdown.
 
     Attributes:
-        text: its Markdown; of a heading, the text without the `#`.
-        level: of a heading, 1 to 6.
-        flat: what a table cell needs that cannot hold the block: the bare lines of code, the rows of a table.
+        kind: what the block is.
+        text: its Markdown; for a heading, the text without the `#`.
+        level: 1 to 6 for a heading, otherwise 0.
+        flat: the form for a table cell, which cannot hold the block itself: the bare lines of code, the rows of a
+            table.
     """
 
     kind: BlockKind
@@ -24,7 +26,7 @@ class Block:
 
 
 def list_block(items: Sequence[Sequence[Block]], *, start: int | None = None) -> Block | None:
-    """The items as a list, ordered from `start` or bulleted; None if there is nothing in them."""
+    """Return the items as a list, numbered from `start` or bulleted; None if they are all empty."""
     tight = all(_is_tight(item) for item in items)
     lines = []
     for number, item in enumerate(items, 0 if start is None else start):
@@ -39,7 +41,7 @@ def list_block(items: Sequence[Sequence[Block]], *, start: int | None = None) ->
 
 
 def adopt_strays(items: list[list[Block]], strays: list[Block]) -> None:
-    """What stands in a list outside of its items (a list directly in a list, mostly) belongs to the last one."""
+    """Move blocks that are in a list but outside its items (mostly a list directly in a list) to the last item."""
     if strays and items:
         items[-1].extend(strays)
     elif strays:
@@ -53,7 +55,7 @@ def add_term(items: list[list[Block]], blocks: Sequence[Block]) -> None:
 
 
 def add_definition(items: list[list[Block]], blocks: list[Block]) -> None:
-    """Put a definition behind its term: in the same line, or below the definitions that it has already."""
+    """Add a definition to its term: on the same line, or below the definitions that the term already has."""
     if items and items[-1] and items[-1][-1].kind == "term" and blocks and blocks[0].kind == "text":
         term, definition = items[-1].pop(), blocks.pop(0)
         separator = " " if term.text.rstrip("*").endswith(":") else ": "
@@ -62,7 +64,7 @@ def add_definition(items: list[list[Block]], blocks: list[Block]) -> None:
 
 
 def quote_blocks(blocks: Sequence[Block]) -> list[Block]:
-    """The blocks as a block quote; a quote around code is an indent."""
+    """Return the blocks as a block quote; a quote around code alone only indents it, so it is dropped."""
     if all(block.kind == "code" for block in blocks):
         return list(blocks)
     text = "\n".join(f"> {line}" if line else ">" for line in join(blocks).split("\n"))
@@ -70,12 +72,12 @@ def quote_blocks(blocks: Sequence[Block]) -> list[Block]:
 
 
 def join(blocks: Sequence[Block], separator: str = "\n\n") -> str:
-    """The blocks as Markdown, one after the other."""
+    """Return the Markdown of the blocks in order."""
     return separator.join("#" * block.level + " " + block.text if block.level else block.text for block in blocks)
 
 
 def _is_tight(item: Sequence[Block]) -> bool:
-    """Whether CommonMark reads the item the same without blank lines: one line, then lists."""
+    """Return whether CommonMark reads the item the same without blank lines: one line, then lists."""
     if any(block.kind != "list" or not block.text.startswith(("- ", "1. ")) for block in item[1:]):
         return False
     return not item or item[0].kind in {"text", "term", "list"}

@@ -1,9 +1,8 @@
 """A run of text with its marks (bold, links, code) as Markdown paragraphs.
 
-HTML lets white space, marks and punctuation meet in every combination; Markdown does not. `<b>Note: </b>x`
-written naively is `**Note: **x`, which shows its asterisks. So white space moves out of the marks, marks
-that would hold nothing vanish, equal neighbours join, and a pair of asterisks that CommonMark would not
-read as emphasis is left out.
+HTML allows white space, marks and punctuation in every combination; Markdown does not. `<b>Note: </b>x` written
+naively is `**Note: **x`, which shows its asterisks. So white space moves out of the marks, empty marks are removed,
+equal neighbours are joined, and asterisks that CommonMark would not read as emphasis are left out.
 """
 
 import re
@@ -16,7 +15,7 @@ Kind: TypeAlias = Literal["strong", "em", "strike", "code", "link", "break"]
 
 
 class Mark(NamedTuple):
-    """The start (`opens`) or the end of something in a run of text; `target` is the URL of a link."""
+    """The start (`opens`) or the end of a mark in a run of text; `target` is the URL of a link."""
 
     kind: Kind
     opens: bool = True
@@ -30,11 +29,12 @@ _BREAK_TEXT = "  \n"
 _EMPHASIS = {"strong": "**", "em": "*", "strike": "~~"}
 
 _ACROSS = re.compile(r"!\n\[|`\n`|\]\n\(|<\n[A-Za-z/!?]|&\n[#\w]|&\#?\w{1,30}\n[\w;]")
-"""A part's end and the next one's start that would be an image, one code span, a link, a tag or an entity."""
+"""The end of one part and the start of the next, where both together would be an image, a code span, a link, a tag
+or an entity."""
 
 
 def paragraphs(tokens: Sequence[Token]) -> list[str]:
-    """The tokens as Markdown paragraphs, white space collapsed; two line breaks make a new paragraph."""
+    """Return the tokens as Markdown paragraphs, white space collapsed; two line breaks start a new paragraph."""
     if all(isinstance(token, str) for token in tokens):  # most paragraphs have no mark in them
         words = " ".join(visible("".join(map(str, tokens))).split())
         return [escape_line_start(escape(words))] if words else []
@@ -75,8 +75,8 @@ class _Run:
         self.out: list[Token] = []
         self.text = ""
         self.space = False
-        self.waiting: list[Mark] = []  # opened, but nothing is in them yet
-        self.stack: list[tuple[Mark, bool]] = []  # open marks, and whether they count
+        self.waiting: list[Mark] = []  # opened, still empty
+        self.stack: list[tuple[Mark, bool]] = []  # open marks, and whether each is written
 
     def flush_text(self) -> None:
         text, self.text = visible(self.text), ""
@@ -130,7 +130,7 @@ class _Run:
 
 
 def _normalised(tokens: Sequence[Token]) -> list[Token]:
-    """Balanced marks with text in them; spaces outside of marks; no break at either end."""
+    """Return balanced, non-empty marks, with spaces outside the marks and no break at either end."""
     run = _Run()
     for token in tokens:
         if isinstance(token, str):
@@ -152,7 +152,7 @@ def _normalised(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _written(tokens: list[Token]) -> str:
-    """Normalised tokens as one string."""
+    """Return normalised tokens as one string."""
     if len(tokens) == 1 and isinstance(tokens[0], str):
         return tokens[0]
     levels: list[list[Token]] = [[]]
@@ -170,18 +170,24 @@ def _written(tokens: list[Token]) -> str:
             if token.kind == "code":
                 levels[-1].append(_code("".join(map(str, inner)), in_link=bool(targets)))
             else:
-                levels[-1].append(link(_emphasised(inner, "[", "]"), target))
+                levels[-1].append(link(_emphasised(inner, before="[", after="]"), target))
     return _emphasised(levels[0])
 
 
 def _code(text: str, *, in_link: bool) -> str:
-    if in_link and "]:" in text:  # a reader would take the link for a definition
+    if in_link and "]:" in text:  # otherwise the link reads as a link definition
         return balance_brackets(escape(text))
     return code_span(text)
 
 
-def _emphasised(tokens: list[Token], before: str = "", after: str = "") -> str:
-    """Join text and emphasis, leaving out the pairs that CommonMark would show as asterisks."""
+def _emphasised(tokens: list[Token], *, before: str = "", after: str = "") -> str:
+    """Join text and emphasis, without the pairs that CommonMark would show as asterisks.
+
+    Args:
+        tokens: text, and marks of emphasis in pairs.
+        before: the character in front of the first token.
+        after: the character behind the last one.
+    """
     signs: dict[int, str] = {}
     opened: list[int] = []
     for at, token in enumerate(tokens):
@@ -191,21 +197,23 @@ def _emphasised(tokens: list[Token], before: str = "", after: str = "") -> str:
             opened.append(at)
             continue
         start = opened.pop()
-        opens = _flanks(_neighbours(tokens, start, -1, before), _neighbours(tokens, start, 1, ""))
-        closes = _flanks(_neighbours(tokens, at, 1, after), _neighbours(tokens, at, -1, ""))
+        opens = _flanks(
+            outside=_neighbours(tokens, start, step=-1, edge=before), inside=_neighbours(tokens, start, step=1)
+        )
+        closes = _flanks(outside=_neighbours(tokens, at, step=1, edge=after), inside=_neighbours(tokens, at, step=-1))
         if opens and closes and not _is_ambiguous(tokens, start, at, nested=bool(opened)):
             signs[start] = signs[at] = _EMPHASIS[token.kind]
     return _joined(token if isinstance(token, str) else signs.get(at, "") for at, token in enumerate(tokens))
 
 
 def _joined(parts: Iterable[str]) -> str:
-    """Put the parts together, escaping what only their neighbourhood gives a meaning."""
+    """Concatenate the parts, escaping characters that mean something only next to each other."""
     joined: list[str] = []
     for part in filter(None, parts):
         before = joined[-1] if joined else ""
         if before and (found := _ACROSS.search(before[-40:] + "\n" + part[0])):
             if found[0][0] == "`":
-                joined.append(" ")  # or two code spans would become one
+                joined.append(" ")  # otherwise two code spans would become one
             else:
                 at = len(before) - (len(found[0]) - 2)
                 joined[-1] = f"{before[:at]}\\{before[at:]}"
@@ -214,7 +222,7 @@ def _joined(parts: Iterable[str]) -> str:
 
 
 def _is_ambiguous(tokens: list[Token], start: int, end: int, *, nested: bool) -> bool:
-    """Whether the asterisks would be read together with those of another pair, as in `**a***b*`."""
+    """Return whether the asterisks would be read together with those of another pair, as in `**a***b*`."""
     if nested:
         around = [*tokens[start - 1 : start], *tokens[end + 1 : end + 2]]
         return not all(isinstance(token, str) and token.isspace() for token in around)
@@ -222,8 +230,17 @@ def _is_ambiguous(tokens: list[Token], start: int, end: int, *, nested: bool) ->
     return isinstance(previous, Mark) and not previous.opens
 
 
-def _neighbours(tokens: list[Token], at: int, step: int, edge: str) -> str:
-    """The characters that a mark may stand beside: other marks on the way to the text may yet be left out."""
+def _neighbours(tokens: list[Token], at: int, *, step: int, edge: str = "") -> str:
+    """Return the characters that may end up next to a mark.
+
+    There can be several, because other marks between it and the text may yet be left out.
+
+    Args:
+        tokens: text and marks.
+        at: index of the mark.
+        step: 1 to look behind it, -1 to look in front of it.
+        edge: the character beyond the last token in that direction.
+    """
     own = tokens[at]
     found = ""
     while 0 <= (at := at + step) < len(tokens):
@@ -235,6 +252,6 @@ def _neighbours(tokens: list[Token], at: int, step: int, edge: str) -> str:
     return found + edge
 
 
-def _flanks(outside: str, inside: str) -> bool:
-    """CommonMark's rule for a delimiter run: `inside` are the characters that it clings to."""
+def _flanks(*, outside: str, inside: str) -> bool:
+    """Apply CommonMark's rule for a delimiter run; `inside` are the characters that it must adjoin."""
     return all(map(str.isalnum, inside)) or not any(map(str.isalnum, outside))

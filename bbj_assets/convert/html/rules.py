@@ -1,7 +1,7 @@
-"""What each HTML element means in Markdown: a table from tag to rule.
+"""The meaning of each HTML element in Markdown: a table from tag to rule.
 
-A parser of another dialect (MadCap's, say) brings rules of its own for its own tags, made of the same
-parts: `{"madcap:keyword": DROPPED, "madcap:xref": RULES["a"]}`.
+A parser for another dialect (such as MadCap's) passes rules for its own tags, built from the same parts:
+`{"madcap:keyword": DROPPED, "madcap:xref": RULES["a"]}`.
 """
 
 import re
@@ -19,12 +19,18 @@ Step = Callable[[Writer, Element], None]
 
 
 def _nothing(_writer: Writer, _element: Element) -> None:
-    """What most elements do at one of their ends."""
+    """Do nothing, as most elements do at their start or end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What an element does before and after its content; without `visible` it is left out with all in it."""
+    """What an element does before and after its content.
+
+    Attributes:
+        enter: called before the content.
+        leave: called after the content.
+        visible: False leaves the element out with everything in it.
+    """
 
     enter: Step = _nothing
     leave: Step = _nothing
@@ -37,13 +43,13 @@ def _end_block(writer: Writer, _element: Element) -> None:
 
 DROPPED = Rule(visible=False)
 INLINE = Rule()
-"""Only its content counts."""
+"""The element contributes only its content."""
 BLOCK = Rule(_end_block, _end_block)
-"""Its content stands by itself."""
+"""The content is a block of its own."""
 
 
 def marked(kind: Kind) -> Rule:
-    """The content as strong, emphasised, struck out or code."""
+    """Return the rule that marks the content as strong, emphasised, struck out or code."""
     return Rule(lambda writer, _: writer.open(kind), lambda writer, _: writer.close(kind))
 
 
@@ -58,13 +64,16 @@ def _leave_strong(writer: Writer, element: Element) -> None:
 
 
 def _is_light(element: Element) -> bool:
-    """Whether a `b` says that it is not bold: word processors wrap whole paragraphs in such ones."""
+    """Return whether a `b` is styled as not bold: word processors wrap whole paragraphs in such elements."""
     style = element.get("style")
     return style is not None and re.search(r"font-weight\s*:\s*(?:normal|400)\b", style) is not None
 
 
 def heading(level: int) -> Rule:
-    """The content as a heading; within a list, a cell or a quote as a bold line, for it divides nothing."""
+    """Return the rule for a heading.
+
+    Within a list, a cell or a quote it becomes a bold line, because there it divides nothing.
+    """
 
     def leave(writer: Writer, element: Element) -> None:
         frame = writer.end(element)
@@ -72,7 +81,7 @@ def heading(level: int) -> Rule:
             return
         text = " ".join(re.sub(r"\s*\n\s*", " ", block.text) for block in frame.blocks)
         if writer.frame.kind == "root":
-            text = re.sub(r"(?<= )(#+)$", r"\\\1", text)  # `C #` would end as `C`
+            text = re.sub(r"(?<= )(#+)$", r"\\\1", text)  # otherwise `C #` would be read as `C`
             writer.frame.blocks.append(Block("heading", text, level=level))
         else:
             writer.frame.blocks.append(Block("text", text if "**" in text else f"**{text}**"))
@@ -180,11 +189,11 @@ def _end_table(writer: Writer, element: Element) -> None:
 def _end_code_block(writer: Writer, element: Element) -> None:
     frame = writer.end(element)
     if frame:
-        writer.code(code_text(frame.inline), language_of(element) or writer.code_language)
+        writer.code(code_text(frame.inline), language=language_of(element) or writer.code_language)
 
 
 def language_of(element: Element) -> str:
-    """The language that a `pre`, or the `code` in it, says it holds."""
+    """Return the language that a `pre`, or the `code` in it, declares; empty if none."""
     for candidate in (element, *element.iterchildren("code")):
         classes = candidate.get("class") or ""
         found = re.search(r"\b(?:language|lang|brush)(?:-|:\s*)([\w+#.-]+)", classes)
@@ -216,15 +225,15 @@ def _leave_code(writer: Writer, element: Element) -> None:
         writer.close("link")
 
 
-def _only_link(writer: Writer, element: Element) -> str:
-    """The target of `<code><a href=...>x</a></code>`: Markdown has code in links, not links in code."""
+def _only_link(writer: Writer, element: Element) -> str | None:
+    """Return the target of `<code><a href=...>x</a></code>`: Markdown allows code in links, not links in code."""
     if len(element) != 1 or (element.text or "").strip() or (element[0].tail or "").strip():
-        return ""
-    return writer.target(element[0].get("href")) if element[0].tag == "a" else ""
+        return None
+    return writer.target(element[0].get("href")) if element[0].tag == "a" else None
 
 
 def _raised(sign: str) -> Rule:
-    """A short index or exponent gets a sign, or `2<sup>10</sup>` would read 210."""
+    """Return the rule that puts a sign before a short index or exponent: `2<sup>10</sup>` must not become 210."""
 
     def enter(writer: Writer, element: Element) -> None:
         if re.fullmatch(r"[+-]?\d+|[a-z]", "".join(map(str, element.itertext())).strip()):

@@ -1,8 +1,8 @@
-"""An HTML table as a Markdown table, with the text of every cell.
+"""HTML tables as Markdown tables, with the text of every cell.
 
-Markdown has no spans, no blocks in cells and no tables in tables. A spanned cell is said once and leaves
-empty cells; blocks are parted by `<br>`, the one tag that every Markdown reader knows; a table in a cell
-becomes a line a row.
+Markdown has no spans, no blocks in cells and no tables in tables. The text of a spanned cell is written once and the
+other cells stay empty. Blocks are separated by `<br>`, the one tag that every Markdown reader knows. A table in a
+cell becomes one line per row.
 """
 
 import re
@@ -13,14 +13,14 @@ from bbj_assets.convert.html.block import Block
 from bbj_assets.convert.html.text import code_span
 
 MAX_COLUMNS = 200
-"""What a row has beyond them is added to its last cell: a wider table is a mistake or an attack."""
+"""Cells beyond this are added to the last cell of the row: a wider table is a mistake or an attack."""
 
 _BOLD = re.compile(r"\*\*((?:[^*\\]|\\.)+)\*\*")
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One `td` or `th`: its blocks, and how many columns and rows it covers."""
+    """One `td` or `th`: its blocks, whether it is a header, and how many columns and rows it covers."""
 
     blocks: Sequence[Block]
     header: bool = False
@@ -29,7 +29,7 @@ class Cell:
 
 
 def table_blocks(rows: Sequence[Sequence[Cell]]) -> list[Block]:
-    """The rows as one table; a table of one column without a header is layout, and becomes its cells."""
+    """Return the rows as one table; a table of one column without a header is layout and becomes its cells."""
     filled = [row for row in rows if any(cell.blocks for cell in row)]
     if not filled:
         return []
@@ -48,7 +48,7 @@ def table_blocks(rows: Sequence[Sequence[Cell]]) -> list[Block]:
 
 
 def cell_text(blocks: Sequence[Block]) -> str:
-    """Blocks on one line: parted by `<br>`, code as a code span a line."""
+    """Return the blocks on one line, separated by `<br>`; each line of code becomes a code span."""
     return "<br>".join(filter(None, map(_flat, blocks)))
 
 
@@ -64,7 +64,7 @@ def _flat(block: Block) -> str:
 
 def _grid(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
     grid: list[list[str]] = []
-    covered: dict[int, int] = {}  # column -> how many more rows a cell above covers
+    covered: dict[int, int] = {}  # column -> how many more rows the cell above covers
     for row in rows:
         line: list[str] = []
 
@@ -96,7 +96,7 @@ def _without_empty_columns(grid: list[list[str]]) -> list[list[str]]:
 
 
 def _bold_header(row: Sequence[str]) -> list[str]:
-    """The first row without its bold, if all of it is bold: that is how many authors write a header."""
+    """Return the first row without its bold if all of it is bold, as many authors write a header; else nothing."""
     found = [_BOLD.fullmatch(text) for text in row if text]
     if not found or not all(found):
         return []

@@ -1,14 +1,14 @@
-"""Literal text as Markdown: escaped where a character would mean something, and only there.
+"""Literal text as Markdown: a character is escaped only where it would have a meaning.
 
-Escaping everything that may be special is the usual way, and makes `BBJ_HOME` a word that no search finds.
-So `BBJ_HOME`, `a * b` and `x < y` stay as they are written.
+Usually every character that may be special is escaped, and then a search for `BBJ_HOME` no longer finds the word.
+Here `BBJ_HOME`, `a * b` and `x < y` stay as they are written.
 """
 
 import re
 
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f\u00ad\u200b\u2060\ufeff]")
 _MAY_MEAN_SOMETHING = re.compile(r"[\\`*_~<&\]]")
-"""What `_ESCAPED` begins with; most lines have none of it, and this looks through them ten times as fast."""
+"""The characters that `_ESCAPED` begins with. Most lines have none, and this pattern scans them ten times as fast."""
 _ESCAPED = re.compile(
     r"""\\(?=[!-/:-@\[-`{-~]|$)    # a backslash that would escape something
       | `
@@ -30,7 +30,7 @@ _LINK_UNSAFE = re.compile(r"[\s()\\]")
 
 
 def escape(text: str) -> str:
-    r"""Literal text as Markdown within a line.
+    r"""Return literal text as Markdown within a line.
 
     >>> print(escape("set BBJ_HOME, *not* <init>"))
     set BBJ_HOME, \*not\* \<init>
@@ -39,7 +39,7 @@ def escape(text: str) -> str:
 
 
 def code_span(text: str) -> str:
-    """Literal text between as many backticks as it needs.
+    """Return literal text between as many backticks as it needs.
 
     >>> code_span("a`b")
     '``a`b``'
@@ -50,7 +50,7 @@ def code_span(text: str) -> str:
 
 
 def link(label: str, target: str) -> str:
-    """A link of Markdown to an absolute or relative URL; a URL that is its own label is said once."""
+    """Return a Markdown link to an absolute or relative URL; only the URL if it is its own label."""
     if label.replace("\\", "") == target:
         return target
     url = _LINK_UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}" if found[0].isascii() else "", target)
@@ -58,18 +58,18 @@ def link(label: str, target: str) -> str:
 
 
 def fence(text: str, language: str = "") -> str:
-    """Literal lines as a fenced code block, its fence longer than any fence inside."""
+    """Return literal lines as a fenced code block, its fence longer than any fence inside."""
     ticks = "`" * max(3, _longest_run(text) + 1)
     return f"{ticks}{language}\n{text}\n{ticks}"
 
 
 def visible(text: str) -> str:
-    """The text without control characters, soft hyphens and characters of no width."""
+    """Return the text without control characters, soft hyphens and zero-width characters."""
     return _INVISIBLE.sub("", text)
 
 
 def escape_line_start(line: str) -> str:
-    """A line of Markdown whose first characters are not to start a list, a heading or the like."""
+    """Return a line of Markdown, escaped so that it does not start a list, a heading or another block."""
     found = _LINE_START.match(line)
     if not found:
         return line
@@ -85,7 +85,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def balance_brackets(text: str) -> str:
-    """Escape the brackets of a piece of a link's label, unless they are in pairs."""
+    """Escape the brackets in a part of a link's label, unless they are in pairs."""
     depth = 0
     for bracket in re.findall(r"\\.|[\[\]]", text):
         depth += {"[": 1, "]": -1}.get(bracket, 0)

@@ -1,10 +1,12 @@
-"""BASIS's Javadoc export: one JSON file a package, one document a class.
+"""BASIS's Javadoc export: one JSON file per package, one document per class.
 
-`$BBJ_HOME/documentation/javadoc/*.json` describes the whole BBj object model, so it is the source that knows
-every method by name; more than half of them have no description, and are found by their signature alone.
+`$BBJ_HOME/documentation/javadoc/*.json` describes the whole BBj object model, so this source has every method by
+name. More than half of the methods have no description and are found by their signature alone.
 
-    <package>.json ──export──▶ Package ──page──▶ Document a class
+    <package>.json ──export──▶ Package ──page──▶ a Document per class
                                          └─docu: HTML within Markdown, as the export writes it
+
+`export` is the shape of the JSON, `docu` converts one description, `page` builds the documents.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,14 +27,14 @@ _SCHEME = "bbj_api://"
 
 
 def discover(source: Source) -> Iterator[Item]:
-    """List the package files: `bbj_api://<package>`, a partition each.
+    """List the package files as `bbj_api://<package>`; each is a partition.
 
     Raises:
         ListingError: a folder could not be read.
     """
     for root, path in walk(source, {".json"}):
         yield Item(
-            key=_SCHEME + str(PurePosixPath(path).with_suffix("")),  # with its folder, so that it is unique
+            key=_SCHEME + str(PurePosixPath(path).with_suffix("")),  # including its folder, so that it is unique
             partition=partition_key(PurePosixPath(path).stem),
             root=root,
             path=path,
@@ -40,9 +42,10 @@ def discover(source: Source) -> Iterator[Item]:
 
 
 def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequence[Document]:  # noqa: ARG001 - the contract
-    """Turn a package file into a document for each class, and one for a package with a text of its own.
+    """Turn a package file into a document per class, and one for the package if it has a description.
 
     Raises:
-        ParseError: it is not JSON, or not of the export's shape; the message has the JSON path.
+        ParseError: it is not JSON, or not in the shape of the export; the message has the JSON path.
     """
-    return package_documents(item.key, PurePosixPath(item.path).stem, read_package(item.path, raw))
+    package = read_package(item.path, raw)
+    return package_documents(package, url=item.key, name=PurePosixPath(item.path).stem)

@@ -1,10 +1,10 @@
 """The `docu` of a package, a class or a method: its text as Markdown, and the page it was taken from.
 
-It is the start of a Flare page as HTML, then, as Markdown, `[Docs](url of the page)`. The export dropped the
-`<p>` tags of the page but kept its line breaks: a paragraph's own lines go on near the margin, the next
-paragraph starts beyond column 40. Read as plain HTML all of it would be one paragraph.
+A `docu` is the start of a Flare page as HTML, followed by `[Docs](url of the page)` as Markdown. The export dropped
+the `<p>` tags of the page but kept its line breaks: the lines of a paragraph continue near the margin, the next
+paragraph starts beyond column 40. Read as plain HTML, everything would be one paragraph.
 
-BASIS's own classes can also hold a Javadoc comment as it stands in the program, asterisks included.
+The `docu` of BASIS's own classes can also be a Javadoc comment exactly as in the program, asterisks included.
 """
 
 import html
@@ -21,11 +21,11 @@ _LINE_END = re.compile(r"\n\s*")
 _PARAGRAPH_START = re.compile(r"[^\s<]|<(?:a|b|i|em|span|code|strong|kbd|var|img)\b")
 _PARAGRAPH_COLUMN = 40
 _EMPTIED_SPACE = '<span class="Apple-converted-space"></span>'
-"""A space that an editor wrapped and the export then lost."""
+"""A space that an editor wrapped in a tag and the export then lost."""
 
 _PRE = re.compile(r"(</?pre\b)", re.IGNORECASE)
 
-# Attributes end before the next `<`, so that an open quote is looked through once, not once a tag.
+# Attributes end before the next `<`, so that an unclosed quote is scanned once and not once per tag.
 _TAG = re.compile(
     r"""<(?:!--.*?(?:-->|$)
       | /(?P<end>[a-zA-Z][\w:-]*)\s*>
@@ -35,7 +35,7 @@ _TAG = re.compile(
 )
 _TAGS = frozenset(defs.tags) | {"main", "nav", "section", "article", "aside", "header", "footer", "figure"}
 _WHOLE_PAGE = dict.fromkeys(("nav", "aside", "form", "button", "h1"), DROPPED)
-"""Of a docu that is a whole page by mistake, these are the navigation and the title."""
+"""The navigation and the title of a docu that is a whole page by mistake."""
 
 _COMMENT = re.compile(r"\s*/\*\*(.*)\*/\s*", re.DOTALL)
 _COMMENT_MARGIN = re.compile(r"^[ \t]*\*+ ?", re.MULTILINE)
@@ -53,7 +53,12 @@ _LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class Docu:
-    """A description: Markdown without its link to the page, and that link."""
+    """A description.
+
+    Attributes:
+        text: Markdown, without the link to the page.
+        url: that link; None if there is none.
+    """
 
     text: str = ""
     url: str | None = None
@@ -64,8 +69,8 @@ def read_docu(raw: str | None, *, base_url: str | None = None, level: int) -> Do
 
     Args:
         raw: as exported, with any mix of line ends.
-        base_url: what relative links mean when the description names no page of its own.
-        level: of the heading that it stands under; headings in it come below.
+        base_url: relative links are resolved against it if the description names no page of its own.
+        level: level of the heading above the description; headings in it are placed below that level.
     """
     if not raw or raw.isspace():
         return Docu()
@@ -92,7 +97,7 @@ def read_docu(raw: str | None, *, base_url: str | None = None, level: int) -> Do
 
 
 def _page(target: str, base_url: str | None) -> str | None:
-    """The page that a link leads to, if it is one: an export can be written by anybody, `javascript:` and all."""
+    """Return the URL if it is a web page. An export is untrusted input and may hold `javascript:` links."""
     try:
         url = urljoin(base_url or "", target) if target.strip("#") else ""
         scheme, host, *_ = urlsplit(url)
@@ -102,7 +107,7 @@ def _page(target: str, base_url: str | None) -> str | None:
 
 
 def _as_html(text: str) -> str:
-    """The text with its paragraphs marked again, and with the `<` of comparisons escaped."""
+    """Return the text with its paragraph tags restored and the `<` of comparisons escaped."""
     if "<" in text:
         text = _escape_non_tags(text.replace(_EMPTIED_SPACE, " "))
     if "\n" not in text:
@@ -142,7 +147,7 @@ def _escape_non_tags(text: str) -> str:
 
 
 def _is_html(tag: re.Match[str], text: str) -> bool:
-    """Whether it is a tag: `Map<K>` is not one, nor is `List<B>` when no `</B>` follows."""
+    """Return whether this is an HTML tag. `Map<K>` is not one, nor is `List<B>` without a `</B>`."""
     name = tag["start"] or tag["end"]
     if name is None or name.lower().startswith("madcap:"):
         return True
@@ -152,7 +157,7 @@ def _is_html(tag: re.Match[str], text: str) -> bool:
 
 def _comment_as_html(comment: str) -> str:
     text = _COMMENT_MARGIN.sub("", comment)
-    text = re.sub(r"""\s+href\s*=\s*"\{@docRoot\}[^"]*\"""", "", text)  # a root that is not known here
+    text = re.sub(r"""\s+href\s*=\s*"\{@docRoot\}[^"]*\"""", "", text)  # the root of that link is unknown here
     text = _INLINE_TAG.sub(_inline_tag, text)
     main, *blocks = re.split(_BLOCK_TAG, text)
     items: dict[str, list[str]] = {}

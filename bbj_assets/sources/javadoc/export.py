@@ -1,4 +1,4 @@
-"""The shape of the export, checked: whatever is read beyond this module has the types it says."""
+"""The shape of the export. It is validated here, so the other modules can rely on the types."""
 
 from typing import Annotated
 
@@ -29,13 +29,13 @@ class _Entry(BaseModel):
 
 
 class Parameter(_Entry):
-    """A parameter; the export leaves out the type of some."""
+    """A parameter; the export omits the type of some."""
 
     type: Text | None = None
 
 
 class Member(_Entry):
-    """A field, a constructor or a method; only fields have a `type`, only methods a `returns`."""
+    """A field, a constructor or a method; only fields have a `type`, only methods have a `returns`."""
 
     params: tuple[Parameter, ...] = ()
     returns: Text | None = None
@@ -43,7 +43,7 @@ class Member(_Entry):
 
 
 class Class(_Entry):
-    """A class with its members, in the order of the export; a constructor may also be a method `<init>`."""
+    """A class with its members in the order of the export; a constructor can also be a method `<init>`."""
 
     fields: tuple[Member, ...] = ()
     constructors: tuple[Member, ...] = ()
@@ -51,16 +51,16 @@ class Class(_Entry):
 
 
 class Package(_Entry):
-    """One file."""
+    """A package: one file of the export."""
 
     classes: tuple[Class, ...]
 
 
 def read_package(path: str, raw: bytes) -> Package:
-    """The package in the bytes of a file, with or without a byte order mark.
+    """Return the package in the bytes of a file, which may start with a byte order mark.
 
     Raises:
-        ParseError: not UTF-8, not JSON, nested too deep, or a value of another type than the export's.
+        ParseError: not UTF-8, not JSON, nested too deep, or a value of the wrong type.
     """
     try:
         return Package.model_validate_json(raw.removeprefix(_BOM))
@@ -69,7 +69,7 @@ def read_package(path: str, raw: bytes) -> Package:
         more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
         raise ParseError(
             f"{path} is not a Javadoc export of BBj: {'; '.join(problems[:3])}{more}. "
-            "Export it anew, or exclude it from the source."
+            "Export it again, or exclude it from the source."
         ) from None
 
 

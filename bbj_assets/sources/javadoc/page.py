@@ -1,8 +1,9 @@
-"""A class of the export as a page: what it is, its constructors, fields and methods.
+"""A class of the export as a page: its description, constructors, fields and methods.
 
-A method with a description is a section, its overloads under one heading with each description said once.
-A method without one (5,125 of the 8,713 in BASIS's export) is a line of one list of signatures: a heading with
-nothing under it would make a chunk that drowns the described ones in a search, and it is found by its line.
+A method with a description is a section. Its overloads share one heading, and each distinct description appears once.
+A method without a description (5,125 of the 8,713 in BASIS's export) is one line in a list of signatures, and is
+found by that line. As a heading with nothing below it, it would become a chunk, and such chunks would crowd the
+described methods out of the search results.
 """
 
 import re
@@ -14,20 +15,19 @@ from bbj_assets.sources.javadoc.docu import Docu, read_docu
 from bbj_assets.sources.javadoc.export import Class, Member, Package
 
 _PLACEHOLDER = "BBjAPI Class Hierarchy"
-"""What the exporter writes as the description of every package."""
+"""The text that the exporter writes as the description of every package."""
 
 _CONSTRUCTOR = "<init>"
 _TYPE = re.compile(r"[\w.$]+(?:<[\w.$<>?,&\s\[\]]*>)?(?:\[\])*(?:\.\.\.)?")
 
 
-def package_documents(url: str, name: str, package: Package) -> list[Document]:
-    """The documents of a package: one a class, and one of its own if it has a description.
+def package_documents(package: Package, *, url: str, name: str) -> list[Document]:
+    """Return the documents of a package: one per class, and one for the package if it has a description.
 
     Args:
-        url: the source_url of the package; a class is at `<url>/<class>`, and a second class of the same
-            name at `<url>/<class>#2`.
-        name: of the package.
-        package: as it was read.
+        package: the package.
+        url: its source_url. A class is at `<url>/<class>`, a second class of the same name at `<url>/<class>#2`.
+        name: its name.
     """
     documents = []
     docu = read_docu(package.docu, level=1)
@@ -49,11 +49,11 @@ def package_documents(url: str, name: str, package: Package) -> list[Document]:
             copy += 1
             class_url = f"{url}/{declared.name}#{copy}"
         taken.add(class_url)
-        documents.append(_class_document(class_url, name, declared))
+        documents.append(_class_document(declared, url=class_url, package=name))
     return documents
 
 
-def _class_document(url: str, package: str, declared: Class) -> Document:
+def _class_document(declared: Class, *, url: str, package: str) -> Document:
     docu = read_docu(declared.docu, level=1)
     constructors = [
         *declared.constructors,
@@ -79,7 +79,7 @@ def _class_document(url: str, package: str, declared: Class) -> Document:
     return Document(
         source_url=url,
         title=declared.name,
-        content=content or f"Class `{package}.{declared.name}`.",  # or it could not be found at all
+        content=content or f"Class `{package}.{declared.name}`.",  # without text it could not be found
         doc_type="api-reference",
         display_url=docu.url,
         section_path=(package,),
@@ -93,7 +93,7 @@ def _member_sections(
     page: str | None,
     signature: Callable[[Member], str] | None = None,
 ) -> Iterator[str]:
-    """The described members as a section each, then the others as one block of signatures."""
+    """Yield a section for each described member, then the others as one block of signatures."""
     if not members:
         return
     yield f"## {title}"
@@ -119,7 +119,7 @@ def _member_sections(
 def _described(
     overloads: Sequence[Member], page: str | None, signature: Callable[[Member], str]
 ) -> dict[Docu, list[str]]:
-    """The distinct descriptions of overloads, each with the signatures that it describes."""
+    """Return the distinct descriptions of overloads, each with the signatures that it describes."""
     described: dict[Docu, list[str]] = {}
     read: dict[str | None, Docu] = {}
     for member in overloads:
@@ -133,7 +133,7 @@ def _described(
 
 
 def _with_details(member: Member, docu: Docu, page: str | None) -> Docu:
-    """The description together with what the export says of parameters and of the value returned."""
+    """Return the description, extended by the descriptions of the parameters and of the return value."""
     details = [
         f"- {code_span(parameter.name)}: {text}"
         for parameter in member.params
@@ -150,7 +150,7 @@ def _section(name: str, described: dict[Docu, list[str]], page: str | None) -> I
     urls: dict[str, None] = {}
     bare = described.pop(Docu(), [])
     for docu, signatures in described.items():
-        if signatures != [name]:  # an untyped field is all said by its heading
+        if signatures != [name]:  # the heading already shows all of an untyped field
             yield fence("\n".join(signatures), "java")
         if docu.text:
             yield docu.text
