@@ -1,7 +1,7 @@
 """Tables of contents: the places of a topic in the books of a project.
 
 A topic can be in several tables and in several places of one table. Its breadcrumb is the longest path to it, which
-says the most. Drafts do not count: projects keep copies of tables (`Copy of Main.fltoc`) that are not published.
+holds the most words. Drafts do not count: projects keep copies of tables (`Copy of Main.fltoc`) that are not published.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The meaning of HTML elements and components in Markdown.
 
-Components are React code that is not available here. So a component keeps its children and the attributes whose
-names say that they are shown: the `title` of a card, the `label` of a tab. The other attributes (`path`, `href`,
+Components are React code that is not available here. So a component keeps its children and the attributes that
+are visible by their names: the `title` of a card, the `label` of a tab. The other attributes (`path`, `href`,
 `className`) configure it and are not text.
 """
 

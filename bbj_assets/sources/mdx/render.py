@@ -43,7 +43,7 @@ class _Rendering:
         self._writer = Writer(self._text)
         self._layout = self._writer.layout
         self._reader = Reader(self._text)
-        # The budget of a reader is for one purpose: many stray braces must not keep containers from being found.
+        # A reader of its own, so that this pass and the search for containers each have their own budget.
         nesting = Nesting(Reader(self._text), self._layout)
         self._tags = Tags(writer=self._writer, texts=texts, reader=self._reader, nesting=nesting)
         self._may_have_comments = True

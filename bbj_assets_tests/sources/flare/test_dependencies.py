@@ -1,4 +1,4 @@
-"""What a change re-parses: the topics that it concerns, and no others."""
+"""Dependencies: a change re-parses the topics that it concerns, and no others."""
 
 import os
 from collections.abc import Callable
@@ -38,7 +38,7 @@ FILES = {
 
 
 def ingest(project: Project, before: dict[str, StoredItem]) -> tuple[dict[str, StoredItem], set[str]]:
-    """Parse what a run would parse; gives what is stored then, and the names of the parsed topics."""
+    """Parse the topics that a run would parse. Return all stored items after it, and the names of the parsed topics."""
     changes = find_changes(flare.discover(project.source), before, "code_version")
     outcomes = run_task(ParseTask(project.source, changes.parse, ChunkSettings(), "code_version"))
     stored = {key: known for key, known in before.items() if key not in changes.vanished}
@@ -56,7 +56,7 @@ def ingest(project: Project, before: dict[str, StoredItem]) -> tuple[dict[str, S
 
 @pytest.fixture
 def ingested(project: Project) -> tuple[Project, dict[str, StoredItem]]:
-    """The project above, and what is stored after all of it was parsed."""
+    """Create the project above. Return it with the stored items after all of it was parsed."""
     project.write(FILES)
     stored, parsed = ingest(project, {})
     assert parsed == {"a", "b", "c", "d", "book", "alone"}
@@ -64,10 +64,12 @@ def ingested(project: Project) -> tuple[Project, dict[str, StoredItem]]:
 
 
 def replace(path: str, old: str, new: str) -> Callable[[Project], object]:
+    """Return a change of the text of one file."""
     return lambda project: project.write({path: FILES[path].replace(old, new)})
 
 
 def move(path: str, to: str) -> Callable[[Project], object]:
+    """Return a change that renames one file."""
     return lambda project: (project.root / path).rename(project.root / to)
 
 
@@ -100,7 +102,7 @@ def move(path: str, to: str) -> Callable[[Project], object]:
         (replace("Content/d.htm", "<p>", "<p>more "), {"d"}),
     ],
 )
-def test_a_change_concerns_the_topics_that_are_made_of_it(
+def test_a_change_re_parses_the_topics_that_depend_on_it(
     ingested: tuple[Project, dict[str, StoredItem]], change: Callable[[Project], object], parsed: set[str]
 ) -> None:
     project, stored = ingested
@@ -112,7 +114,7 @@ def test_a_change_concerns_the_topics_that_are_made_of_it(
     assert ingest(project, after)[1] == set()
 
 
-def test_a_change_of_the_same_length_within_the_same_moment_is_seen(project: Project) -> None:
+def test_a_change_with_the_same_size_and_time_is_noticed(project: Project) -> None:
     project.write(FILES)
     for value in ("1", "2", "3", "4"):
         project.write({GENERAL: variables(One=value), MAIN: toc(entry("", f"Book {value}", entry("/Content/b.htm")))})
@@ -123,9 +125,7 @@ def test_a_change_of_the_same_length_within_the_same_moment_is_seen(project: Pro
         assert (page.content, page.section_path) == (value, (f"Book {value}",))
 
 
-def test_definitions_that_are_not_a_moment_old_are_known_by_their_times(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_older_definitions_are_compared_by_their_stamps(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(definitions, "_SETTLED_NS", 0)
     for year, value in enumerate(("1", "2", "3"), 30):
         project.write({GENERAL: variables(One=value), MAIN: toc(entry("", f"Book {value}", entry("/Content/b.htm")))})
@@ -145,7 +145,7 @@ def test_definitions_are_read_once_for_all_topics(project: Project) -> None:
     assert definitions.definitions_of(SourceFiles(project.root)) is not first
 
 
-def test_what_is_recorded_is_what_is_derived_later(project: Project) -> None:
+def test_recorded_hashes_equal_derived_hashes(project: Project) -> None:
     project.write(FILES)
     recorded = {
         key: digest
@@ -170,13 +170,13 @@ def test_what_is_recorded_is_what_is_derived_later(project: Project) -> None:
         "flare://",
     ],
 )
-def test_what_is_not_there_is_missing(project: Project, key: str) -> None:
+def test_a_dependency_on_nothing_is_missing(project: Project, key: str) -> None:
     project.write(FILES)
 
     assert flare.derive(SourceFiles(project.root), key) == MISSING
 
 
-def test_one_topic_sees_one_state_of_the_project(project: Project) -> None:
+def test_one_parse_sees_one_state_of_the_project(project: Project) -> None:
     project.write(FILES)
     files = SourceFiles(project.root)
     before = flare.derive(files, "flare://variable/General.One")
