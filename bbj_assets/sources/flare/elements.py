@@ -79,7 +79,7 @@ def to_html(element: Element, name: str) -> None:
         case "footnote" | "footnoteblock":
             for child in element:
                 child.tag = "span" if tag_of(child) == "p" else child.tag
-            _wrap(element, " (", ")")
+            _wrap(element, before=" (", after=")")
         case "codesnippetbody":
             language = _style(element, "mc-code-lang")
             if language:
@@ -113,7 +113,7 @@ def continue_numbering(items: Element) -> None:
             items.set("start", str(int(start) + count))
 
 
-def _wrap(element: Element, before: str, after: str) -> None:
+def _wrap(element: Element, *, before: str, after: str) -> None:
     element.text = f"{before}{(element.text or '').lstrip()}"
     if len(element):
         element[-1].tail = f"{element[-1].tail or ''}{after}"

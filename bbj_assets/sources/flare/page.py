@@ -1,6 +1,7 @@
 """From the bytes of a topic to its document: title, breadcrumb, conditions, and the visible content as Markdown."""
 
 import re
+from typing import NamedTuple
 
 from lxml.etree import _Element as Element
 
@@ -19,15 +20,24 @@ from bbj_assets.sources.flare.place import Place
 from bbj_assets.sources.flare.titles import title_of, title_of_file
 
 _LANGUAGE = "bbj"
+
+
+class _Pattern(NamedTuple):
+    """A pattern of an element: its tag, and an attribute with a word of its value. None matches anything."""
+
+    tag: str | None = None
+    attribute: tuple[str, str] | None = None
+
+
 _CONTAINERS = (
-    ("", "id", "mc-main-content"),
-    ("", "class", "body-container"),
-    ("section", "class", "main-section"),
-    ("", "role", "main"),
-    ("main", "", ""),
-    ("article", "", ""),
+    _Pattern(attribute=("id", "mc-main-content")),
+    _Pattern(attribute=("class", "body-container")),
+    _Pattern(tag="section", attribute=("class", "main-section")),
+    _Pattern(attribute=("role", "main")),
+    _Pattern(tag="main"),
+    _Pattern(tag="article"),
 )
-"""Elements of a built page that may hold the topic: (tag, attribute, a word of its value). The first found counts."""
+"""Elements of a built page that may hold the topic. The first pattern that matches counts."""
 _CHROME = re.compile(r"MC(?:Breadcrumbs|MiniToc|TextPopupBody|RelatedTopics|Concepts|Keywords)\w*|skip-to-content")
 _MARKS = re.compile(r"[*`]")
 
@@ -110,7 +120,7 @@ def _is_built(root: Element) -> bool:
 
 def _content_of_built_page(body: Element) -> Element:
     """Return the part of a built page that was the topic, without menus and breadcrumbs."""
-    found = (_find(body, *wanted) for wanted in _CONTAINERS)
+    found = (_find(body, pattern) for pattern in _CONTAINERS)
     content = next((element for element in found if element is not None), body)
     for element in list(content.iter()):  # a list, since an iteration ends at an element that is emptied
         classes = (element.get("class") or "").split()
@@ -119,8 +129,11 @@ def _content_of_built_page(body: Element) -> Element:
     return content
 
 
-def _find(body: Element, tag: str, attribute: str, word: str) -> Element | None:
+def _find(body: Element, pattern: _Pattern) -> Element | None:
+    tag, attribute = pattern
     for element in body.iterdescendants():
-        if (not tag or tag_of(element) == tag) and (not word or word in (element.get(attribute) or "").split()):
+        if tag is not None and tag_of(element) != tag:
+            continue
+        if attribute is None or attribute[1] in (element.get(attribute[0]) or "").split():
             return element
     return None

@@ -58,7 +58,7 @@ def include_snippet(element: Element, place: Place, build: TopicBuild, *, as_tex
     body = body_of(markup.root)
     if inner.leaves_out(markup.root) or inner.leaves_out(body):
         return None
-    _move_content(body, element, as_text=as_text)
+    _move_content(body, to=element, as_text=as_text)
     return inner
 
 
@@ -74,7 +74,7 @@ def _read(source: str, place: Place, build: TopicBuild) -> _Snippet | None:
     return None
 
 
-def _move_content(body: Element, to: Element, *, as_text: bool) -> None:
+def _move_content(body: Element, *, to: Element, as_text: bool) -> None:
     """Move the content of the body of a snippet. As text, its paragraphs join the paragraph around them."""
     to.text = (body.text or "").lstrip() if as_text else body.text
     for child in list(body):

@@ -62,7 +62,7 @@ def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequenc
     page = Page(files, warnings)
     values = {f"frontMatter.{key}": value for key, value in front_matter.items() if isinstance(value, str)}
     content = render(text, new_scope(item.path, text=text, values=values, trail=(item.path,)), page)
-    title, content = pick_title(front_matter, content, title_of_file(item.path, source_name=source.name))
+    title, content = pick_title(front_matter, content, fallback=title_of_file(item.path, source_name=source.name))
     section_path, category_warnings = breadcrumb(item.path, files, title=title)
     page.warnings.extend(category_warnings)
     content = page.restore(show_asides(content))

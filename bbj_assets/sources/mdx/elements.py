@@ -125,12 +125,12 @@ def bold_line(text: str) -> str:
 
 def bold(inner: str) -> str:
     """Return strong text."""
-    return _marked(inner, "**")
+    return _marked(inner, mark="**")
 
 
 def italic(inner: str) -> str:
     """Return emphasised text."""
-    return _marked(inner, "*")
+    return _marked(inner, mark="*")
 
 
 def inline_code(inner: str) -> str:
@@ -174,7 +174,7 @@ def summary_line(inner: str) -> str:
     return inner if BLOCK in inner or text.startswith("#") else bold_line(text)
 
 
-def _marked(inner: str, mark: str) -> str:
+def _marked(inner: str, *, mark: str) -> str:
     text = inner.strip()
     if not text or "\n\n" in text or BLOCK in text or "*" in text:
         return inner

@@ -77,7 +77,7 @@ def plain_text(markdown: str) -> str:
     return _SPACES.sub(" ", text).strip()
 
 
-def pick_title(front_matter: dict[str, Json], content: str, fallback: str) -> tuple[str, str]:
+def pick_title(front_matter: dict[str, Json], content: str, *, fallback: str) -> tuple[str, str]:
     """Return the title, and the content without a leading heading that repeats it.
 
     Args:

@@ -14,15 +14,15 @@ HELP = "https://help.example/WebHelp"
 _HTML = '\ufeff<?xml version="1.0" encoding="utf-8"?>\n<html xmlns:MadCap="http://www.madcapsoftware.com/Schemas/MadCap.xsd"'
 
 
-def topic(body: str, title: str = "Topic", attributes: str = "") -> str:
+def topic(body: str, *, title: str = "Topic", attributes: str = "") -> str:
     """Return a topic as Flare writes it."""
     head = f"<head><title>{title}</title></head>" if title else "<head />"
     return f"{_HTML} {attributes}>\n  {head}\n  <body>{body}</body>\n</html>\n"
 
 
-def snippet(body: str, attributes: str = "") -> str:
+def snippet(body: str, *, attributes: str = "") -> str:
     """Return a snippet as Flare writes it."""
-    return topic(body, "", attributes)
+    return topic(body, title="", attributes=attributes)
 
 
 def toc(entries: str) -> str:
@@ -30,7 +30,7 @@ def toc(entries: str) -> str:
     return f'\ufeff<?xml version="1.0" encoding="utf-8"?>\n<CatapultToc Version="1">{entries}</CatapultToc>'
 
 
-def entry(link: str = "", title: str = "[%=System.LinkedTitle%]", inner: str = "", attributes: str = "") -> str:
+def entry(link: str = "", *, title: str = "[%=System.LinkedTitle%]", inner: str = "", attributes: str = "") -> str:
     """Return an entry of a table of contents."""
     return f'<TocEntry Title="{title}" Link="{link}" {attributes}>{inner}</TocEntry>'
 

@@ -155,7 +155,7 @@ def test_the_expression_of_a_topic_does_not_filter_its_own_text(project: Project
 
 
 def test_a_snippet_with_excluded_conditions_is_not_shown(build: Project) -> None:
-    build.write({"Content/s.flsnp": snippet("<p>HIT</p>", tagged("Primary.Internal"))})
+    build.write({"Content/s.flsnp": snippet("<p>HIT</p>", attributes=tagged("Primary.Internal"))})
 
     assert build.content('<p>a</p><MadCap:snippetBlock src="s.flsnp" />') == "a"
 

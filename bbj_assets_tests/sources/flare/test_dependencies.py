@@ -18,18 +18,18 @@ from bbj_assets_tests.sources.flare.project import Project, entry, snippet, toc,
 
 MAIN = "Project/TOCs/Main.fltoc"
 GENERAL = "Project/VariableSets/General.flvar"
-BOOKS = entry("", "One", entry("/Content/a.htm")) + entry(
+BOOKS = entry(title="One", inner=entry("/Content/a.htm")) + entry(
     "/Content/book.htm", inner=entry("/Content/b.htm") + entry("/Content/c.htm")
 )
 B, C = entry("/Content/b.htm"), entry("/Content/c.htm")
-DEEPER = toc(entry("", "X", entry("", "Y", entry("/Content/a.htm"))))
+DEEPER = toc(entry(title="X", inner=entry(title="Y", inner=entry("/Content/a.htm"))))
 FILES = {
-    "Content/a.htm": topic('<MadCap:snippetBlock src="s.flsnp" />', "A"),
-    "Content/b.htm": topic('<p><MadCap:variable name="General.One" /></p>', "B"),
-    "Content/c.htm": topic('<p><MadCap:xref href="d.htm" /></p><MadCap:snippetText src="gone.flsnp" />', "C"),
-    "Content/d.htm": topic("<p>[%=General.Two%]</p>", "D"),
-    "Content/book.htm": topic("<p>x</p>", "The book"),
-    "Content/alone.htm": topic("<p>x</p>", "Alone"),
+    "Content/a.htm": topic('<MadCap:snippetBlock src="s.flsnp" />', title="A"),
+    "Content/b.htm": topic('<p><MadCap:variable name="General.One" /></p>', title="B"),
+    "Content/c.htm": topic('<p><MadCap:xref href="d.htm" /></p><MadCap:snippetText src="gone.flsnp" />', title="C"),
+    "Content/d.htm": topic("<p>[%=General.Two%]</p>", title="D"),
+    "Content/book.htm": topic("<p>x</p>", title="The book"),
+    "Content/alone.htm": topic("<p>x</p>", title="Alone"),
     "Content/s.flsnp": snippet('<MadCap:snippetText src="inner.flsnp" />'),
     "Content/inner.flsnp": snippet("<p>inner</p>"),
     MAIN: toc(BOOKS),
@@ -63,12 +63,12 @@ def ingested(project: Project) -> tuple[Project, dict[str, StoredItem]]:
     return project, stored
 
 
-def replace(path: str, old: str, new: str) -> Callable[[Project], object]:
+def replace(path: str, *, old: str, new: str) -> Callable[[Project], object]:
     """Return a change of the text of one file."""
     return lambda project: project.write({path: FILES[path].replace(old, new)})
 
 
-def move(path: str, to: str) -> Callable[[Project], object]:
+def move(path: str, *, to: str) -> Callable[[Project], object]:
     """Return a change that renames one file."""
     return lambda project: (project.root / path).rename(project.root / to)
 
@@ -77,29 +77,29 @@ def move(path: str, to: str) -> Callable[[Project], object]:
     ("change", "parsed"),
     [
         (lambda _project: None, set()),
-        (replace("Content/inner.flsnp", "inner", "other"), {"a"}),
-        (replace("Content/s.flsnp", "inner.flsnp", "else.flsnp"), {"a"}),
-        (move("Content/inner.flsnp", "Content/elsewhere.flsnp"), {"a"}),
+        (replace("Content/inner.flsnp", old="inner", new="other"), {"a"}),
+        (replace("Content/s.flsnp", old="inner.flsnp", new="else.flsnp"), {"a"}),
+        (move("Content/inner.flsnp", to="Content/elsewhere.flsnp"), {"a"}),
         (lambda project: project.write({"Content/gone.flsnp": snippet("back")}), {"c"}),
-        (replace(GENERAL, ">1<", ">one<"), {"b"}),
-        (replace(GENERAL, ">3<", ">three<"), {"d"}),
-        (replace(GENERAL, ">x<", ">y<"), set()),
-        (replace(GENERAL, 'Name="One"', 'Name="Uno"'), {"b"}),
-        (move(GENERAL, "Project/VariableSets/Other.flvar"), {"b", "d"}),
-        (replace(MAIN, 'Title="One"', 'Title="Uno"'), {"a"}),
-        (replace(MAIN, B, ""), {"b"}),
-        (replace(MAIN, B + C, C + B), set()),
-        (replace(MAIN, BOOKS, entry("", "New", BOOKS)), {"a", "b", "c", "book"}),
-        (replace(MAIN, BOOKS, BOOKS + entry("", "New", entry("/Content/alone.htm"))), {"alone"}),
-        (replace(MAIN, BOOKS, BOOKS + entry("", "Less deep")), set()),
+        (replace(GENERAL, old=">1<", new=">one<"), {"b"}),
+        (replace(GENERAL, old=">3<", new=">three<"), {"d"}),
+        (replace(GENERAL, old=">x<", new=">y<"), set()),
+        (replace(GENERAL, old='Name="One"', new='Name="Uno"'), {"b"}),
+        (move(GENERAL, to="Project/VariableSets/Other.flvar"), {"b", "d"}),
+        (replace(MAIN, old='Title="One"', new='Title="Uno"'), {"a"}),
+        (replace(MAIN, old=B, new=""), {"b"}),
+        (replace(MAIN, old=B + C, new=C + B), set()),
+        (replace(MAIN, old=BOOKS, new=entry(title="New", inner=BOOKS)), {"a", "b", "c", "book"}),
+        (replace(MAIN, old=BOOKS, new=BOOKS + entry(title="New", inner=entry("/Content/alone.htm"))), {"alone"}),
+        (replace(MAIN, old=BOOKS, new=BOOKS + entry(title="Less deep")), set()),
         (lambda project: project.write({"Project/TOCs/Second.fltoc": DEEPER}), {"a"}),
-        (lambda project: project.write({"Project/TOCs/Copy of Main.fltoc": toc(entry("", "X", BOOKS))}), set()),
-        (move(MAIN, "Project/TOCs/Renamed.fltoc"), set()),
-        (move(MAIN, "Project/TOCs/Main.txt"), {"a", "b", "c", "book"}),
-        (replace("Content/book.htm", "<p>x</p>", "<p>y</p>"), {"book"}),
-        (replace("Content/book.htm", "The book", "A book"), {"book", "b", "c"}),
-        (replace("Content/d.htm", ">D<", ">Dee<"), {"d", "c"}),
-        (replace("Content/d.htm", "<p>", "<p>more "), {"d"}),
+        (lambda project: project.write({"Project/TOCs/Copy of Main.fltoc": toc(entry(title="X", inner=BOOKS))}), set()),
+        (move(MAIN, to="Project/TOCs/Renamed.fltoc"), set()),
+        (move(MAIN, to="Project/TOCs/Main.txt"), {"a", "b", "c", "book"}),
+        (replace("Content/book.htm", old="<p>x</p>", new="<p>y</p>"), {"book"}),
+        (replace("Content/book.htm", old="The book", new="A book"), {"book", "b", "c"}),
+        (replace("Content/d.htm", old=">D<", new=">Dee<"), {"d", "c"}),
+        (replace("Content/d.htm", old="<p>", new="<p>more "), {"d"}),
     ],
 )
 def test_a_change_re_parses_the_topics_that_depend_on_it(
@@ -117,7 +117,9 @@ def test_a_change_re_parses_the_topics_that_depend_on_it(
 def test_a_change_with_the_same_size_and_time_is_noticed(project: Project) -> None:
     project.write(FILES)
     for value in ("1", "2", "3", "4"):
-        project.write({GENERAL: variables(One=value), MAIN: toc(entry("", f"Book {value}", entry("/Content/b.htm")))})
+        project.write(
+            {GENERAL: variables(One=value), MAIN: toc(entry(title=f"Book {value}", inner=entry("/Content/b.htm")))}
+        )
         for name in (GENERAL, MAIN):
             os.utime(project.root / name, ns=(10**18, 10**18))
         page = project.stored("Content/b.htm")
@@ -128,7 +130,9 @@ def test_a_change_with_the_same_size_and_time_is_noticed(project: Project) -> No
 def test_older_definitions_are_compared_by_their_stamps(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(definitions, "_SETTLED_NS", 0)
     for year, value in enumerate(("1", "2", "3"), 30):
-        project.write({GENERAL: variables(One=value), MAIN: toc(entry("", f"Book {value}", entry("/Content/b.htm")))})
+        project.write(
+            {GENERAL: variables(One=value), MAIN: toc(entry(title=f"Book {value}", inner=entry("/Content/b.htm")))}
+        )
         for name in (GENERAL, MAIN):
             os.utime(project.root / name, (year, year))
         for _ in range(2):

@@ -6,13 +6,13 @@ from bbj_assets.documents import Document
 from bbj_assets_tests.sources.flare.project import HELP, Project, chunk_text, topic
 
 
-def madcap(name: str, content: str = "", attributes: str = "") -> str:
+def madcap(name: str, content: str = "", *, attributes: str = "") -> str:
     """Return an element of Flare."""
     return f"<MadCap:{name} {attributes}>{content}</MadCap:{name}>"
 
 
 SQUARE = '<math xmlns="http://www.w3.org/1998/Math/MathML"><msup><mi>x</mi><mn>2</mn></msup></math>'
-CODE = madcap("codeSnippetBody", "a {\n  b: c;\n}", 'xml:space="preserve" style="mc-code-lang: CSS;"')
+CODE = madcap("codeSnippetBody", "a {\n  b: c;\n}", attributes='xml:space="preserve" style="mc-code-lang: CSS;"')
 HOTSPOT = madcap("dropDownHotspot", "Head")
 
 
@@ -27,9 +27,9 @@ HOTSPOT = madcap("dropDownHotspot", "Head")
             + "<p>a</p>",
             "a",
         ),
-        ("<p>a " + madcap("toggler", "b", "targets='x'") + " c</p>", "a b c"),
-        ("<p>a " + madcap("glossaryTerm", "b", "glossTerm='G.T'") + " c</p>", "a b c"),
-        ("<p>a " + madcap("annotation", "b", "MadCap:comment='ASK'") + " c</p>", "a b c"),
+        ("<p>a " + madcap("toggler", "b", attributes="targets='x'") + " c</p>", "a b c"),
+        ("<p>a " + madcap("glossaryTerm", "b", attributes="glossTerm='G.T'") + " c</p>", "a b c"),
+        ("<p>a " + madcap("annotation", "b", attributes="MadCap:comment='ASK'") + " c</p>", "a b c"),
         (f"<p>a {madcap('conditionalText', 'b')} c</p>", "a b c"),
         (f"<p>a {madcap('popup', madcap('popupHead', 'b') + madcap('popupBody', 'BODY'))} c</p>", "a b c"),
         (
@@ -132,13 +132,13 @@ def test_without_a_display_url_links_stay_relative_to_the_topic(project: Project
 
 
 def test_a_cross_reference_without_text_shows_the_title_of_its_topic(project: Project) -> None:
-    project.write({"Content/b.htm": topic("<h1>x</h1>", "The other one")})
+    project.write({"Content/b.htm": topic("<h1>x</h1>", title="The other one")})
 
     assert project.content('<p>See <MadCap:xref href="b.htm" />.</p>') == f"See [The other one]({HELP}/b.htm)."
 
 
 def test_related_topics_are_a_list_of_links(project: Project) -> None:
-    project.write({"Content/b.htm": topic("", "Two")})
+    project.write({"Content/b.htm": topic("", title="Two")})
     body = '<MadCap:relatedTopics><MadCap:relatedTopic src="b.htm" /></MadCap:relatedTopics>'
 
     assert project.content(body) == f"- [Two]({HELP}/b.htm)"
@@ -158,13 +158,13 @@ def test_a_table_keeps_every_cell(project: Project) -> None:
 @pytest.mark.parametrize(
     ("raw", "title", "content"),
     [
-        (topic("<h1>T</h1><p>a</p>", "T"), "T", "a"),
-        (topic("<h1>Other</h1><p>a</p>", "T"), "T", "# Other\n\na"),
-        (topic("<h1><MadCap:keyword term='k' />H <i>one</i></h1><p>a</p>", ""), "H one", "a"),
-        (topic("<p>a</p><h3>Late</h3>", " "), "Late", "a\n\n### Late"),
-        (topic("<h1>C#_x *y*</h1><p>a</p>", "C#_x *y*"), "C#_x *y*", "a"),
-        (topic("<p>a</p>", ""), "my topic", "a"),
-        (topic("", "Only a title"), "Only a title", ""),
+        (topic("<h1>T</h1><p>a</p>", title="T"), "T", "a"),
+        (topic("<h1>Other</h1><p>a</p>", title="T"), "T", "# Other\n\na"),
+        (topic("<h1><MadCap:keyword term='k' />H <i>one</i></h1><p>a</p>", title=""), "H one", "a"),
+        (topic("<p>a</p><h3>Late</h3>", title=" "), "Late", "a\n\n### Late"),
+        (topic("<h1>C#_x *y*</h1><p>a</p>", title="C#_x *y*"), "C#_x *y*", "a"),
+        (topic("<p>a</p>", title=""), "my topic", "a"),
+        (topic("", title="Only a title"), "Only a title", ""),
     ],
 )
 def test_the_title_is_not_repeated_in_the_content(project: Project, raw: str, title: str, content: str) -> None:

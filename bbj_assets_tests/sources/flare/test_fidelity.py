@@ -37,13 +37,13 @@ def test_exactly_the_visible_words_are_indexed_once_and_in_order(project: Projec
     project.write(
         {
             "Project/VariableSets/Set.flvar": variables(One="seen4"),
-            "Project/TOCs/Main.fltoc": toc(entry("", "book", entry("/Content/topic.htm"))),
+            "Project/TOCs/Main.fltoc": toc(entry(title="book", inner=entry("/Content/topic.htm"))),
             "Content/block.flsnp": snippet(SNIPPET),
             "Content/sub/inner.flsnp": snippet("<p>seen13</p>"),
             "Content/text.flsnp": snippet("<p>seen15</p>"),
         }
     )
-    page = Project(project.root, exclude_conditions=("P.Out",)).page(topic(BODY, "Title"))
+    page = Project(project.root, exclude_conditions=("P.Out",)).page(topic(BODY, title="Title"))
 
     assert re.findall(r"seen\d+", page.content) == [f"seen{number}" for number in range(1, 40)]
     assert set(re.findall(r"seen\d+", chunk_text(page))) == {f"seen{number}" for number in range(1, 40)}
@@ -76,6 +76,6 @@ def test_no_nesting_of_elements_loses_or_repeats_a_word(
         return f"word{count}"
 
     body = write(tree) + (" & <p>" if malformed else "")
-    page = Project(tmp_path_factory.getbasetemp()).page(topic(body, "Title"))
+    page = Project(tmp_path_factory.getbasetemp()).page(topic(body, title="Title"))
 
     assert sorted(re.findall(r"word\d+", page.content)) == sorted(f"word{number}" for number in range(1, count + 1))

@@ -141,7 +141,7 @@ def test_multiplying_variables_are_cut_or_rejected(project: Project) -> None:
 
 
 def test_tables_of_contents_that_link_to_each_other_terminate(project: Project) -> None:
-    links = "".join(entry(f"/Project/TOCs/T{number}.fltoc", f"To {number}") for number in range(20))
+    links = "".join(entry(f"/Project/TOCs/T{number}.fltoc", title=f"To {number}") for number in range(20))
     project.write({f"Project/TOCs/T{number}.fltoc": toc(links + entry("/Content/x.htm")) for number in range(20)})
 
     assert "To 1" in project.page(topic("<p>x</p>"), "Content/x.htm").section_path
@@ -160,7 +160,7 @@ def test_a_deep_table_of_contents_is_read(project: Project) -> None:
     "name", ['it\'s 100% "new" #1.htm', "größe & maß.htm", "a;b=c,d.htm", "[%=V.One%].htm", "x" * 200 + ".htm"]
 )
 def test_a_topic_may_have_any_file_name(project: Project, name: str) -> None:
-    project.write({f"Content/a b/{name}": topic("<p>a</p>", ""), "Content/s.flsnp": snippet("<p>x</p>")})
+    project.write({f"Content/a b/{name}": topic("<p>a</p>", title=""), "Content/s.flsnp": snippet("<p>x</p>")})
 
     page = project.stored(f"Content/a b/{name}")
 

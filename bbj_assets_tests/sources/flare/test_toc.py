@@ -11,12 +11,12 @@ MAIN = "Project/TOCs/Main.fltoc"
 
 def breadcrumb(project: Project, path: str = "Content/a.htm", *, title: str = "A") -> tuple[str, ...]:
     """Return the breadcrumb of a topic with this path and title."""
-    return project.page(topic("<p>x</p>", title), path).section_path
+    return project.page(topic("<p>x</p>", title=title), path).section_path
 
 
 @pytest.mark.parametrize("place", [MAIN, "TOCs/Main.fltoc", "Project/TOCs/deep/er/Main.fltoc"])
 def test_the_breadcrumb_is_the_books_around_the_entry(project: Project, place: str) -> None:
-    project.write({place: toc(entry("", "Book &amp; More", entry("", "Part", entry(A))))})
+    project.write({place: toc(entry(title="Book &amp; More", inner=entry(title="Part", inner=entry(A))))})
 
     assert breadcrumb(project) == ("Book & More", "Part")
 
@@ -25,8 +25,8 @@ def test_a_book_without_a_title_has_the_title_of_its_topic(project: Project) -> 
     project.write(
         {
             "Project/VariableSets/G.flvar": variables(P="BBj"),
-            "Content/b c.htm": topic("<h1>x</h1>", "All of [%=G.P%]"),
-            "Content/untitled.htm": topic('<h1><MadCap:keyword term="k" />First <b>heading</b></h1>', ""),
+            "Content/b c.htm": topic("<h1>x</h1>", title="All of [%=G.P%]"),
+            "Content/untitled.htm": topic('<h1><MadCap:keyword term="k" />First <b>heading</b></h1>', title=""),
             MAIN: toc(
                 entry(
                     "/Content/b%20c.htm",
@@ -42,20 +42,23 @@ def test_a_book_without_a_title_has_the_title_of_its_topic(project: Project) -> 
 @pytest.mark.parametrize(
     ("entries", "expected"),
     [
-        (entry("", "One", entry(A)) + entry("", "Two", entry("", "Deep", entry(A))), ("Two", "Deep")),
-        (entry("", "One", entry(A)) + entry("", "Two", entry(A)), ("One",)),
-        (entry("", "One", entry(A) + entry("", "Deep", entry(A + "#part"))), ("One",)),
-        (entry("", "One", entry(A, inner=entry(A + "#part", "Part"))), ("One",)),
-        (entry("", "One", entry(A + "#part", "Part")), ("One",)),
-        (entry("", "One", entry("/Content/A.HTM")), ("One",)),
-        (entry("", "One", entry("\\Content\\a.htm")), ("One",)),
-        (entry("", "One", entry("Content/a.htm")), ("One",)),
-        (entry("", "One", entry("../../Content/a.htm")), ("One",)),
-        (entry("/Content/book.pdf", "Paper", entry(A)), ("Paper",)),
+        (
+            entry(title="One", inner=entry(A)) + entry(title="Two", inner=entry(title="Deep", inner=entry(A))),
+            ("Two", "Deep"),
+        ),
+        (entry(title="One", inner=entry(A)) + entry(title="Two", inner=entry(A)), ("One",)),
+        (entry(title="One", inner=entry(A) + entry(title="Deep", inner=entry(A + "#part"))), ("One",)),
+        (entry(title="One", inner=entry(A, inner=entry(A + "#part", title="Part"))), ("One",)),
+        (entry(title="One", inner=entry(A + "#part", title="Part")), ("One",)),
+        (entry(title="One", inner=entry("/Content/A.HTM")), ("One",)),
+        (entry(title="One", inner=entry("\\Content\\a.htm")), ("One",)),
+        (entry(title="One", inner=entry("Content/a.htm")), ("One",)),
+        (entry(title="One", inner=entry("../../Content/a.htm")), ("One",)),
+        (entry("/Content/book.pdf", title="Paper", inner=entry(A)), ("Paper",)),
         (entry("/Content/book.pdf", inner=entry(A)), ()),
-        (entry("", "One", entry(A, "A", entry(A))), ("One",)),
+        (entry(title="One", inner=entry(A, title="A", inner=entry(A))), ("One",)),
         (entry(A), ()),
-        (entry("", "", entry("", "  ", entry(A))), ()),
+        (entry(title="", inner=entry(title="  ", inner=entry(A))), ()),
     ],
 )
 def test_the_longest_path_to_the_topic_itself_counts(project: Project, entries: str, expected: tuple[str, ...]) -> None:
@@ -65,11 +68,11 @@ def test_the_longest_path_to_the_topic_itself_counts(project: Project, entries: 
 
 
 def test_drafts_do_not_count(project: Project) -> None:
-    deep = toc(entry("", "Draft", entry("", "Deep", entry(A))))
+    deep = toc(entry(title="Draft", inner=entry(title="Deep", inner=entry(A))))
     project.write({"Project/TOCs/Copy of Main.fltoc": deep, "Project/TOCs/Test_2.fltoc": deep})
     assert breadcrumb(project) == ()
 
-    project.write({MAIN: toc(entry("", "Main", entry(A)))})
+    project.write({MAIN: toc(entry(title="Main", inner=entry(A)))})
     assert breadcrumb(project) == ("Main",)
 
 
@@ -102,7 +105,7 @@ def test_a_topic_in_no_table_has_its_folders_as_breadcrumb(project: Project) -> 
 
 
 def test_the_breadcrumb_does_not_repeat_the_title(project: Project) -> None:
-    project.write({MAIN: toc(entry("", "One", entry("", "A", entry(A))))})
+    project.write({MAIN: toc(entry(title="One", inner=entry(title="A", inner=entry(A))))})
 
     assert breadcrumb(project, title="A") == ("One",)
     assert breadcrumb(project, title="B") == ("One", "A")
@@ -112,9 +115,12 @@ def test_a_linked_table_is_read_where_it_is_linked(project: Project) -> None:
     project.write(
         {
             MAIN: toc(
-                entry("", "Main", entry("/Project/TOCs/Part.fltoc", "The part") + entry("/Project/TOCs/Part2.fltoc"))
+                entry(
+                    title="Main",
+                    inner=entry("/Project/TOCs/Part.fltoc", title="The part") + entry("/Project/TOCs/Part2.fltoc"),
+                )
             ),
-            "Project/TOCs/Part.fltoc": toc(entry("", "Book", entry(A)) + entry("/Project/TOCs/Main.fltoc")),
+            "Project/TOCs/Part.fltoc": toc(entry(title="Book", inner=entry(A)) + entry("/Project/TOCs/Main.fltoc")),
             "Project/TOCs/Part2.fltoc": toc(entry("/Content/b.htm")),
         }
     )
@@ -124,15 +130,15 @@ def test_a_linked_table_is_read_where_it_is_linked(project: Project) -> None:
 
 
 def test_an_excluded_entry_does_not_count(project: Project) -> None:
-    hidden = entry("", "Long", entry("", "Way", entry(A)), attributes='conditions="Primary.Internal"')
-    project.write({MAIN: toc(hidden + entry("", "Short", entry(A)))})
+    hidden = entry(title="Long", inner=entry(title="Way", inner=entry(A)), attributes='conditions="Primary.Internal"')
+    project.write({MAIN: toc(hidden + entry(title="Short", inner=entry(A)))})
 
     assert breadcrumb(project) == ("Long", "Way")
     assert breadcrumb(Project(project.root, exclude_conditions=("Primary.Internal",))) == ("Short",)
 
 
 def test_the_readable_part_of_a_broken_table_counts(project: Project) -> None:
-    project.write({MAIN: toc(entry("", "One", entry(A)))[:-20] + "<TocEntry Title='x"})
+    project.write({MAIN: toc(entry(title="One", inner=entry(A)))[:-20] + "<TocEntry Title='x"})
     page = project.page(topic("<p>x</p>"), "Content/elsewhere/b.htm")
 
     assert breadcrumb(project) == ("One",)

@@ -42,7 +42,7 @@ def project(project: Project) -> Project:
     ],
 )
 def test_a_variable_is_replaced_by_its_value(project: Project, body: str, content: str) -> None:
-    page = project.page(topic(body, "The topic"))
+    page = project.page(topic(body, title="The topic"))
 
     assert page.content == content
     assert warnings(page) == []
@@ -53,7 +53,7 @@ def test_variables_are_replaced_in_titles_headings_and_snippets(project: Project
     body = '<h1>About <MadCap:variable name="General.Product" /></h1><MadCap:snippetBlock src="s.flsnp" />'
 
     for title in ("About [%=General.Product%]", ""):
-        page = project.page(topic(body, title))
+        page = project.page(topic(body, title=title))
         assert (page.title, page.content) == ("About BBj", "BBj: About BBj")
 
 
@@ -85,9 +85,13 @@ def test_a_warning_for_an_undefined_variable_names_the_unreadable_variable_sets(
 
 def test_no_syntax_of_variables_is_left(project: Project) -> None:
     project.write(
-        {"Project/TOCs/Main.fltoc": toc(entry("", "[%=General.Product%] [%=X.Y%]", entry("/Content/topic.htm")))}
+        {
+            "Project/TOCs/Main.fltoc": toc(
+                entry(title="[%=General.Product%] [%=X.Y%]", inner=entry("/Content/topic.htm"))
+            )
+        }
     )
-    page = project.page(topic("<h2>[%=A.B%]</h2><p>[%=General.Loop%]</p>", "[%=C.D%] [%=General.Long%]"))
+    page = project.page(topic("<h2>[%=A.B%]</h2><p>[%=General.Loop%]</p>", title="[%=C.D%] [%=General.Long%]"))
 
     assert page.section_path == ("BBj Y",)
     assert page.title == "D BBj by BASIS & Co"
