@@ -38,6 +38,7 @@ _CONTAINERS = (
     _Pattern(tag="article"),
 )
 """Elements of a built page that may hold the topic. The first pattern that matches counts."""
+
 _CHROME = re.compile(r"MC(?:Breadcrumbs|MiniToc|TextPopupBody|RelatedTopics|Concepts|Keywords)\w*|skip-to-content")
 _MARKS = re.compile(r"[*`]")
 

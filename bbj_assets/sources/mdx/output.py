@@ -170,15 +170,21 @@ class Output:
                 return element.labels.get(value, value)
         return value
 
-    def last_heading(self) -> str | None:
-        """Return the heading at the end of the output: None after other text, empty before all text."""
+    def last_heading(self, *, at_start: str | None) -> str | None:
+        """Return the text of the heading at the end of the output; None after other text.
+
+        Args:
+            at_start: the heading above a page that has no text yet, which is its title.
+        """
         end = ""
         for piece in reversed(self.pieces):
             end = (piece + end).rstrip()
             if "\n" in end or len(end) > _MAX_LINE:
                 break
         last = end.rpartition("\n")[2]
-        return "" if not last else plain_text(last.lstrip("#")) if last.startswith("#") else None
+        if last and not last.startswith("#"):
+            return None
+        return plain_text(last.lstrip("#")) or at_start
 
 
 def continuation(line: str) -> str:

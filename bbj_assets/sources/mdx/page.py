@@ -21,6 +21,8 @@ MAX_INLINED_CHARS = 8 * 1024 * 1024
 
 MAX_INCLUDE_DEPTH = 20
 
+_MAX_WARNINGS = 50
+
 _MARKS = re.compile(f"[{marks.ALL}]")
 
 
@@ -99,8 +101,8 @@ class Page:
         return marks.HIDDEN_BLOCK.sub(lambda mark: self.hidden[int(mark[1])], text)
 
     def warn(self, message: str) -> None:
-        """Add a warning unless the page has it already, or has 50."""
-        if message not in self.warnings and len(self.warnings) < 50:
+        """Add a warning unless the page has it already, or has too many."""
+        if message not in self.warnings and len(self.warnings) < _MAX_WARNINGS:
             self.warnings.append(message)
 
     def open_partial(self, scope: Scope, name: str, props: Mapping[str, str]) -> tuple[str, Scope] | None:

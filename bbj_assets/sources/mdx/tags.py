@@ -154,9 +154,7 @@ class Tags:
         in_line = writer.layout.in_line(start) or not ("\n" in inlined or writer.is_alone(start, tag.end))
         writer.copy(start, trim=not in_line)
         heading, _, rest = inlined.partition("\n")
-        heading_above = output.last_heading()
-        if heading_above == "":
-            heading_above = texts.scope.values.get("frontMatter.title")
+        heading_above = output.last_heading(at_start=texts.scope.values.get("frontMatter.title"))
         if heading.startswith("#") and plain_text(heading.lstrip("#")) == heading_above:
             inlined = rest.lstrip("\n")
         if in_line:
