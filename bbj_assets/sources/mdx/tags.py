@@ -11,7 +11,7 @@ from bbj_assets.sources.mdx.jsx import Reader, Tag
 from bbj_assets.sources.mdx.marks import aside
 from bbj_assets.sources.mdx.nesting import CONTAINERS, Nesting
 from bbj_assets.sources.mdx.preformatted import read_preformatted
-from bbj_assets.sources.mdx.texts import MAY_BE_MARKUP, Caption, Texts
+from bbj_assets.sources.mdx.texts import MAY_BE_MARKUP, NO_CAPTION, Caption, Texts
 from bbj_assets.sources.mdx.titles import plain_text
 from bbj_assets.sources.mdx.writer import Writer
 
@@ -71,7 +71,7 @@ class Tags:
         writer, output, layout = self.writer, self.writer.output, self.writer.layout
         in_line, alone = layout.in_line(start), writer.is_alone(start, tag.end)
         is_block = name in elements.BLOCKS or (alone and name not in elements.INLINE)
-        caption = self.texts.caption(name, tag, output) if is_block or tag.self_closing else Caption()
+        caption = self.texts.caption(name, tag, output) if is_block or tag.self_closing else NO_CAPTION
         if tag.self_closing or name in elements.VOID:
             return self._void(name, tag, start, caption)
         writer.copy(start, trim=is_block)

@@ -29,8 +29,11 @@ class Render(Protocol):
 class Caption(NamedTuple):
     """The attributes that a component shows: its title, and other texts."""
 
-    title: str = ""
+    title: str
     texts: Sequence[str] = ()
+
+
+NO_CAPTION = Caption("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +90,9 @@ class Texts:
         """
         is_html = name in elements.INLINE or name in elements.BLOCKS
         if name in elements.SILENT or (is_html and name not in elements.TITLED):
-            return Caption()
+            return NO_CAPTION
         if elements.SHOWN.isdisjoint(tag.attributes) and name != "Admonition":
-            return Caption()
+            return NO_CAPTION
         if name == "DocChip":
             return Caption(elements.chip_text({key: self.attribute(tag, key) for key in ("chip", "label")}))
         if name == "TabItem":

@@ -42,7 +42,8 @@ class Writer:
         """Write `text` in place of the source from `start` to `end`. Return `end`."""
         self.copy(max(start, self.copied))
         self.output.write(text)
-        return self.skip(end)
+        self.copied = end
+        return end
 
     def remove(self, start: int, end: int) -> int:
         """Leave out the source from `start` to `end`, and its line when it has no other text.
