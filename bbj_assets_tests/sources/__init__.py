@@ -1,0 +1,1 @@
+"""Tests of the parsers, in one folder or module for each format."""

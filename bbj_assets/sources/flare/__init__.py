@@ -1,11 +1,13 @@
 """A MadCap Flare project: topics made of snippets, variables and conditions, and books made of topics.
 
-What a writer sees in Flare is not what is in a topic's file, and most of what goes wrong with an index of a Flare
-project is that its files are read as if they were pages: menus and keywords are indexed, the text of snippets is
-not, and every page stands alone. So a topic is first made whole, as a build does it, and then read.
+The file of a topic does not hold the page that a reader sees. An index that reads the files as pages holds menus and
+keywords, lacks the text of snippets, and knows no breadcrumbs. So a topic is first expanded, as in a build of Flare,
+and then read.
 
-    topic ──markup──▶ tree ──expansion──▶ plain HTML ──sources.html──▶ Markdown
-                              ▲ snippets      ▲ definitions: tables of contents, variables
+    topic ──markup──▶ tree ──expansion──▶ plain HTML ──convert.html──▶ Markdown
+                              ▲ snippets      ▲ facts: tables of contents, variables
+
+Conversion of HTML itself does not belong here: it is in `bbj_assets.convert.html`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,24 +29,24 @@ _SUFFIXES = frozenset({".htm", ".html"})
 
 
 def discover(source: Source) -> Iterator[Item]:
-    """List the topics: `flare://Content/<path>`, a partition each top folder of Content.
+    """List the topics as `flare://Content/<path>`. Each top folder of Content is a partition.
 
-    Only Content is looked at: the built help often lies beside it, and has every page once more.
+    Only Content is listed: the built help is often beside it and holds every page again.
 
     Raises:
-        ListingError: a folder could not be read, or the path holds no Content.
+        ListingError: a folder could not be read, or the path has no Content.
     """
     for root, path in walk(source, _SUFFIXES, below=CONTENT):
         yield Item(_SCHEME + path, partition_of(path.removeprefix(CONTENT)), root, path)
 
 
 def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequence[Document]:
-    """Turn a topic into its document, or into none if its conditions leave it out.
+    """Parse a topic into its document, or into none if its conditions leave it out.
 
     `metadata` has the `conditions` of the topic, the `keywords` of the index that lead to it, and `warnings` for its
-    writer: a missing snippet, a variable that nothing defines, XML that is not well-formed.
+    writer: a missing snippet, an undefined variable, XML that is not well-formed.
 
     Raises:
-        ParseError: the file is no topic.
+        ParseError: the file is not a topic.
     """
     return read_topic(source, item, raw, files)

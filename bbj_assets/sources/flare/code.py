@@ -1,7 +1,7 @@
 """Code that is written as paragraphs: a row of `<p class="Code">` is one block of code.
 
-Writers make them with a style, one paragraph a line, indented by spaces that do not break. Read as paragraphs, a
-program would lose its lines.
+Writers use a style for code: a paragraph for each line, indented by no-break spaces. Read as paragraphs, a program
+would lose its lines.
 """
 
 import re
@@ -29,25 +29,25 @@ _NOT_LINES = frozenset({"table", "ul", "ol", "dl", "pre"})
 
 
 def is_code(element: Element) -> bool:
-    """Whether the class of a paragraph or a span says that it is code."""
+    """Return whether the class of a paragraph or a span says that it is code."""
     return _code_class(element) is not None
 
 
 def name_span(element: Element) -> None:
-    """Make a `<span class="Code">` the `code` that it is."""
+    """Turn a `<span class="Code">` into a `code` element."""
     if element.attrib and is_code(element):
         element.tag = "code"
 
 
 def name_language(element: Element) -> None:
-    """Say the language of a `pre` in the way of the converter, if one of its classes is just its name."""
+    """Mark the language of a `pre` as the converter expects, if one of its classes is the name of a language."""
     for name in (element.get("class") or "").lower().split():
         if name in _LANGUAGES:
             element.set("class", f"language-{name}")
 
 
 def join_paragraphs(paragraphs: Sequence[Element]) -> None:
-    """Make one `pre` of all code paragraphs that follow each other, in place."""
+    """Join adjacent paragraphs of code into one `pre`, in place."""
     runs: list[list[Element]] = []
     for paragraph in paragraphs:
         if any(tag_of(inner) in _NOT_LINES for inner in paragraph.iterdescendants()):
@@ -73,7 +73,7 @@ def _code_class(element: Element) -> re.Match[str] | None:
 
 
 def _indent(paragraph: Element) -> str:
-    """What the style of a paragraph indents (`CodeIndent2`), in spaces."""
+    """Return the indentation by the style of a paragraph (`CodeIndent2`), as spaces."""
     style = _code_class(paragraph)
     if style is None or style["depth"] is None:
         return ""

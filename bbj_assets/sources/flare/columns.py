@@ -1,4 +1,4 @@
-"""Leaving out columns of a table: a condition on a `col` is one on every cell below it."""
+"""Columns that conditions leave out: a condition on a `col` holds for every cell below it."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,7 +10,7 @@ _MAX_SPAN = 1_000
 
 
 def columns_without(table: Element, is_out: Callable[[Element], bool]) -> frozenset[int]:
-    """The columns, counted from 0, whose `col` or `colgroup` is out."""
+    """Return the columns, counted from 0, whose `col` or `colgroup` is out."""
     out: set[int] = set()
     at = 0
     for element in table.iterchildren():
@@ -27,11 +27,11 @@ def columns_without(table: Element, is_out: Callable[[Element], bool]) -> frozen
 
 
 def empty_columns(table: Element, columns: frozenset[int]) -> None:
-    """Take the content out of the cells of some columns; a wider cell is made narrower.
+    """Empty the cells of some columns, and narrow the cells that span other columns too.
 
-    The converter of HTML leaves out a column without any text, so the cells can stay where they are.
+    The converter of HTML leaves out a column without any text, so the cells can stay in place.
     """
-    covered: dict[int, int] = {}  # column -> how many more rows a cell above covers
+    covered: dict[int, int] = {}  # column -> the number of further rows that a cell above covers
     for row in _rows(table):
         at = 0
         for cell in [child for child in row.iterchildren() if tag_of(child) in ("td", "th")]:
@@ -55,7 +55,7 @@ def empty_columns(table: Element, columns: frozenset[int]) -> None:
 
 
 def _rows(table: Element) -> Iterator[Element]:
-    """The rows of a table, not those of tables in it."""
+    """Yield the rows of a table without those of tables in it."""
     pending = [table]
     while pending:
         element = pending.pop()

@@ -1,8 +1,8 @@
-"""Condition tags: which blocks and topics a build leaves out.
+"""Condition tags: the blocks and topics that a build leaves out.
 
-An element names its tags (`Primary.Deprecated,Primary.Upcoming Release`), and a build, or the place where a snippet
-is included, says which of them it wants. The rules are those of Flare's own help: an included tag wins over an
-excluded one; with only includes, every other tag is out; with excludes too, every other tag is in.
+An element names its tags (`Primary.Deprecated,Primary.Upcoming Release`). A build, or the place where a snippet is
+included, selects among them. The rules are those of Flare's help: an included tag wins over an excluded one; with
+only includes, every other tag is out; with excludes too, every other tag is in.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 _NEVER = "notimplemented"
-"""The tag, of any set, of what is described and not there: it is never indexed as a fact."""
+"""The tag (of any set) for features that are described but do not exist. They are never indexed as facts."""
 
 _BASIC = re.compile(r"\s*,?\s*(include|exclude)\s*\[([^\]]*)\]", re.IGNORECASE)
 _NAME = re.compile(r"""["']([^"']*)["']|\bor\b|((?:(?!\bor\b)[^"',])+)""", re.IGNORECASE)
@@ -20,15 +20,15 @@ _STARTS = frozenset({"(", "not"})
 _MAX_EXPRESSION = 2_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What a build wants.
+    """The conditions of a build or of a snippet in it. All tags are in lower case.
 
     Attributes:
         without: the tags that the whole build leaves out.
-        include: the tags that a snippet is included for.
-        exclude: the tags that it is included without.
-        allows: an advanced expression (`Primary.Web and not Primary.Draft`), as a function of an element's tags.
+        include: the tags that a snippet includes.
+        exclude: the tags that a snippet excludes.
+        allows: an advanced expression (`Primary.Web and not Primary.Draft`) as a function of the tags of an element.
     """
 
     without: frozenset[str] = frozenset()
@@ -37,7 +37,7 @@ class Selection:
     allows: Callable[[frozenset[str]], bool] | None = field(default=None, compare=False)
 
     def keeps(self, names: Sequence[str]) -> bool:
-        """Whether an element with these tags is in; one without any always is."""
+        """Return whether an element with these tags is in. One without tags always is."""
         tags = frozenset(name.casefold() for name in names)
         if not tags:
             return True
@@ -53,7 +53,7 @@ class Selection:
 
 
 def condition_names(written: str | None) -> list[str]:
-    """The tags of an attribute, in order, each once.
+    """Return the tags in an attribute, in order, each once.
 
     >>> condition_names("Primary.Deprecated, Primary.Upcoming Release,")
     ['Primary.Deprecated', 'Primary.Upcoming Release']
@@ -64,15 +64,15 @@ def condition_names(written: str | None) -> list[str]:
 
 
 def build_selection(exclude_conditions: Sequence[str]) -> Selection:
-    """The selection of a build that leaves out some tags."""
+    """Return the selection of a build that leaves out some tags."""
     return Selection(without=frozenset(" ".join(name.split()).casefold() for name in exclude_conditions))
 
 
 def narrowed(build: Selection, expression: str) -> Selection | None:
-    """The selection within a snippet that is included by an expression; None if the expression cannot be read.
+    """Return the selection within a snippet that is included with an expression; None if it cannot be read.
 
     Args:
-        build: the selection that holds without it.
+        build: the selection around the snippet.
         expression: `include[A or "B C"] exclude[D]`, or an advanced one: `A and not ("B C" or D)`.
     """
     if not expression.strip():
@@ -87,13 +87,13 @@ def narrowed(build: Selection, expression: str) -> Selection | None:
         for kind, written in basic:
             names = (" ".join((quoted or bare).split()).casefold() for quoted, bare in _NAME.findall(written))
             lists[kind.lower()] |= frozenset(filter(None, names))
-        return Selection(build.without, lists["include"], lists["exclude"])
+        return Selection(without=build.without, include=lists["include"], exclude=lists["exclude"])
     postfix = _postfix(expression)
-    return None if postfix is None else Selection(build.without, allows=lambda tags: _holds(postfix, tags))
+    return None if postfix is None else Selection(without=build.without, allows=lambda tags: _holds(postfix, tags))
 
 
 def _postfix(expression: str) -> list[str] | None:
-    """The expression in postfix order, its tags in lower case behind a `=`; None if it is none."""
+    """Return the expression in postfix order, its tags in lower case after a `=`; None if it is not valid."""
     output: list[str] = []
     waiting: list[str] = []
     operand_next = True
@@ -105,7 +105,7 @@ def _postfix(expression: str) -> list[str] | None:
         elif word.startswith("="):
             output.append(word)
             operand_next = False
-        else:  # `)`, `and`, `or` end what binds stronger
+        else:  # `)`, `and`, `or` end the operators that bind stronger
             while waiting and _BINDS[waiting[-1]] >= _BINDS[word]:
                 output.append(waiting.pop())
             operand_next = word != ")"
@@ -117,7 +117,7 @@ def _postfix(expression: str) -> list[str] | None:
 
 
 def _words(expression: str) -> Iterator[str]:
-    """`(`, `)`, `and`, `or`, `not`, and tags behind a `=`."""
+    """Yield `(`, `)`, `and`, `or`, `not`, and tags after a `=`."""
     for bracket, quoted, single, bare in _TOKEN.findall(expression):
         if bracket or bare.lower() in _BINDS:
             yield bracket or bare.lower()

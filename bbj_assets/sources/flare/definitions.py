@@ -1,8 +1,8 @@
-"""What a project defines once for all topics: its tables of contents and its variables.
+"""The definitions of a project that all topics share: its tables of contents and its variables.
 
-Every topic needs them and hardly any topic depends on them: 7,083 topics share four tables of contents, and an
-entry that is moved concerns one of them. So they are read once a process, and a topic does not depend on these
-files but on what it took from them (its entries, the variables that it names): see `digest`.
+Every topic needs them, and hardly any change of them concerns a topic: 7,083 topics share four tables of contents, and
+an entry that is moved concerns one topic. So the files are read once in a process. A topic does not depend on the
+files, but on the facts that it took from them (its entries, its variables): see `digest` and `facts`.
 """
 
 import hashlib
@@ -24,19 +24,20 @@ from bbj_assets.sources.flare.toc import Entry, read_tables
 _FOLDERS = tuple(f"{place}{folder}" for place in ("Project/", "") for folder in ("TOCs", "VariableSets"))
 _SUFFIXES = (".fltoc", ".flvar")
 _SETTLED_NS = 2_000_000_000
-"""A file that was changed less long ago may be changed again within the same tick of its clock."""
+"""A file that was changed less than this ago may change again without a change of its time stamp."""
 
 Stamp = tuple[int, int, int, int] | None
+"""Modification time, status time (both in ns), size and inode of a file or folder; None for a missing one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """The definitions of one project, as they were when they were read.
+    """The definitions of one project at the time when they were read.
 
     Attributes:
-        entries: of each topic, by its path in lower case, its places in tables of contents, the best first.
-        variables: definitions by `Set.Name` in lower case, as they are written.
-        problems: files that could not be read, and why.
+        entries: the places of each topic in tables of contents, the best first, by its path in lower case.
+        variables: the definitions as they are written, by `Set.Name` in lower case.
+        problems: a message for each file that could not be read.
     """
 
     entries: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
@@ -44,9 +45,16 @@ class Definitions:
     problems: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
-    """What was read, and how the folders and files looked at that time."""
+    """Definitions, and the state of the folders and files at the time when they were read.
+
+    Attributes:
+        stamps: the stamps of all folders and files by their paths.
+        settled: whether a later change of any of them shows in its stamp.
+        contents: the SHA-256 of all files by their paths.
+        definitions: the definitions in these files.
+    """
 
     stamps: Mapping[str, Stamp]
     settled: bool
@@ -59,10 +67,10 @@ _of_files: WeakKeyDictionary[SourceFiles, Definitions] = WeakKeyDictionary()
 
 
 def definitions_of(files: SourceFiles) -> Definitions:
-    """The definitions of the project, the same ones for the life of `files`.
+    """Return the definitions of the project. They stay the same for the life of `files`.
 
-    A process reads them anew when the times of a file or folder have changed, and as long as one of them is so
-    young that its time may not tell. Costs some 20 microseconds otherwise.
+    They are read again when the stamp of a file or folder has changed, or while one of them is so new that its stamp
+    may not show a change. Otherwise a call costs some 20 microseconds.
     """
     found = _of_files.get(files)
     if found is None:
@@ -74,7 +82,7 @@ def definitions_of(files: SourceFiles) -> Definitions:
 
 
 def digest(value: object) -> str:
-    """What is recorded of something that a topic took from the definitions: MISSING for nothing, else SHA-256."""
+    """Return the SHA-256 that is recorded for a value from the definitions; MISSING for an empty value."""
     if not value:
         return MISSING
     return hashlib.sha256(json.dumps(value, ensure_ascii=True).encode()).hexdigest()
@@ -94,20 +102,20 @@ def _read(files: SourceFiles, before: _Reading | None) -> _Reading:
     settled = all(found is None or is_settled(found, now) for found in stamps.values())
     unchanged = before is not None and before.contents == contents
     definitions = before.definitions if before is not None and unchanged else _parsed(raw)
-    return _Reading(stamps, settled, contents, definitions)
+    return _Reading(stamps=stamps, settled=settled, contents=contents, definitions=definitions)
 
 
 def stamp(root: Path, path: str) -> Stamp:
-    """What tells whether a file or folder has changed; None while there is none."""
+    """Return the values that show whether a file or folder has changed; None for a missing one."""
     try:
-        status = os.stat(f"{root}/{path}")  # noqa: PTH116 - some dozen of these for each topic
+        status = os.stat(f"{root}/{path}")  # noqa: PTH116 - `Path.stat` is slower, and a topic needs a dozen of these
     except (OSError, ValueError):
         return None
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def is_settled(found: Stamp, now: int | None = None) -> bool:
-    """Whether a change after the stamp would show in another stamp: not while the file is only a moment old."""
+    """Return whether a later change would show in the stamp. It may not while the file is only a moment old."""
     now = time.time_ns() if now is None else now
     return found is not None and max(found[:2]) < now - _SETTLED_NS
 
@@ -140,14 +148,14 @@ def _parsed(raw: Mapping[str, bytes]) -> Definitions:
 
 
 def _definition(variable: Element) -> str:
-    """A date is written as its format, and its last value beside it; of several definitions the first one counts."""
+    """Return the definition of a variable: the first of several, and the last value of a date instead of its format."""
     written = "".join(map(str, next(variable.iterchildren(), variable).itertext())).strip()
     evaluated = variable.get("EvaluatedDefinition") or ""
     return evaluated if (variable.get("Type") or "").lower() == "datetime" or not written else written
 
 
 def _tree(path: str, content: bytes) -> tuple[Element | None, str]:
-    """The tree of a definition file, as much of it as can be read, and what is wrong with it."""
+    """Return as much of the tree of a definition file as can be read, and the problem with it; empty for none."""
     text = content.decode("utf-8-sig", "replace").strip()
     try:
         return parse_xml(text.encode()), ""

@@ -1,16 +1,16 @@
-"""What Flare's own elements are in HTML: one table, so that the converter of HTML does the rest.
+"""Flare's own elements as HTML: one table, so that the converter of HTML does the rest.
 
-`keyword` and `concept` are marks of an index, the proxies are where a build puts its menus, micro content is an
-answer for a search box that repeats the topic. Of a popup the head stays; of whatever opens when it is clicked
-(togglers, drop-downs, expanding text) all stays, since its reader reads it.
+`keyword` and `concept` are entries of an index. The proxies are places where a build puts its menus. Micro content
+is an answer for a search box that repeats the topic. Of a popup, only the head stays. Of text that opens on a click
+(togglers, drop-downs, expanding text), all stays, because readers read it.
 """
 
 from lxml.etree import _Element as Element
 
-from bbj_assets.sources.flare.markup import blank, tag_of
+from bbj_assets.sources.flare.markup import blank, madcap, tag_of
 
 MARKS = frozenset({"keyword", "concept", "indexterm"})
-"""Elements that hold no text in a well-formed file; in a malformed one they may have swallowed what follows them."""
+"""Elements without text in a well-formed file. In a malformed one they may hold the text that follows them."""
 
 _GONE = frozenset(
     {"popupbody", "microcontent", "codesnippetcopybutton", "conceptlink", "keywordlink", "helpcontrolmenu"}
@@ -38,20 +38,20 @@ _HTML = {
     "questiontext": "p",
     "answer": "p",
 }
-"""The others are `span`: toggler, glossaryTerm, annotation, conditionalText, popup, equation..."""
+"""All other elements become `span`: toggler, glossaryTerm, annotation, conditionalText, popup, equation..."""
 
 _BETWEEN = {"msup": "^", "msub": "_", "mfrac": "/"}
 MATHEMATICS = (*_BETWEEN, "annotation", "annotation-xml")
-"""Elements of MathML that mean something for the text; its annotations say the formula once more."""
+"""Elements of MathML that matter for the text. Its annotations repeat the formula."""
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 
 
 def is_dropped(name: str, *, well_formed: bool) -> bool:
-    """Whether an element of Flare's goes with all that is in it.
+    """Return whether an element of Flare is dropped with its content.
 
     Args:
         name: in lower case, without its prefix.
-        well_formed: whether the file is; if not, a mark that was never closed holds the rest of its page.
+        well_formed: whether the file is well-formed. If not, a mark that was never closed holds the rest of its page.
     """
     if name in MARKS or name.endswith("proxy"):
         return well_formed
@@ -59,7 +59,7 @@ def is_dropped(name: str, *, well_formed: bool) -> bool:
 
 
 def to_html(element: Element, name: str) -> None:
-    """Make an element of Flare's one of HTML, in place, with its content."""
+    """Turn an element of Flare into HTML, in place. Its content stays."""
     element.tag = _HTML.get(name, "span")
     match name:
         case "dropdownhotspot":
@@ -79,7 +79,7 @@ def to_html(element: Element, name: str) -> None:
         case "footnote" | "footnoteblock":
             for child in element:
                 child.tag = "span" if tag_of(child) == "p" else child.tag
-            _wrap(element, " (", ")")
+            _wrap(element, before=" (", after=")")
         case "codesnippetbody":
             language = _style(element, "mc-code-lang")
             if language:
@@ -87,7 +87,7 @@ def to_html(element: Element, name: str) -> None:
 
 
 def to_plain_math(element: Element) -> None:
-    """Put the sign between the parts of a formula that would read `x2` for a square."""
+    """Put a sign between the parts of a formula, which would otherwise read `x2` for a square."""
     sign = _BETWEEN.get(tag_of(element))
     if sign is None:
         blank(element)
@@ -95,7 +95,25 @@ def to_plain_math(element: Element) -> None:
         element[0].tail = sign
 
 
-def _wrap(element: Element, before: str, after: str) -> None:
+def show_toggled(element: Element) -> None:
+    """Show an element that is hidden until a reader clicks on its toggler."""
+    if element.get("style") and madcap(element, "targetName"):
+        del element.attrib["style"]
+
+
+def continue_numbering(items: Element) -> None:
+    """Continue the numbers of the list before a list that says so."""
+    if (madcap(items, "continue") or "").lower() != "true" or items.get("start"):
+        return
+    previous = next((one for one in items.itersiblings(preceding=True) if tag_of(one) == "ol"), None)
+    if previous is not None:
+        start = previous.get("start") or "1"
+        count = sum(tag_of(child) == "li" for child in previous)
+        if start.isascii() and start.isdigit() and len(start) < 7:
+            items.set("start", str(int(start) + count))
+
+
+def _wrap(element: Element, *, before: str, after: str) -> None:
     element.text = f"{before}{(element.text or '').lstrip()}"
     if len(element):
         element[-1].tail = f"{element[-1].tail or ''}{after}"

@@ -1,10 +1,10 @@
-"""What a topic takes from its project, and the record of it: the derived dependencies of Flare.
+"""The facts that a topic takes from its project, recorded as derived dependencies.
 
-    flare://toc/Content/a.htm          where the topic stands in the tables of contents
+    flare://toc/Content/a.htm          the place of the topic in the tables of contents
     flare://title/Content/a.htm        the title of a topic that is linked to
     flare://variable/Set.Name          the value of a variable
 
-So a topic is parsed anew when one of these changes, and not when any other line of a table of contents or of a
+So a topic is parsed again when one of these changes, and not when another line of a table of contents or of a
 variable set does.
 """
 
@@ -25,15 +25,19 @@ _PREFIX = "flare://"
 _MAX_TITLES = 20_000
 
 _titles: dict[tuple[Path, str], tuple[Stamp, Definitions, str]] = {}
-"""Titles of topics that others link to, with what they were read from: a book's title is wanted by all its topics."""
+"""Titles of linked topics, with the stamp and the definitions that they were read from.
+
+All topics of a book need the title of the book, so it is cached.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A project as one topic asks it. Whatever is asked becomes a dependency of the topic.
+    """The facts of a project for one topic. Every fact that is read becomes a dependency of the topic.
 
     Attributes:
-        files: what records the dependencies.
+        files: records the dependencies.
+        definitions: the definitions of the project.
     """
 
     files: SourceFiles
@@ -41,21 +45,21 @@ class Facts:
 
     @classmethod
     def of(cls, files: SourceFiles) -> "Facts":
-        """The facts of the project that the files belong to."""
+        """Return the facts of the project that the files belong to."""
         return cls(files, definitions_of(files))
 
-    def variable(self, name: str, title: str) -> str | None:
-        """The value of a variable in a topic of this title; None if nothing defines it."""
+    def variable(self, name: str, *, title: str) -> str | None:
+        """Return the value of a variable in a topic with this title; None if nothing defines it."""
         self._record("variable", name)
-        return variable_value(name, self.definitions.variables, title)
+        return variable_value(name, self.definitions.variables, title=title)
 
     def title(self, path: str) -> str:
-        """The title of another topic; empty when there is no such topic."""
+        """Return the title of another topic; empty when there is no such topic."""
         self._record("title", path)
         return _linked_title(self.files, self.definitions, path)
 
     def books(self, topic: str, selection: Selection) -> list[str] | None:
-        """The titles of the books that a topic is in, outermost first; None if it is in no table of contents."""
+        """Return the titles of the books around a topic, outermost first; None if it is in no table of contents."""
         self._record("toc", topic)
         for entry in self.definitions.entries.get(topic.casefold(), ()):
             if selection.keeps(entry.conditions):
@@ -69,7 +73,7 @@ class Facts:
 
 
 def derive(files: SourceFiles, key: str) -> str:
-    """The hash that a parse records of a derived dependency now; MISSING for nothing, and for an unknown key."""
+    """Return the hash that a parse would record for a derived dependency now; MISSING for an unknown key."""
     definitions = definitions_of(files)
     kind, _, name = key.removeprefix(_PREFIX).partition("/")
     match kind:
@@ -79,7 +83,7 @@ def derive(files: SourceFiles, key: str) -> str:
         case "title":
             return digest(_linked_title(files, definitions, name))
         case "variable":
-            value = variable_value(name, definitions.variables, "")
+            value = variable_value(name, definitions.variables, title="")
             return MISSING if value is None else digest(["is", value])
         case _:
             return MISSING
@@ -93,7 +97,7 @@ def _books(files: SourceFiles, definitions: Definitions, entry: Entry) -> list[s
             continue
         linked = _linked_title(files, definitions, level.link) if level.link else ""
         written = level.title if level.title.strip() else "[%=System.LinkedTitle%]"
-        found.append(plain(_resolved(written, definitions, linked)))
+        found.append(plain(_resolve(written, definitions, title=linked)))
     return [title for title in found if title]
 
 
@@ -117,17 +121,21 @@ def _read_title(files: SourceFiles, definitions: Definitions, path: str) -> str:
         root = read_markup(path, raw).root
     except ParseError:
         return ""
-    return title_of(root, lambda name: _resolved(f"[%={name}%]", definitions, ""), Selection()) or title_of_file(path)
+    return title_of(root, lambda name: _resolve(f"[%={name}%]", definitions, title=""), Selection()) or title_of_file(
+        path
+    )
 
 
-def _resolved(text: str, definitions: Definitions, title: str) -> str:
+def _resolve(text: str, definitions: Definitions, *, title: str) -> str:
+    """Return the text with its variables replaced, for a topic with this title."""
+
     def value(name: str) -> str:
-        found = variable_value(name, definitions.variables, title)
+        found = variable_value(name, definitions.variables, title=title)
         return bare_name(name) if found is None else found
 
     return replace_references(text, value)
 
 
-def known_problems(definitions: Definitions, suffix: str) -> Sequence[str]:
-    """Why a definition file of this kind could not be read."""
+def known_problems(definitions: Definitions, *, suffix: str) -> Sequence[str]:
+    """Return the problems of the definition files with this suffix."""
     return [problem for problem in definitions.problems if problem.partition(":")[0].lower().endswith(suffix)]

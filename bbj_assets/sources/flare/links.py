@@ -1,4 +1,4 @@
-"""Where links lead: to pages of the published help, not to files of the project."""
+"""The targets of links: pages of the published help, not files of the project."""
 
 import re
 from urllib.parse import quote, unquote, urljoin
@@ -6,16 +6,16 @@ from urllib.parse import quote, unquote, urljoin
 from bbj_assets.sources.files import resolve
 
 CONTENT = "Content/"
-"""The folder of a project that is published."""
+"""The folder of a project that a build publishes."""
 
 _ABSOLUTE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//")
 _UNESCAPED = "/~!$&'()*+,;=:@"
 
 
-def linked_file(href: str, path: str) -> str | None:
-    """The path in the project that a link in the file `path` means; None if it leads elsewhere, or out of it.
+def linked_file(href: str, *, path: str) -> str | None:
+    """Return the target of a link in the file `path` as a path in the project; None if it leads out of the project.
 
-    >>> linked_file("../usr/a%20b.htm#top", "Content/dwc/c.htm")
+    >>> linked_file("../usr/a%20b.htm#top", path="Content/dwc/c.htm")
     'Content/usr/a b.htm'
     """
     target = _slashes(href).partition("#")[0]
@@ -24,18 +24,18 @@ def linked_file(href: str, path: str) -> str | None:
     return resolve(path, unquote(target))
 
 
-def published_link(href: str, path: str, topic: str, pages: str) -> str:
-    """The address to show for a link; empty for one that leads nowhere else, whose text is all there is to it.
+def published_link(href: str, *, path: str, topic: str, pages: str) -> str:
+    """Return the address to show for a link; empty for one whose text is enough, because it leads to no other page.
 
     Args:
-        href: as it is written.
-        path: of the file that it is written in: the topic, or a snippet.
-        topic: the path of the topic that it is shown in.
-        pages: the address that stands for Content; without it, a link stays relative to the topic.
+        href: the link as it is written.
+        path: the file that the link is written in: the topic, or a snippet.
+        topic: the path of the topic that shows the link.
+        pages: the published address of Content; if empty, a link stays relative to the topic.
     """
     if _ABSOLUTE.match(href.strip()):
         return href
-    target = linked_file(href, path)
+    target = linked_file(href, path=path)
     if target is None or target == topic or not target.startswith(CONTENT):
         return ""
     _, sign, fragment = _slashes(href).partition("#")

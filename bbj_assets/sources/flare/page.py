@@ -1,6 +1,7 @@
-"""From the bytes of a topic to its document: title, breadcrumb, conditions, and the Markdown of what is shown."""
+"""From the bytes of a topic to its document: title, breadcrumb, conditions, and the visible content as Markdown."""
 
 import re
+from typing import NamedTuple
 
 from lxml.etree import _Element as Element
 
@@ -9,92 +10,104 @@ from bbj_assets.documents import Document, Item, Json
 from bbj_assets.enrichment.display_urls import display_url
 from bbj_assets.source import Source
 from bbj_assets.sources.files import SourceFiles
-from bbj_assets.sources.flare.conditions import build_selection, condition_names
-from bbj_assets.sources.flare.expansion import Expansion, Place, body_of
+from bbj_assets.sources.flare.build import TopicBuild
+from bbj_assets.sources.flare.conditions import Selection, build_selection, condition_names
+from bbj_assets.sources.flare.expansion import expand
 from bbj_assets.sources.flare.facts import Facts, known_problems
 from bbj_assets.sources.flare.links import CONTENT
-from bbj_assets.sources.flare.markup import blank, conditions_of, madcap, plain, read_markup, tag_of
+from bbj_assets.sources.flare.markup import blank, body_of, conditions_of, madcap, plain, read_markup, tag_of
+from bbj_assets.sources.flare.place import Place
 from bbj_assets.sources.flare.titles import title_of, title_of_file
 
 _LANGUAGE = "bbj"
+
+
+class _Pattern(NamedTuple):
+    """A pattern of an element: its tag, and an attribute with a word of its value. None matches anything."""
+
+    tag: str | None = None
+    attribute: tuple[str, str] | None = None
+
+
 _CONTAINERS = (
-    ("", "id", "mc-main-content"),
-    ("", "class", "body-container"),
-    ("section", "class", "main-section"),
-    ("", "role", "main"),
-    ("main", "", ""),
-    ("article", "", ""),
+    _Pattern(attribute=("id", "mc-main-content")),
+    _Pattern(attribute=("class", "body-container")),
+    _Pattern(tag="section", attribute=("class", "main-section")),
+    _Pattern(attribute=("role", "main")),
+    _Pattern(tag="main"),
+    _Pattern(tag="article"),
 )
-"""Where the topic is in a built page: (tag, attribute, a word of its value), the first that is found."""
+"""Elements of a built page that may hold the topic. The first pattern that matches counts."""
+
 _CHROME = re.compile(r"MC(?:Breadcrumbs|MiniToc|TextPopupBody|RelatedTopics|Concepts|Keywords)\w*|skip-to-content")
 _MARKS = re.compile(r"[*`]")
 
 
 def read_topic(source: Source, item: Item, raw: bytes, files: SourceFiles) -> list[Document]:
-    """The document of a topic; none when its conditions leave all of it out.
+    """Parse a topic into its document, or into none when its conditions leave all of it out.
 
     Raises:
-        ParseError: the file is no topic.
+        ParseError: the file is not a topic.
     """
     markup = read_markup(item.path, raw)
     root, body = markup.root, body_of(markup.root)
-    work = Expansion(item.path, files, Facts.of(files), _pages(source))
+    build = TopicBuild(topic=item.path, files=files, facts=Facts.of(files), pages=_published_address(source))
     if markup.problem:
-        work.warn(f"{item.path}: {markup.problem}")
-    build = build_selection(source.exclude_conditions)
-    place = Place.of(item.path, markup, build, madcap(root, "conditionTagExpression") or "")
+        build.warn(f"{item.path}: {markup.problem}")
+    selection = build_selection(source.exclude_conditions)
+    place = Place.top_of(item.path, markup, selection, expression=madcap(root, "conditionTagExpression") or "")
     conditions = condition_names(conditions_of(root) or root.get("data-mc-conditions"))
-    if not place.selection.keeps(conditions) or work.is_out(body, place):
+    if not selection.keeps(conditions) or place.leaves_out(body):
         return []
 
     def value(name: str) -> str:
-        return work.value(name, item.path)
+        return build.value(name, path=item.path)
 
-    work.title = title_of(root, value, place.selection)
+    build.title = title_of(root, value, selection)
     shown = _content_of_built_page(body) if _is_built(root) else body
-    work.expand(shown, place)
-    title = work.title or title_of(shown, value, place.selection) or title_of_file(item.path)
+    expand(shown, place, build)
+    title = build.title or title_of(shown, value, selection) or title_of_file(item.path)
     return [
         Document(
             source_url=item.key,
             title=title,
-            content=_without_title(to_markdown(shown, code_language=_LANGUAGE), title),
-            section_path=_breadcrumb(work, root, place, title),
-            metadata=_metadata(work, conditions),
+            content=_without_title(to_markdown(shown, code_language=_LANGUAGE), title=title),
+            section_path=_breadcrumb(build, root, selection, title=title),
+            metadata=_metadata(build, conditions),
         )
     ]
 
 
-def _pages(source: Source) -> str:
-    """The address that the paths below Content are relative to, in the published help."""
+def _published_address(source: Source) -> str:
+    """Return the published address of Content; empty when the source has no display URL."""
     return display_url(Document(source_url=f"flare://{CONTENT}", title="", content=""), source) or ""
 
 
-def _breadcrumb(work: Expansion, root: Element, place: Place, title: str) -> tuple[str, ...]:
-    """The books that the topic is in, or what its built page says of them, or its folders."""
-    books = work.facts.books(work.topic, place.selection)
+def _breadcrumb(build: TopicBuild, root: Element, selection: Selection, *, title: str) -> tuple[str, ...]:
+    """Return the books around the topic: by a table of contents, else by the built page, else by its folders."""
+    books = build.facts.books(build.topic, selection)
     if books is None:
-        for problem in known_problems(work.facts.definitions, ".fltoc"):
-            work.warn(f"{work.topic}: is in no table of contents that can be read. {problem}")
+        for problem in known_problems(build.facts.definitions, suffix=".fltoc"):
+            build.warn(f"{build.topic}: is in no table of contents that can be read. {problem}")
         built = root.get("data-mc-toc-path") or madcap(root, "tocPath") or ""
-        folders = work.topic.removeprefix(CONTENT).split("/")[:-1]
+        folders = build.topic.removeprefix(CONTENT).split("/")[:-1]
         books = [name for part in (built.split("|") if built else folders) if (name := plain(part.replace("_", " ")))]
     return tuple(books[:-1] if books and books[-1] == title else books)
 
 
-def _metadata(work: Expansion, conditions: list[str]) -> dict[str, Json]:
+def _metadata(build: TopicBuild, conditions: list[str]) -> dict[str, Json]:
     metadata: dict[str, Json] = {}
     if conditions:
         metadata["conditions"] = list(conditions)
-    if work.keywords:
-        metadata["keywords"] = list(work.keywords)
-    if work.warnings:
-        metadata["warnings"] = list(work.warnings)
+    if build.keywords:
+        metadata["keywords"] = list(build.keywords)
+    if build.warnings:
+        metadata["warnings"] = list(build.warnings)
     return metadata
 
 
-def _without_title(content: str, title: str) -> str:
-    """The content without a first heading that says what the title says."""
+def _without_title(content: str, *, title: str) -> str:
+    """Return the content without a first heading that repeats the title."""
     first, _, rest = content.partition("\n")
     if first.startswith("# ") and _MARKS.sub("", first[2:]) == _MARKS.sub("", escape(title)):
         return rest.lstrip("\n")
@@ -102,23 +115,26 @@ def _without_title(content: str, title: str) -> str:
 
 
 def _is_built(root: Element) -> bool:
-    """Whether it is a page of the built help that somebody saved back into the project."""
+    """Return whether it is a page of the built help that was saved back into the project."""
     return root.get("data-mc-runtime-file-type") is not None or root.get("data-mc-target-type") is not None
 
 
 def _content_of_built_page(body: Element) -> Element:
-    """The part of a built page that was a topic, without the menus around it and the crumbs in it."""
-    found = (_find(body, *wanted) for wanted in _CONTAINERS)
+    """Return the part of a built page that was the topic, without menus and breadcrumbs."""
+    found = (_find(body, pattern) for pattern in _CONTAINERS)
     content = next((element for element in found if element is not None), body)
-    for element in list(content.iter()):  # all of them first: an iteration ends where an element is emptied
+    for element in list(content.iter()):  # a list, since an iteration ends at an element that is emptied
         classes = (element.get("class") or "").split()
         if tag_of(element) == "nav" or any(_CHROME.fullmatch(name) for name in classes):
             blank(element)
     return content
 
 
-def _find(body: Element, tag: str, attribute: str, word: str) -> Element | None:
+def _find(body: Element, pattern: _Pattern) -> Element | None:
+    tag, attribute = pattern
     for element in body.iterdescendants():
-        if (not tag or tag_of(element) == tag) and (not word or word in (element.get(attribute) or "").split()):
+        if tag is not None and tag_of(element) != tag:
+            continue
+        if attribute is None or attribute[1] in (element.get(attribute[0]) or "").split():
             return element
     return None

@@ -6,31 +6,31 @@ from collections.abc import Callable, Mapping
 _REFERENCE = re.compile(r"\[%=((?:(?!%\]|\[%=)[^\n]){0,200})%\]")
 _TITLES = frozenset({"system.title", "system.linkedtitle", "system.linkedheader", "system.linkedfile"})
 _KNOWN_TO_BUILDS = ("system.", "heading.")
-"""Page numbers, dates, running headings: nobody knows them before a build, and no reader searches for them."""
+"""Page numbers, dates, running headings: they are unknown before a build, and no reader searches for them."""
 
 _MAX_DEPTH = 16
 _MAX_VALUE = 10_000
-"""Characters. Variables that are made of each other ten times over would fill any memory."""
+"""Characters. Variables that each use the next one ten times would fill any memory."""
 
 
 def replace_references(text: str, value: Callable[[str], str]) -> str:
-    """The text with every `[%=Set.Name%]` in it replaced by its value."""
+    """Return the text with every `[%=Set.Name%]` replaced by its value."""
     return _REFERENCE.sub(lambda found: value(found[1].strip()), text) if "[%=" in text else text
 
 
-def variable_value(name: str, variables: Mapping[str, str], title: str) -> str | None:
-    """The value of a variable, and of those that it is made of; None if there is no such variable.
+def variable_value(name: str, variables: Mapping[str, str], *, title: str) -> str | None:
+    """Return the value of a variable, with the variables in it replaced; None if there is no such variable.
 
     Args:
         name: `Set.Name`, in any case.
         variables: the definitions of the project, by `Set.Name` in lower case.
-        title: of the topic, for the system variables that mean it.
+        title: the title of the topic, for the system variables that stand for it.
     """
     return _value(name, variables, title, ())
 
 
 def bare_name(name: str) -> str:
-    """What stands for a variable that is not defined: its name without its set, so that a sentence stays readable."""
+    """Return the name of a variable without its set, which keeps a sentence readable when nothing defines it."""
     return name.rpartition(".")[2].strip()
 
 

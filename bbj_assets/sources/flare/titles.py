@@ -15,12 +15,12 @@ _BLOCKS = frozenset({"p", "div", "br", "li", "tr"})
 
 
 def title_of(root: Element, value: Callable[[str], str], selection: Selection) -> str:
-    """The title on one line, or nothing when there is neither a `<title>` nor a heading with words.
+    """Return the title on one line; empty when there is neither a `<title>` nor a heading with words.
 
     Args:
-        root: of a topic as it is written, or as a reader sees it.
-        value: of a variable, by its name.
-        selection: headings that it leaves out are not looked at.
+        root: the root of a topic, before or after its expansion.
+        value: returns the value of a variable by its name.
+        selection: headings that it leaves out are skipped.
     """
     candidates = [child for head in root if tag_of(head) == "head" for child in head if tag_of(child) == "title"]
     for element in candidates:
@@ -41,7 +41,7 @@ def title_of(root: Element, value: Callable[[str], str], selection: Selection) -
 
 
 def title_of_file(path: str) -> str:
-    """A title for a topic without any words to take it from.
+    """Return a title for a topic without a title and without headings.
 
     >>> title_of_file("Content/usr/printing_to_pdf.htm")
     'printing to pdf'

@@ -1,7 +1,7 @@
-"""Tables of contents: where in the book a topic stands.
+"""Tables of contents: the places of a topic in the books of a project.
 
-A topic can be in several tables and in several places of one. Its breadcrumb is the longest path to it, because
-that one says most. Drafts do not count: projects keep copies of tables (`Copy of Main.fltoc`) that nobody publishes.
+A topic can be in several tables and in several places of one table. Its breadcrumb is the longest path to it, which
+holds the most words. Drafts do not count: projects keep copies of tables (`Copy of Main.fltoc`) that are not published.
 """
 
 import re
@@ -18,25 +18,30 @@ _DRAFT = re.compile(r"copy\b.*\bof\b|copy$|test(?:[_\d]|$)|draft(?:[_ \d]|$)", r
 _UP = re.compile(r"\A(?:\.{0,2}/)+")
 _MAX_DEPTH = 40
 _MAX_STEPS = 100_000
-"""Entries of all tables: tables that link to each other have more than anybody could read."""
+"""Entries of all tables. Tables that link to each other would have entries without end."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """A book of a table of contents: its title as it is written, and the topic that it links to, if any."""
+    """A book of a table of contents.
+
+    Attributes:
+        title: as it is written.
+        link: the path of the topic that it links to; empty for none.
+    """
 
     title: str
     link: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A place of a topic in a table of contents.
 
     Attributes:
-        levels: the books that it is in, outermost first.
-        conditions: all tags of the entry and of its books.
-        is_part: whether it leads to a heading of the topic rather than to the topic.
+        levels: the books around it, outermost first.
+        conditions: the condition tags of the entry and of its books.
+        is_part: whether it leads to a heading of the topic, not to the topic itself.
     """
 
     levels: Sequence[Level]
@@ -45,13 +50,13 @@ class Entry:
 
 
 def read_tables(tables: Mapping[str, Element]) -> dict[str, Sequence[Entry]]:
-    """The places of every topic that is in any of the tables, by its path in lower case, the best place first.
+    """Return the places of every topic in the tables, the best first, by its path in lower case.
 
-    In lower case because a project is written on Windows, where case says nothing, and read on servers, where it does.
-    Of the places of one topic only those are kept that can be chosen: up to the first one without conditions.
+    Paths are in lower case because a project is written on Windows, where case does not matter, and read on servers,
+    where it does. The places of a topic end with the first one without conditions, since no later one can be chosen.
 
     Args:
-        tables: the trees of all tables of contents of a project, by their paths.
+        tables: the trees of all tables of contents of a project by their paths.
     """
     found: dict[str, list[Entry]] = {}
     steps = iter(range(_MAX_STEPS))
@@ -63,7 +68,7 @@ def read_tables(tables: Mapping[str, Element]) -> dict[str, Sequence[Entry]]:
 
 
 def is_draft(path: str) -> bool:
-    """Whether the name of a table of contents says that it is a copy or a trial."""
+    """Return whether the name of a table of contents says that it is a copy or a trial."""
     return _DRAFT.match(path.rpartition("/")[2].rpartition(".")[0].strip()) is not None
 
 
@@ -78,10 +83,13 @@ def _choices(entries: list[Entry]) -> Sequence[Entry]:
 def _entries(
     path: str, tree: Element, tables: Mapping[str, Element], steps: Iterator[int]
 ) -> Iterator[tuple[str, Entry]]:
-    """Every (topic, place) of a table, in its order, with the tables that it links to in their places.
+    """Yield every topic of a table with its place, in order. A linked table is read where it is linked.
 
     Args:
-        steps: how many more entries may be looked at.
+        path: the path of the table.
+        tree: its tree.
+        tables: the trees of all tables by their paths.
+        steps: the remaining budget of entries, shared by all tables.
     """
     by_path = {table.casefold(): table for table in tables}
     pending: list[tuple[Element, tuple[Level, ...], tuple[str, ...], tuple[str, ...]]] = [(tree, (), (), (path,))]
@@ -95,18 +103,18 @@ def _entries(
                 if table in chain or len(chain) > _MAX_DEPTH:
                     continue
                 if not title.strip().startswith("[%="):
-                    levels = (*levels, Level(title, ""))
+                    levels = (*levels, Level(title=title, link=""))
                 pending += [(c, levels, conditions, (*chain, table)) for c in tables[table].iterchildren(reversed=True)]
             else:
                 if link:
-                    yield link, Entry(levels, conditions, bool(fragment))
-                levels = (*levels, Level(title, link))
+                    yield link, Entry(levels=levels, conditions=conditions, is_part=bool(fragment))
+                levels = (*levels, Level(title=title, link=link))
         if len(levels) <= _MAX_DEPTH:
             pending += [(child, levels, conditions, chain) for child in element.iterchildren(reversed=True)]
 
 
 def _link(element: Element) -> tuple[str, str]:
-    """The path that an entry links to, and its fragment."""
+    """Return the path that an entry links to, and its fragment."""
     written = (element.get("Link") or "").strip().replace("\\", "/")
     path, _, fragment = written.partition("#")
     return _UP.sub("", unquote(path).strip()), fragment

@@ -1,6 +1,7 @@
 """Tables, lists, definition lists and quotes that are written in HTML, as Markdown.
 
-Their parts are MDX, and are rendered by themselves; what is made of the parts is what the HTML reader makes of them.
+Each part (an item, a cell) is MDX and is rendered by itself. The converter of HTML then builds the container, so
+that a table in a page and a table in HTML have the same form.
 """
 
 import re
@@ -20,17 +21,17 @@ from bbj_assets.convert.html.table import Cell, table_blocks
 from bbj_assets.sources.mdx.elements import bold_line
 from bbj_assets.sources.mdx.jsx import Reader, Tag
 from bbj_assets.sources.mdx.layout import Layout
+from bbj_assets.sources.mdx.marks import HIDDEN_BLOCK, show_asides
 from bbj_assets.sources.mdx.nesting import Nesting
 from bbj_assets.sources.mdx.page import Page
-from bbj_assets.sources.mdx.titles import ASIDE
 
 Render = Callable[[str], list[Block]]
-"""The blocks of a part's MDX."""
+"""Renders the MDX of one part as blocks."""
 
 _NO_TEXT = re.compile(r"(?:\s|</?[A-Za-z][^<>]*(?<!/)>)*")
-"""Between parts: the wrappers of HTML (`<div>` in a `<dl>`), whose other end is between other parts."""
+"""Wrappers of HTML between parts (`<div>` in a `<dl>`). Their other end is between other parts."""
 
-_MARK = re.compile(r"^(\0\d+\0)$", re.MULTILINE)
+_MARK_LINE = re.compile(rf"^({HIDDEN_BLOCK.pattern})$", re.MULTILINE)
 _PARAGRAPH = re.compile(r"\n{2,}(?![ \t\n])")
 _FENCE = re.compile(r"(?P<fence>`{3,}|~{3,})[^\n]*\n(?P<code>.*?)\n?(?P=fence)", re.DOTALL)
 _HEADING = re.compile(r"#{1,6}[ \t]+(?P<text>.*)")
@@ -45,7 +46,10 @@ _DIGITS = re.compile(r"\d{1,4}")
 
 
 def container_blocks(name: str, tag: Tag, source: str, render: Render) -> list[Block]:
-    """What is between the tags of a table, list or quote; as it is, when no part of such a container is in it."""
+    """Return the blocks between the tags of a table, list or quote.
+
+    Without a part (`<li>`, `<td>`), these are the blocks of the content as it is.
+    """
     if name == "blockquote":
         return quote_blocks(render(source))
     nesting = _nesting(source)
@@ -53,22 +57,22 @@ def container_blocks(name: str, tag: Tag, source: str, render: Render) -> list[B
 
 
 def markdown_blocks(markdown: str, page: Page) -> list[Block]:
-    """Rendered Markdown as the blocks of a part; a heading divides nothing there, and is a bold line."""
+    """Return rendered Markdown as the blocks of a part. A heading, which has no section there, becomes a bold line."""
     return [
         block
-        for paragraph in _PARAGRAPH.split(_MARK.sub(r"\n\1\n", markdown))
+        for paragraph in _PARAGRAPH.split(_MARK_LINE.sub(r"\n\1\n", markdown))
         if paragraph.strip()
         for block in _blocks(paragraph.strip("\n"), page)
     ]
 
 
 def _blocks(paragraph: str, page: Page) -> Iterator[Block]:
-    made = page.made_of(paragraph)
-    if made:
-        yield from made
+    html_blocks = page.html_blocks(paragraph)
+    if html_blocks:
+        yield from html_blocks
         return
-    text = page.shown(ASIDE.sub(r"\1", paragraph))
-    heading, fence = _HEADING.fullmatch(text), _FENCE.search(text) if _MARK.fullmatch(paragraph) else None
+    text = page.restore(show_asides(paragraph))
+    heading, fence = _HEADING.fullmatch(text), _FENCE.search(text) if HIDDEN_BLOCK.fullmatch(paragraph) else None
     if heading:
         yield Block("text", bold_line(heading["text"]))
     elif fence:

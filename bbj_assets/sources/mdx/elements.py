@@ -1,13 +1,15 @@
-"""What each HTML element and component means in Markdown.
+"""The meaning of HTML elements and components in Markdown.
 
-Components are React code that is not at hand. So a component keeps its children, and of its attributes
-those whose names say that they are shown: a card's `title`, a tab's `label`. `path`, `href`, `className`
-and the rest steer it and are not text.
+Components are React code that is not available here. So a component keeps its children and the attributes that
+are visible by their names: the `title` of a card, the `label` of a tab. The other attributes (`path`, `href`,
+`className`) configure it and are not text.
 """
 
 import html
 import re
 from collections.abc import Callable, Mapping
+
+from bbj_assets.sources.mdx.marks import BLOCK
 
 
 def _names(listed: str) -> frozenset[str]:
@@ -15,14 +17,14 @@ def _names(listed: str) -> frozenset[str]:
 
 
 INVISIBLE = _names("style script svg head template video audio iframe object canvas noscript Head")
-"""Elements whose children no reader sees as text."""
+"""Elements whose children are not shown as text."""
 
 BLOCKS = _names(
     "address article aside blockquote body caption center dd details div dl dt fieldset figcaption figure "
     "footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main nav ol p pre section summary table "
     "tbody td tfoot th thead tr ul Tabs TabItem Details Admonition CodeBlock"
 )
-"""Elements that stand apart from the text before and after them."""
+"""Elements that are separate from the text before and after them."""
 
 INLINE = _names(
     "a abbr b bdi bdo big br button cite code col colgroup data del dfn em font i img input ins kbd label "
@@ -32,10 +34,10 @@ INLINE = _names(
 """The other elements of HTML."""
 
 NEVER_CLOSED = _names("br hr img wbr p li dt dd tr td th thead tbody tfoot col colgroup option")
-"""Elements that HTML lets an author leave open, so that nothing else has to show that they are tags."""
+"""Elements that HTML lets an author leave open. They are tags without further evidence."""
 
 VOID = _names("br hr img wbr")
-"""Elements without children, however they are written."""
+"""Elements without children, also when they are not written as self-closing."""
 
 PREFORMATTED = frozenset({"pre", "CodeBlock"})
 """Elements whose children are code."""
@@ -44,13 +46,13 @@ TITLED = _names("TabItem Admonition Details")
 """Blocks that show a title of their own."""
 
 TITLES = ("title", "label", "header", "heading", "summary")
-"""Attributes that a component shows above its children, the first of them that is there."""
+"""Attributes that a component shows above its children: only the first that is present."""
 
 TEXTS = ("subtitle", "description", "caption", "text", "alt")
-"""Attributes that a component shows besides."""
+"""Attributes that a component shows in addition."""
 
 SHOWN = frozenset({*TITLES, *TEXTS, "chip", "value", "type"})
-"""Every attribute that may be text of the page."""
+"""Every attribute that may be shown on the page."""
 
 SILENT = _names("Tabs Link a JavadocLink Translate BrowserOnly")
 """Components that show their children and nothing else."""
@@ -63,19 +65,19 @@ _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 def html_name(name: str) -> str:
-    """The name as the tables above spell it: HTML may be all in capitals, a component begins with one."""
+    """Return the name as the tables above spell it. HTML may be in capitals; a component begins with one."""
     return name.lower() if len(name) > 1 and name.isupper() else name
 
 
 def attribute_markup_removed(value: str) -> str:
-    """An attribute's value as one line of text; some carry HTML, which the component sets as such."""
+    """Return the value of an attribute as one line of text. Some values hold HTML, which the component renders."""
     if "<" in value:
         value = _TAG.sub("", value)
     return one_line(html.unescape(value))
 
 
 def tab_labels(values: str) -> dict[str, str]:
-    """The labels by value of `values={[{label: 'Java', value: 'java'}, ...]}`."""
+    """Return the labels by value of `values={[{label: 'Java', value: 'java'}, ...]}`."""
     labels: dict[str, str] = {}
     for entry in values.split("}"):
         found = {part[1]: part[2][1:-1] for part in _TAB_VALUE.finditer(entry)}
@@ -85,20 +87,20 @@ def tab_labels(values: str) -> dict[str, str]:
 
 
 def one_line(text: str) -> str:
-    """The text with every run of white space as one space."""
+    """Return the text with every run of white space as one space."""
     return _SPACES.sub(" ", text).strip()
 
 
 def chip_text(attributes: Mapping[str, str]) -> str:
-    """A chip such as `since 25.10`, `experimental`, or a name by itself."""
+    """Return the text of a chip: `since 25.10`, `experimental`, or only a name."""
     kind, label = attributes.get("chip", ""), attributes.get("label", "")
     return label if kind == "name" and label else one_line(f"{kind} {label}")
 
 
-def admonition_heading(kind: str, title: str) -> str:
-    """The bold line for an admonition: its type, and its title unless that says the same.
+def admonition_heading(kind: str, *, title: str) -> str:
+    """Return the bold line for an admonition: its type, and its title unless it repeats the type.
 
-    >>> admonition_heading("tip", "Use masks"), admonition_heading("warning", "WARNING")
+    >>> admonition_heading("tip", title="Use masks"), admonition_heading("warning", title="WARNING")
     ('**Tip: Use masks**', '**Warning**')
     """
     label = kind.replace("-", " ").replace("_", " ").capitalize()
@@ -106,8 +108,8 @@ def admonition_heading(kind: str, title: str) -> str:
     return f"**{label}: {title}**" if title and title.casefold() != label.casefold() else f"**{label}**"
 
 
-def unbracketed(title: str) -> str:
-    """A title without the brackets around all of it; `[a](b) or [c]` has none such."""
+def strip_brackets(title: str) -> str:
+    """Remove the brackets around a whole title. `[a](b) or [c]` has none."""
     depth = 0
     for position, character in enumerate(title):
         depth += (character == "[") - (character == "]")
@@ -117,23 +119,23 @@ def unbracketed(title: str) -> str:
 
 
 def bold_line(text: str) -> str:
-    """A line in bold that may have bold words in it already."""
+    """Return a line in bold; it may hold bold words already."""
     return bold(text.replace("**", ""))
 
 
 def bold(inner: str) -> str:
-    """Strong text."""
-    return _marked(inner, "**")
+    """Return strong text."""
+    return _marked(inner, mark="**")
 
 
 def italic(inner: str) -> str:
-    """Emphasised text."""
-    return _marked(inner, "*")
+    """Return emphasised text."""
+    return _marked(inner, mark="*")
 
 
 def inline_code(inner: str) -> str:
-    """A code span; the escapes that Markdown needs outside of one are taken back."""
-    if "\0" in inner or "`" in inner:  # a block, or Markdown's own code span inside of `<code>`
+    """Return a code span, without the escapes that Markdown needs only outside of one."""
+    if BLOCK in inner or "`" in inner:  # a block, or a code span of Markdown inside of `<code>`
         return inner
     code = one_line(_ESCAPED.sub(r"\1", inner))
     if not code:
@@ -144,11 +146,11 @@ def inline_code(inner: str) -> str:
 
 
 def link_to(target: str) -> Callable[[str], str]:
-    """What makes a link of its text; a link around a whole block is left out, its text is not."""
+    """Return a function that makes a link of its text. Around a block it returns only the text."""
 
     def link(inner: str) -> str:
         text = inner.strip()
-        if not text or not target or target.startswith("data:") or "\0" in text or "\n\n" in text or "](" in text:
+        if not text or not target or target.startswith("data:") or BLOCK in text or "\n\n" in text or "](" in text:
             return inner
         before, after = inner[: len(inner) - len(inner.lstrip())], inner[len(inner.rstrip()) :]
         return f"{before}[{text}]({target}){after}"
@@ -157,24 +159,24 @@ def link_to(target: str) -> Callable[[str], str]:
 
 
 def heading_of(level: int) -> Callable[[str], str]:
-    """What makes a heading of its text."""
+    """Return a function that makes a heading of its text."""
 
     def heading(inner: str) -> str:
         text = one_line(inner)
-        return inner if "\0" in inner or text.startswith("#") else f"{'#' * level} {text}" if text else ""
+        return inner if BLOCK in inner or text.startswith("#") else f"{'#' * level} {text}" if text else ""
 
     return heading
 
 
 def summary_line(inner: str) -> str:
-    """The line that opens a collapsed part, in bold."""
+    """Return the line that opens a collapsed part, in bold."""
     text = one_line(inner)
-    return inner if "\0" in inner or text.startswith("#") else bold_line(text)
+    return inner if BLOCK in inner or text.startswith("#") else bold_line(text)
 
 
-def _marked(inner: str, mark: str) -> str:
+def _marked(inner: str, *, mark: str) -> str:
     text = inner.strip()
-    if not text or "\n\n" in text or "\0" in text or "*" in text:
+    if not text or "\n\n" in text or BLOCK in text or "*" in text:
         return inner
     before, after = inner[: len(inner) - len(inner.lstrip())], inner[len(inner.rstrip()) :]
     return f"{before}{mark}{text}{mark}{after}"
@@ -190,4 +192,4 @@ WRAPPED: Mapping[str, Callable[[str], str]] = {
     "summary": summary_line,
     **{f"h{level}": heading_of(level) for level in range(1, 7)},
 }
-"""Elements whose text is wrapped when they close."""
+"""Functions that make Markdown of the text of an element when it closes, by its name."""

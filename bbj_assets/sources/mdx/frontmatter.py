@@ -1,7 +1,7 @@
 """Front matter: the YAML between two `---` lines at the top of a page.
 
-Authors write titles such as `title: Masks: dates` or `title: @Route`, which are not YAML. A page is not
-lost for that: its plain `key: value` lines are read one by one, and the page carries a warning.
+Authors write titles such as `title: Masks: dates` or `title: @Route`, which are not YAML. Such a page is kept: its
+plain `key: value` lines are read one by one, and its metadata has a warning.
 """
 
 import re
@@ -28,11 +28,11 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     """A safe loader that does not merge: `<<` over aliases multiplies while it loads."""
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Leave `<<` alone, so that it is refused as an unknown tag."""
+        """Leave `<<` as it is, so that it is rejected as an unknown tag."""
 
 
 def split_front_matter(text: str) -> tuple[str, str]:
-    r"""The front matter's YAML (empty without one) and the rest of the page.
+    r"""Return the YAML of the front matter (empty without one) and the rest of the page.
 
     >>> split_front_matter("---\ntitle: A\n---\nText")
     ('title: A\n', 'Text')
@@ -42,13 +42,13 @@ def split_front_matter(text: str) -> tuple[str, str]:
 
 
 def read_front_matter(source: str) -> tuple[dict[str, Json], list[str]]:
-    """The front matter as plain JSON, and what was wrong with it."""
+    """Return the front matter as plain JSON, and warnings about it."""
     if not source.strip():
         return {}, []
     try:
         loaded = _load(source)
     except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
-        # Beyond YAMLError: what the constructors of a scalar raise, such as `2024-13-45` read as a date.
+        # Beyond YAMLError: errors from the constructors of scalars, for example of a date from `2024-13-45`.
         return _plain_lines(source), [f"Front matter is not valid YAML: {_reason(error)}"]
     if not isinstance(loaded, dict):
         return {}, ["Front matter is not a table of keys and values."]
@@ -66,10 +66,10 @@ def _load(source: str) -> Json:
 
 
 def _plain(value: object, nodes: Iterator[int], depth: int) -> Json:
-    """The value as JSON; aliases are written out, so what they multiply to is counted.
+    """Return the value as JSON. Aliases are written out, so the values that they multiply to are counted.
 
     Raises:
-        ValueError: too many values, or nested too deeply (also an alias that contains itself).
+        ValueError: there are too many values, or they are nested too deeply, as in an alias that contains itself.
     """
     if next(nodes) > _MAX_NODES or depth > _MAX_DEPTH:
         raise ValueError("it is nested too deeply, or its aliases multiply")

@@ -1,13 +1,14 @@
-r"""Reading JSX out of a text: where a tag or a `{...}` expression ends, and what text it stands for.
+r"""Reading JSX: where a tag or a `{...}` expression ends, and what text it stands for.
 
-Regular expressions break on real pages, where an attribute is an array of template literals over five
-lines. So braces, strings and template literals are followed one by one, without recursion; a `Reader`
-counts the characters it looked at in vain, because `{{{{{...` would otherwise cost the square of its length.
+Regular expressions fail on real pages, where an attribute is an array of template literals over five lines. So
+braces, strings and template literals are followed one by one, without recursion. A `Reader` has a budget of
+characters that it may read without result: `{{{{{...` would otherwise cost the square of its length.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 _NAME = re.compile(r"[A-Za-z_$][\w$-]*(?:[.:][A-Za-z_$][\w$-]*)*")
 _SPACE = re.compile(r"\s*")
@@ -40,16 +41,17 @@ _NOTHING = frozenset({"", "true", "false", "null", "undefined"})
 _MAX_NESTING = 100
 
 Values = Mapping[str, str]
-"""What names stand for: `props.name`, `frontMatter.title`, or an exported constant."""
+"""Texts by the names that stand for them: `props.name`, `frontMatter.title`, or an exported constant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """One tag as it is written. `attributes` has the text of each value; an expression keeps its braces.
+    """One tag as it is written.
 
     Attributes:
         name: empty for a fragment.
         end: the position after the `>`.
+        attributes: the text of each value. An expression keeps its braces.
     """
 
     name: str
@@ -59,29 +61,40 @@ class Tag:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
+class _Attribute(NamedTuple):
+    """One attribute, and the position after it."""
+
+    name: str
+    value: str
+    end: int
+
+
 class Reader:
-    """Finds the ends of tags and expressions in one text, with a bounded amount of looking in vain."""
+    """Finds the ends of tags and expressions in one text, with a budget for reading without result."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._comments_until = text.rfind("*/")
-        self._fuel = 2 * len(text) + 10_000
+        self._last_comment_end = text.rfind("*/")
+        self._budget = 2 * len(text) + 10_000
 
-    def in_vain(self, start: int, end: int) -> None:
-        """Account for characters that were looked at and will be looked at again."""
-        self._fuel -= end - start
+    def spend(self, start: int, end: int) -> None:
+        """Charge the budget for characters that were read without result and will be read again."""
+        self._budget -= end - start
 
-    def braces(self, start: int) -> int:
-        """The position after the `}` that closes the `{` at `start`, or -1."""
-        if self._fuel < 0:
-            return -1
+    def braces(self, start: int) -> int | None:
+        """Return the position after the `}` that closes the `{` at `start`.
+
+        None: nothing closes it, it is nested too deeply, or the budget is spent.
+        """
+        if self._budget < 0:
+            return None
         text, position = self.text, start + 1
         nesting = ["{"]
         while nesting:
             mark = (_IN_TEMPLATE if nesting[-1] == "`" else _IN_BRACES).search(text, position)
             if mark is None or len(nesting) > _MAX_NESTING:
-                self.in_vain(start, len(text) if mark is None else mark.end())
-                return -1
+                self.spend(start, len(text) if mark is None else mark.end())
+                return None
             position = mark.end()
             found = mark.group()
             if nesting[-1] == "`":
@@ -94,11 +107,11 @@ class Reader:
             elif found == "}":
                 nesting.pop()
             else:
-                position = self._quoted(mark.start())
+                position = self._skip_quoted(mark.start())
         return position
 
     def tag(self, start: int) -> Tag | None:
-        """The tag that begins with the `<` at `start`; None when no tag does."""
+        """Return the tag that begins with the `<` at `start`; None when none does."""
         text = self.text
         closes = text.startswith("/", start + 1)
         position = start + 2 if closes else start + 1
@@ -109,24 +122,28 @@ class Reader:
         position = name.end()
         while True:
             end = _TAG_END.match(text, position)
-            assert end is not None  # noqa: S101 - it matches nothing, if need be
+            assert end is not None  # noqa: S101 - the pattern matches the empty string too
             after = end.end()
             if end["mark"] == ">":
                 return Tag(name.group(), after, closes=closes, attributes=attributes)
             if end["mark"] == "/>":
                 return Tag(name.group(), after, self_closing=True, attributes=attributes)
-            position = self._attribute(after, attributes) if after > position or attributes else -1
-            if position < 0:
-                self.in_vain(start, after)
+            attribute = self._attribute(after) if after > position or attributes else None
+            if attribute is None:
+                self.spend(start, after)
                 return None
+            attributes[attribute.name] = attribute.value
+            position = attribute.end
 
-    def statement(self, start: int) -> int:
-        """The position of the newline (or the end) after the `export` at `start`, or -1.
+    def statement(self, start: int) -> int | None:
+        """Return the position of the newline (or the end) after the `export` at `start`.
 
-        It ends at a line's end outside of all braces: after `;` or `}`, or before an empty line.
+        The statement ends at the end of a line outside of all braces: after `;` or `}`, or before an empty line.
+        None: it has an opening brace or bracket that nothing closes, or the budget is spent.
         """
-        text, position = self.text, start
-        while self._fuel >= 0:
+        text = self.text
+        position: int | None = start
+        while position is not None and self._budget >= 0:
             mark = _IN_STATEMENT.search(text, position)
             if mark is None:
                 return len(text)
@@ -136,21 +153,20 @@ class Reader:
             elif found in "([":
                 position = self._bracket(mark.start())
             elif found in "\"'/`":
-                position = self._quoted(mark.start())
+                position = self._skip_quoted(mark.start())
             elif text[mark.start() - 1] in ";}" or _EMPTY_LINE.match(text, mark.end()):
                 return mark.start()
-            if position < 0:
-                break
-        return -1
+        return None
 
-    def _bracket(self, start: int) -> int:
-        """The position after the bracket that closes the one at `start`, or -1."""
-        text, position, nesting = self.text, start + 1, 1
-        while nesting:
+    def _bracket(self, start: int) -> int | None:
+        """Return the position after the bracket that closes the one at `start`; None when none does."""
+        text, nesting = self.text, 1
+        position: int | None = start + 1
+        while nesting and position is not None:
             mark = _IN_BRACKETS.search(text, position)
             if mark is None:
-                self.in_vain(start, len(text))
-                return -1
+                self.spend(start, len(text))
+                return None
             found, position = mark.group(), mark.end()
             if found in "([":
                 nesting += 1
@@ -159,57 +175,51 @@ class Reader:
             elif found == "{":
                 position = self.braces(mark.start())
             else:
-                position = self._quoted(mark.start())
-            if position < 0:
-                return -1
+                position = self._skip_quoted(mark.start())
         return position
 
-    def _quoted(self, start: int) -> int:
-        """The position after the string or comment at `start`, or after one character when there is none.
+    def _skip_quoted(self, start: int) -> int:
+        """Return the position after the string or comment at `start`, or after one character when there is none.
 
-        An apostrophe in a text child opens no string, and a slash is seldom a comment.
+        An apostrophe in the text of an element opens no string, and a slash seldom opens a comment.
         """
         text = self.text
         if text.startswith("/*", start):
-            return _comment_end(text, start) if start < self._comments_until else start + 2
+            return _comment_end(text, start) if start < self._last_comment_end else start + 2
         opening = text[start]
         pattern = _LINE_COMMENT if opening == "/" else _TEMPLATE if opening == "`" else _STRING
         found = pattern.match(text, start)
         return found.end() if found else start + 1
 
-    def _attribute(self, start: int, attributes: dict[str, str]) -> int:
-        """Read one attribute into `attributes`; the position after it, or -1."""
+    def _attribute(self, start: int) -> _Attribute | None:
+        """Read the attribute at `start`; None when there is none."""
         text = self.text
-        if text.startswith("{", start):  # a spread; what is known of it is that it is there
-            attributes["..."] = "{}"
-            return self.braces(start)
+        if text.startswith("{", start):  # a spread: only its presence is known
+            end = self.braces(start)
+            return None if end is None else _Attribute("...", "{}", end)
         attribute = _ATTRIBUTE.match(text, start)
         if attribute is None:
-            return -1
-        name, value = attribute["name"], attribute.end()
+            return None
+        name, at = attribute["name"], attribute.end()
         if not attribute["equals"]:
-            attributes[name] = ""
-            return value
-        quote = text[value : value + 1]
+            return _Attribute(name, "", at)
+        quote = text[at : at + 1]
         if quote == "{":
-            end = self.braces(value)
-            attributes[name] = text[value:end] if end > 0 else ""
-            return end
+            end = self.braces(at)
+            return None if end is None else _Attribute(name, text[at:end], end)
         if quote and quote in "\"'":
-            closing = text.find(quote, value + 1)
-            attributes[name] = text[value + 1 : closing] if closing > 0 else ""
-            return closing + 1 if closing > 0 else -1
-        bare = _UNQUOTED.match(text, value)
+            closing = text.find(quote, at + 1)
+            return None if closing < 0 else _Attribute(name, text[at + 1 : closing], closing + 1)
+        bare = _UNQUOTED.match(text, at)
         if bare is None:
-            return -1
+            return None
         # HTML allows `<a href=x/>`; the slash belongs to the tag.
         end = bare.end() - 1 if bare.group().endswith("/") and text.startswith(">", bare.end()) else bare.end()
-        attributes[name] = text[value:end]
-        return end
+        return _Attribute(name, text[at:end], end)
 
 
 def expression_text(code: str, values: Values) -> str | None:
-    """What the expression between two braces puts on the page; None when that cannot be told.
+    """Return the text that the expression between two braces puts on the page; None when it is not known.
 
     >>> expression_text("'a' + `b ${props.x}`", {"props.x": "c"})
     'ab c'
@@ -234,9 +244,13 @@ def expression_text(code: str, values: Values) -> str | None:
 
 
 def is_script(code: str, known: Callable[[str], bool]) -> bool:
-    """Whether the text between two braces is JavaScript rather than words somebody wrote in braces.
+    """Return whether the text between two braces is JavaScript, not words in braces.
 
-    In a page that was ever built it always is. In plain Markdown `{id}` is a placeholder that readers see.
+    It always is in a page that was built. In plain Markdown, `{id}` is a placeholder that readers see.
+
+    Args:
+        code: the text between the braces.
+        known: whether JavaScript would know a name at this place.
     """
     code = code.strip()
     name = _PATH.match(code)
@@ -244,7 +258,7 @@ def is_script(code: str, known: Callable[[str], bool]) -> bool:
 
 
 def attribute_text(value: str, values: Values) -> str:
-    """The text of an attribute's value, empty when it is no plain text."""
+    """Return the text of the value of an attribute; empty when it is no plain text."""
     if value.startswith("{"):
         return expression_text(value[1:-1], values) or ""
     return value

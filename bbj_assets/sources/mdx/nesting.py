@@ -1,6 +1,6 @@
-"""Which elements of HTML hold which: the ends of tables, lists and quotes, and where their parts begin.
+"""Which HTML elements hold which: the ends of tables, lists and quotes, and where their parts begin.
 
-Tags in code, comments and expressions are none: a list item that explains `<ul>` opens no list.
+Tags in code, comments and expressions do not count: a list item that explains `<ul>` opens no list.
 """
 
 import re
@@ -20,79 +20,87 @@ _PARTS = {
     "table": frozenset({"tr", "td", "th", "caption", "thead", "tbody", "tfoot"}),
 }
 _NAMES = sorted(CONTAINERS.union(*_PARTS.values()))
-_EDGE = re.compile(
+_PLACE = re.compile(
     rf"<(?P<closes>/?)(?P<name>{'|'.join((*_NAMES, *map(str.upper, _NAMES)))})(?![\w.:-])"
     rf"|<(?P<comment>!--)|\{{(?P<braces>)|`(?P<ticks>`*)|\n(?P<fence>(?={fences.OPENING}))"
 )
 
 
 class _Edge(NamedTuple):
-    """A tag: where it begins, and for the opening tag of a container, where its closing tag begins (or -1)."""
+    """A tag as it is found in the text: the position of its `<`, and its name in lower case."""
 
     start: int
     name: str
-    closer: int
+    closes: bool
+
+
+class _Tags(NamedTuple):
+    """The tags of one text, and the positions of the closing tags by those of the opening tags of containers."""
+
+    edges: list[_Edge]
+    closing: dict[int, int]
 
 
 class Nesting:
-    """The containers in one text, which begins with a newline; read once, when the first is asked for."""
+    """The containers in one text, which begins with a newline. The text is read on the first question."""
 
     def __init__(self, reader: Reader, layout: Layout) -> None:
         self._reader, self._layout = reader, layout
-        self._edges: list[_Edge] | None = None
-        self._closers: dict[int, int] = {}
+        self._tags: _Tags | None = None
 
-    def closer(self, start: int) -> int:
-        """The position of the tag that closes the container that begins at `start`, or -1."""
-        self._read()
-        return self._closers.get(start, -1)
+    def closing_tag(self, start: int) -> int | None:
+        """Return the position of the tag that closes the container at `start`, or None."""
+        return self._read().closing.get(start)
 
     def parts(self, container: str) -> Iterator[tuple[Tag | None, str]]:
-        """The text as the content of such a container: each tag of a part, and what follows it up to the next.
+        """Yield each tag of a part with the text up to the next one, reading the text as content of a container.
 
-        A closing tag comes like an opening one; what follows it is no part's. First is the text before all tags.
+        A closing tag is yielded like an opening one; the text after it belongs to no part. The first pair has no
+        tag: it is the text before all tags.
         """
         text, names = self._reader.text, _PARTS[container]
-        held: Tag | None = None
+        edges, closing = self._read()
+        tag_of_part: Tag | None = None
         at, inner_until = 1, 0
-        for edge in self._read():
-            if edge.start < max(inner_until, at):  # in a container that is part of this, or in an attribute
+        for edge in edges:
+            if edge.start < max(inner_until, at):  # in a container within this part, or in an attribute
                 continue
-            if edge.closer > 0:
-                inner_until = edge.closer + 1
+            if (closing_tag := closing.get(edge.start)) is not None:
+                inner_until = closing_tag + 1
             tag = self._reader.tag(edge.start) if edge.name in names else None
             if tag is not None:
-                yield held, text[at : edge.start]
-                held, at = tag, tag.end
-        yield held, text[at:]
+                yield tag_of_part, text[at : edge.start]
+                tag_of_part, at = tag, tag.end
+        yield tag_of_part, text[at:]
 
-    def _read(self) -> list[_Edge]:
-        if self._edges is None:
-            found = list(self._tags())
+    def _read(self) -> _Tags:
+        if self._tags is None:
+            edges = list(self._find_edges())
+            closing: dict[int, int] = {}
             opened: dict[str, list[int]] = {}
-            for start, name, closes in found:
-                if name not in CONTAINERS:
+            for edge in edges:
+                if edge.name not in CONTAINERS:
                     continue
-                if not closes:
-                    opened.setdefault(name, []).append(start)
-                elif opened.get(name):
-                    self._closers[opened[name].pop()] = start
-            self._edges = [_Edge(start, name, self._closers.get(start, -1)) for start, name, _ in found]
-        return self._edges
+                if not edge.closes:
+                    opened.setdefault(edge.name, []).append(edge.start)
+                elif opened.get(edge.name):
+                    closing[opened[edge.name].pop()] = edge.start
+            self._tags = _Tags(edges, closing)
+        return self._tags
 
-    def _tags(self) -> Iterator[tuple[int, str, bool]]:
+    def _find_edges(self) -> Iterator[_Edge]:
         text, position = self._reader.text, 0
-        comments_end = text.rfind("-->")
-        while (edge := _EDGE.search(text, position)) is not None:
-            start, position = edge.span()
-            match edge.lastgroup:
+        last_comment_end = text.rfind("-->")
+        while (place := _PLACE.search(text, position)) is not None:
+            start, position = place.span()
+            match place.lastgroup:
                 case "name":
-                    yield start, edge["name"].lower(), bool(edge["closes"])
+                    yield _Edge(start, place["name"].lower(), closes=bool(place["closes"]))
                 case "comment":
-                    position = text.find("-->", position) if position < comments_end else position
+                    position = text.find("-->", position) if position < last_comment_end else position
                 case "braces":
-                    position = max(self._reader.braces(start), position)
+                    position = self._reader.braces(start) or position
                 case "ticks":
                     position = self._layout.code_span_end(start, position)
                 case _:
-                    position = fences.read_fence(text, start + 1, 0)[1]
+                    position = fences.read_fence(text, start + 1, shift=0).end

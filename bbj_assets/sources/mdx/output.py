@@ -1,10 +1,10 @@
-"""The Markdown that is being written, and the elements that are open in it."""
+"""The Markdown written so far, and the elements that are open in it."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bbj_assets.sources.mdx.page import indented
+from bbj_assets.sources.mdx.page import indent_lines
 from bbj_assets.sources.mdx.titles import plain_text
 
 _MARKER = re.compile(r"[ \t>]*(?:[-*+]|\d{1,9}[.)])[ \t]+")
@@ -12,22 +12,23 @@ _MARKER_ONLY = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]*)?")
 _LEADING = re.compile(r"[ \t>]*")
 
 _MAX_OPEN = 64
-"""Deeper elements are left out of the account; their text is not."""
+"""Deeper elements are not tracked. Their text is kept."""
 
 _MAX_LINE = 400
-"""How much of an unfinished line is remembered: its beginning says whether it is a list item."""
+"""Characters of an unfinished line that are kept. Its beginning says whether it is a list item."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Element:
-    """An element that is open.
+    """An open element.
 
     Attributes:
-        start: how many pieces of output there were when it opened.
-        line: the unfinished line at that time.
-        outer_shift: the indentation that was removed outside of it.
-        finish: makes Markdown of what it holds.
-        labels: of tabs, by their values.
+        start: the number of pieces of output when it opened.
+        line: the unfinished line when it opened.
+        outer_shift: the columns of indentation that are removed outside of it.
+        finish: makes Markdown of its content.
+        labels: the labels of its tabs by their values.
+        items: the number of its list items so far.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Element:
 
 
 class Output:
-    """Pieces of Markdown, and how far their indentation is moved to the left."""
+    """Pieces of Markdown, and the columns by which the source is shifted to the left."""
 
     def __init__(self) -> None:
         self.pieces: list[str] = []
@@ -50,7 +51,7 @@ class Output:
         self.elements: list[Element] = []
 
     def write(self, text: str) -> None:
-        """Add text; `line` is the line that it leaves unfinished, a long one without its middle."""
+        """Add text. `line` is the unfinished line after it; a long one loses its middle."""
         if text:
             self.pieces.append(text)
             newline = text.rfind("\n")
@@ -58,10 +59,10 @@ class Output:
             if len(self.line) > _MAX_LINE:
                 self.line = self.line[: _MAX_LINE // 2] + self.line[-1]
 
-    def trimmed(self, text: str) -> str:
-        """The text without the spaces at its end, and at the end of what was written if it is all spaces.
+    def trim(self, text: str) -> str:
+        """Return the text without the spaces at its end. If it is only spaces, trim the output before it too.
 
-        Spaces that indent a line, or that follow a list marker, mean something and stay.
+        Spaces that indent a line or follow a list marker have a meaning and stay.
         """
         kept = text.rstrip(" \t")
         last = (kept or self.line.rstrip(" \t"))[-1:]
@@ -78,28 +79,28 @@ class Output:
             self.write(" ")
 
     def paragraph(self, *, in_line: bool) -> None:
-        """Begin a new paragraph, in the list item or quote that this one is in; in a table row, a word."""
+        """Begin a new paragraph in the same list item or quote; in a table row or heading, only a new word."""
         if in_line:
             self.space()
         elif not _MARKER_ONLY.fullmatch(self.line):
             start = continuation(self.line)
-            self.write(f"\n{start.rstrip()}\n{start}")  # the mark of a quote is on its blank lines too
+            self.write(f"\n{start.rstrip()}\n{start}")  # a quote has its mark on blank lines too
 
     def line_break(self) -> None:
         """Begin a new line of the same paragraph."""
         self.write("\n" + continuation(self.line))
 
     def blank_line(self) -> None:
-        """Keep what follows at the beginning of a line from going on with the paragraph above."""
+        """Write a blank line at the beginning of a line, so that no paragraph above is continued."""
         if self.pieces and not self.line.strip():
             self.pieces[-1] = self.pieces[-1].rstrip(" \t")
             self.write("\n" + self.line)
 
     def block(self, text: str) -> str:
-        """Write a block by itself; the indentation that its lines got, as where it stands."""
+        """Write a block as a paragraph of its own. Return the indentation that its lines got."""
         self.paragraph(in_line=False)
         indentation = continuation(self.line)
-        self.write(indented(text, indentation) if indentation else text)
+        self.write(indent_lines(text, indentation) if indentation else text)
         self.paragraph(in_line=False)
         return indentation
 
@@ -128,15 +129,24 @@ class Output:
         finish: Callable[[str], str] | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> bool:
-        """Remember an open element; False when too many are open."""
+        """Push an open element. Return False when too many are open."""
         if len(self.elements) >= _MAX_OPEN:
             return False
-        start, line, shift = len(self.pieces), self.line, self.shift
-        self.elements.append(Element(name, start, line, shift, is_block, finish, labels or {}))
+        self.elements.append(
+            Element(
+                name=name,
+                start=len(self.pieces),
+                line=self.line,
+                outer_shift=self.shift,
+                is_block=is_block,
+                finish=finish,
+                labels=labels or {},
+            )
+        )
         return True
 
     def close(self, name: str) -> Element | None:
-        """Close the innermost element of that name and whatever is open in it; None when there is none."""
+        """Close the innermost element with this name and all that are open in it; return None when there is none."""
         for position in range(len(self.elements) - 1, -1, -1):
             element = self.elements[position]
             if element.name == name:
@@ -146,7 +156,7 @@ class Output:
         return None
 
     def finish(self, element: Element) -> None:
-        """Make Markdown of what a closed element holds."""
+        """Make Markdown of the content of a closed element."""
         if element.finish is not None:
             inner = "".join(self.pieces[element.start :])
             del self.pieces[element.start :]
@@ -154,25 +164,31 @@ class Output:
             self.write(element.finish(inner))
 
     def tab_label(self, value: str) -> str:
-        """The label that the tabs around it give a value; the value itself when they give none."""
+        """Return the label of a value in the tabs around it; without a label, the value itself."""
         for element in reversed(self.elements):
             if element.labels:
                 return element.labels.get(value, value)
         return value
 
-    def last_heading(self) -> str | None:
-        """The heading that has just been written; None after anything else, empty before everything."""
+    def last_heading(self, *, at_start: str | None) -> str | None:
+        """Return the text of the heading at the end of the output; None after other text.
+
+        Args:
+            at_start: the heading above a page that has no text yet, which is its title.
+        """
         end = ""
         for piece in reversed(self.pieces):
             end = (piece + end).rstrip()
             if "\n" in end or len(end) > _MAX_LINE:
                 break
         last = end.rpartition("\n")[2]
-        return "" if not last else plain_text(last.lstrip("#")) if last.startswith("#") else None
+        if last and not last.startswith("#"):
+            return None
+        return plain_text(last.lstrip("#")) or at_start
 
 
 def continuation(line: str) -> str:
-    """What the next line has to begin with to stay in the list item or quote of this one."""
+    """Return the beginning of a next line that stays in the list item or quote of this line."""
     marker = _MARKER.match(line)
     if marker:
         return re.sub(r"[^\s>]", " ", marker.group())

@@ -1,4 +1,4 @@
-"""What one page and everything that is inlined into it share while it is rendered."""
+"""The state that a page and all partials inlined into it share while the page is rendered."""
 
 import re
 from codecs import BOM_UTF8
@@ -9,31 +9,33 @@ from typing import Literal
 from bbj_assets.convert.html.block import Block
 from bbj_assets.errors import ParseError
 from bbj_assets.sources.files import SourceFiles
+from bbj_assets.sources.mdx import marks
 from bbj_assets.sources.mdx.frontmatter import split_front_matter
 from bbj_assets.sources.mdx.jsx import Values
 from bbj_assets.sources.mdx.partials import Imports, is_partial, read_imports, read_reference
 
 MAX_INLINED = 500
-"""Partials on one page; ten that include ten others would otherwise multiply without end."""
+"""Partials on one page. Ten that include ten others would otherwise multiply without end."""
 
 MAX_INLINED_CHARS = 8 * 1024 * 1024
 
 MAX_INCLUDE_DEPTH = 20
 
-_NOT_TEXT = re.compile("[\0\x01\x02]")
-_HIDDEN = re.compile("\0(\\d+)\0")
+_MAX_WARNINGS = 50
+
+_MARKS = re.compile(f"[{marks.ALL}]")
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the names in one file mean.
+    """The meaning of names in one file.
 
     Attributes:
-        path: the file, below the root.
-        imports: what it imports.
+        path: the path of the file below the root.
+        imports: the imports of the file.
         values: `props.x`, `frontMatter.title` and exported constants.
-        trail: the files that are being inlined, the page first: a file in it is not inlined again.
-        in_script: it is JSX within an expression, where every name is one of the script's.
+        trail: the files that are being inlined, the page first. A file in it is not inlined again.
+        in_script: whether the text is JSX within an expression, where every name belongs to the script.
     """
 
     path: str
@@ -43,7 +45,7 @@ class Scope:
     in_script: bool = False
 
     def knows(self, name: str) -> bool:
-        """Whether the name is one that JavaScript would know here."""
+        """Return whether JavaScript would know the name here."""
         return self.in_script or name in self.imports.names or name in _GLOBALS
 
 
@@ -54,48 +56,61 @@ _GLOBALS = frozenset(
 
 @dataclass(slots=True)
 class Page:
-    """The state of one page: its hidden code, its warnings, and what it has read."""
+    """The state of one page.
+
+    Attributes:
+        files: reads partials and records them as dependencies.
+        warnings: problems for the author of the page.
+        hidden: finished blocks by the numbers in their marks (see `marks`).
+        inlined: the number of partials inlined so far.
+        inlined_chars: their characters.
+    """
 
     files: SourceFiles
     warnings: list[str] = field(default_factory=list)
-    code: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
     inlined: int = 0
     inlined_chars: int = 0
-    _made_of: dict[str, Sequence[Block]] = field(default_factory=dict)
+    _html_blocks: dict[str, Sequence[Block]] = field(default_factory=dict)
 
-    def hide(self, block: str, made_of: Sequence[Block] = ()) -> str:
-        """A mark for a finished block, which nothing is to be read in any more."""
-        self.code.append(block)
-        mark = f"\0{len(self.code) - 1}\0"
-        if made_of:
-            self._made_of[mark] = made_of
+    def hide(self, block: str, html_blocks: Sequence[Block] = ()) -> str:
+        """Keep a finished block and return its mark, so that nothing inside the block is read as MDX.
+
+        Args:
+            block: its Markdown.
+            html_blocks: the blocks of HTML that the Markdown was made of, for a container around it.
+        """
+        mark = marks.hidden_block(len(self.hidden))
+        self.hidden.append(block)
+        if html_blocks:
+            self._html_blocks[mark] = html_blocks
         return mark
 
-    def made_of(self, mark: str) -> Sequence[Block]:
-        """The blocks that a mark was made for; none for code, and for what is no mark."""
-        return self._made_of.get(mark, ())
+    def html_blocks(self, mark: str) -> Sequence[Block]:
+        """Return the blocks of HTML behind a mark; none for hidden code and for other text."""
+        return self._html_blocks.get(mark, ())
 
-    def indent(self, first: int, indentation: str) -> None:
-        """Indent the blocks that were hidden from `first` on, as the text around them was."""
+    def indent(self, *, first: int, indentation: str) -> None:
+        """Indent the hidden blocks from number `first` on like the text around them."""
         if indentation:
-            for index in range(first, len(self.code)):
-                self.code[index] = indented(self.code[index], indentation)
+            for number in range(first, len(self.hidden)):
+                self.hidden[number] = indent_lines(self.hidden[number], indentation)
 
-    def shown(self, text: str) -> str:
-        """The text with the hidden blocks in their places."""
-        return _HIDDEN.sub(lambda mark: self.code[int(mark[1])], text)
+    def restore(self, text: str) -> str:
+        """Return the text with the hidden blocks in place of their marks."""
+        return marks.HIDDEN_BLOCK.sub(lambda mark: self.hidden[int(mark[1])], text)
 
     def warn(self, message: str) -> None:
-        """Add a warning, once."""
-        if message not in self.warnings and len(self.warnings) < 50:
+        """Add a warning unless the page has it already, or has too many."""
+        if message not in self.warnings and len(self.warnings) < _MAX_WARNINGS:
             self.warnings.append(message)
 
     def open_partial(self, scope: Scope, name: str, props: Mapping[str, str]) -> tuple[str, Scope] | None:
-        """The text of an imported partial and its own scope; None, with a warning, when it cannot be inlined."""
+        """Return the text of an imported partial and its scope; None, with a warning, when it cannot be inlined."""
         reference = scope.imports.files.get(name, "")
         if not is_partial(reference):
             return None
-        found = read_reference(self.files, scope.path, reference)
+        found = read_reference(self.files, reference, importer=scope.path)
         if found is None:
             self.warn(f"{scope.path} imports {reference}, which does not exist below the source's folder.")
             return None
@@ -109,38 +124,40 @@ class Page:
             return None
         self.inlined += 1
         try:
-            _, text = split_front_matter(decoded(raw))
+            _, text = split_front_matter(decode(raw))
         except ParseError as error:
             self.warn(f"{scope.path} imports {path}, which cannot be read: {error}")
             return None
         self.inlined_chars += len(text)
         given = {f"props.{key}": value for key, value in props.items()}
         outer = {key: value for key, value in scope.values.items() if key.startswith("frontMatter.")}
-        return text, new_scope(path, text, {**outer, **given}, (*scope.trail, path))
+        return text, new_scope(path, text=text, values={**outer, **given}, trail=(*scope.trail, path))
 
-    def raw_import(self, scope: Scope, name: str) -> str | None:
-        """The text of a file that is imported to be shown as code."""
+    def read_raw_import(self, scope: Scope, name: str) -> str | None:
+        """Return the text of a file that is imported to be shown as code; None when it is missing."""
         reference = scope.imports.files.get(name, "")
-        found = None if is_partial(reference) else read_reference(self.files, scope.path, reference)
-        return decoded(found[1]).strip("\n") if found else None
+        found = None if is_partial(reference) else read_reference(self.files, reference, importer=scope.path)
+        return decode(found[1]).strip("\n") if found else None
 
 
-def indented(text: str, indentation: str) -> str:
-    """The text with every line but the first indented; a quote's mark is put before empty lines too."""
+def indent_lines(text: str, indentation: str) -> str:
+    """Indent every line except the first. The mark of a quote is put before empty lines too."""
     return re.sub(r"\n" if ">" in indentation else r"\n(?!\n)", lambda _: "\n" + indentation, text)
 
 
-def new_scope(path: str, text: str, values: Values, trail: tuple[str, ...]) -> Scope:
-    """The scope of a file: what it imports, and what it is given."""
+def new_scope(path: str, *, text: str, values: Values, trail: tuple[str, ...]) -> Scope:
+    """Return the scope of a file: its imports, and the values passed to it."""
     imports = read_imports(text)
     return Scope(path, imports, {**values, **imports.constants}, trail)
 
 
-def decoded(raw: bytes) -> str:
-    r"""The text of a file, with `\n` at line ends and without NUL: UTF-8, with or without a mark, or cp1252.
+def decode(raw: bytes) -> str:
+    r"""Return the text of a file, with `\n` at line ends and without the characters that serve as marks.
+
+    The encoding is UTF-8, with or without a byte order mark, UTF-16 with one, or cp1252.
 
     Raises:
-        ParseError: it is neither; the message names the first byte that is wrong.
+        ParseError: the bytes are in none of these; the message names the first wrong byte.
     """
     encoding: Literal["utf-16", "utf-8-sig"] = "utf-16" if raw[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
     try:
@@ -156,4 +173,4 @@ def decoded(raw: bytes) -> str:
             ) from None
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _NOT_TEXT.sub("", text) if any(mark in text for mark in "\0\x01\x02") else text
+    return _MARKS.sub("", text) if any(mark in text for mark in marks.ALL) else text

@@ -1,4 +1,4 @@
-"""What a page imports: partials to inline, and names that are components for certain."""
+"""The imports of a page: partials to inline, and names that are certainly components."""
 
 import re
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ IMPORT = re.compile(
     r"(?:'(?P<single>[^'\n]*)'|\"(?P<double>[^\"\n]*)\")"
     r"(?:\s*\b(?:with|assert)\s*\{[^{}]*\})?[ \t]*;?[ \t]*(?://[^\n]*)?(?=\n|\Z)"
 )
-"""One import of MDX. Java's `import a.b.C;` in running text is none."""
+"""An import of MDX. Java's `import a.b.C;` in running text does not match."""
 
 EXPORT = re.compile(
     r"export\s+(?:(?:const|let|var)\s+(?:[\w$]+\s*[=:;,]|[{\[])|(?:async\s+)?function\b[\s*]*[\w$]*\s*\("
     r"|class\s+[\w$]+[^\n{]*\{|[{*]|default\s+(?:async\b|function\b|class\b|[({\[<'\"`]|[\w$.]+\s*(?:[;({\n]|\Z)))"
 )
-"""How one export of MDX begins. `export the grid as CSV` is a sentence."""
+"""The beginning of an export of MDX. `export the grid as CSV` is a sentence and does not match."""
 
-# Both stand at the beginning of a line. `re` finds plain characters fast, and would try `^` at every character.
+# Both match at the beginning of a line. `re` finds plain characters fast, and would try `^` at every character.
 _CONSTANT = re.compile(
     r"export(?<![^\n]export)\s+const\s+(?P<name>[\w$]+)\s*=\s*"
     r"(?P<value>\"[^\"\n]*\"|'[^'\n]*'|`[^`$]*`|-?[\d.]+)\s*;?\s*$",
@@ -33,12 +33,12 @@ _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 
 @dataclass(frozen=True, slots=True)
 class Imports:
-    """What the imports and exports of one file bring into it.
+    """The names that one file imports and exports.
 
     Attributes:
         names: every name that is imported or exported.
-        files: names of Markdown files and of files imported as raw text, with their references.
-        constants: exported constants that are plain text.
+        files: references by name, of Markdown files and of files imported as raw text.
+        constants: texts of exported constants by name.
     """
 
     names: frozenset[str]
@@ -47,7 +47,7 @@ class Imports:
 
 
 def read_imports(text: str) -> Imports:
-    """Everything that the text imports; MDX hoists imports, so they may come after their use."""
+    """Return everything that the text imports. MDX hoists imports, so they may follow their use."""
     names: set[str] = set()
     files: dict[str, str] = {}
     if "import" in text:
@@ -68,32 +68,32 @@ def read_imports(text: str) -> Imports:
 
 
 def is_partial(reference: str) -> bool:
-    """Whether the import is of a Markdown file, to be inlined."""
+    """Return whether the import is a Markdown file, to be inlined."""
     return reference.lower().endswith((".md", ".mdx")) and not is_raw(reference)
 
 
 def is_raw(reference: str) -> bool:
-    """Whether the import is of a file's text, to be shown as code."""
+    """Return whether the import is the text of a file, to be shown as code."""
     return "raw-loader!" in reference or reference.endswith("?raw")
 
 
-def read_reference(files: SourceFiles, importer: str, reference: str) -> tuple[str, bytes] | None:
-    """The path below the root and the bytes of what `importer` names, or None when it is not there.
+def read_reference(files: SourceFiles, reference: str, *, importer: str) -> tuple[str, bytes] | None:
+    """Return the path below the root and the bytes of the referenced file; None when it is missing.
 
-    `@site` is the folder above the documentation, which may lie anywhere below it: what follows the
-    root's own name is tried first, then everything below the first folder, then all of it.
+    `@site` is the folder above the documentation, which may be anywhere below it. So three paths are tried: the part
+    behind the name of the root, the part below the first folder, and all of it.
     """
     reference = reference.rpartition("!")[2].partition("?")[0]
-    for path in _candidates(files.root.name, importer, reference):
+    for path in _candidates(reference, importer=importer, root_name=files.root.name):
         content = files.read(path)
         if content is not None:
             return path, content
     return None
 
 
-def _candidates(root_name: str, importer: str, reference: str) -> Iterator[str]:
+def _candidates(reference: str, *, importer: str, root_name: str) -> Iterator[str]:
     if not reference.startswith(("@site/", "~/")):
-        # A bare `_note.md` names no package that anybody has published: it is meant to be beside the page.
+        # A bare `_note.md` is no published package: the file is beside the page.
         path = resolve(importer, reference)
         if path:
             yield path

@@ -1,11 +1,11 @@
-"""The places of a text where MDX differs from Markdown, as the patterns that find and read them."""
+"""Patterns that find and read the places of a text where MDX differs from Markdown."""
 
 import re
 
 from bbj_assets.sources.mdx import fences
 
-# Every alternative begins with one plain character: only then does `re` look for those characters before
-# it tries anything else, which is four times as fast on prose. No fence begins with a letter, but most lines do.
+# Every alternative begins with one plain character. Only then does `re` look for these characters before it tries
+# anything else, which is four times as fast on prose. No fence begins with a letter, but most lines do.
 PLACE = re.compile(
     r"`(?<!``)(?!`)[^`\n]+`(?!`)"
     r"|`(?P<ticks>`*)"

@@ -1,22 +1,22 @@
-"""Titles and breadcrumbs: from front matter, headings, `_category_` files and the names of files.
+"""Titles and breadcrumbs: from front matter, headings, `_category_` files and file names.
 
-Docusaurus' rules are followed where a reader would see the difference: number prefixes order the sidebar
-and are dropped, but `2021-11-notes` and `7.0-changes` are dates and versions
-(plugin-content-docs, numberPrefix.ts); `index`, `README` and a file named as its folder stand for the folder.
+The rules of Docusaurus apply where a reader would see the difference. Number prefixes order the sidebar and are
+dropped, but `2021-11-notes` and `7.0-changes` are dates and versions (plugin-content-docs, numberPrefix.ts).
+`index`, `README` and a file with the name of its folder stand for the folder.
 """
 
 import html
 import json
 import re
+from typing import NamedTuple
 
 from bbj_assets.documents import Json
 from bbj_assets.sources.files import SourceFiles
+from bbj_assets.sources.mdx import marks
 from bbj_assets.sources.mdx.frontmatter import read_front_matter
 
-ASIDE = re.compile("\x01([^\x02]*)\x02")
-"""What a component adds to a heading, marked by the renderer: it is said there, but is not of the title."""
-
-_NOT_SAID = re.compile("\x01[^\x02]*\x02|\0\\d+\0|[\0\x01\x02]")
+_MARKED = re.compile(f"{marks.ASIDE.pattern}|{marks.HIDDEN_BLOCK.pattern}|[{marks.ALL}]")
+"""Asides, hidden blocks, and marks without their other half. None of them belongs to a title."""
 
 _NOT_A_PREFIX = re.compile(r"\d+[-_.]\d+")
 _PREFIX = re.compile(r"\d+\s*[-_.]+\s*(?=[^-_.\s])")
@@ -33,13 +33,13 @@ _CODE = re.compile(r"(?<!`)(`+)(?!`)\s?([^`]+?)\s?(?<!`)\1(?!`)")
 _STRONG = re.compile(r"(?<![\w*])\*\*(?=\S)([^*\n]+)(?<=\S)\*\*(?![\w*])")
 _EMPHASIS = re.compile(r"(?<![\w*])\*(?=\S)([^*\n]+)(?<=\S)\*(?![\w*])|(?<!\w)_(?=\S)([^_\n]+)(?<=\S)_(?!\w)")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
-_MAYBE_MARKUP = re.compile(r"[\0-\x02&*\[\\_`{]")
+_MAYBE_MARKUP = re.compile(rf"[{marks.ALL}&*\[\\_`{{]")
 _HEADING_ID = re.compile(r"\s*\{#[^{}\s]*\}\s*$")
 _SPACES = re.compile(r"\s+")
 
 
 def readable(name: str) -> str:
-    """A file's or folder's name as a reader would write it.
+    """Return the name of a file or folder as a reader would write it.
 
     >>> readable("01-getting_started"), readable("bbj-installation"), readable("2021-11-notes")
     ('Getting started', 'BBj installation', '2021 11 notes')
@@ -54,51 +54,56 @@ def readable(name: str) -> str:
 
 
 def plain_text(markdown: str) -> str:
-    """One line of Markdown without its markup.
+    """Return one line of Markdown without its markup.
 
     >>> plain_text("Using `x_y_z` and **[masks](m.md)** {#masks}")
     'Using x_y_z and masks'
     """
     if not _MAYBE_MARKUP.search(markdown):
         return _SPACES.sub(" ", markdown[:1000]).strip()
-    text = _HEADING_ID.sub("", _NOT_SAID.sub("", markdown)[:1000])
-    kept: list[str] = []
+    text = _HEADING_ID.sub("", _MARKED.sub("", markdown)[:1000])
+    code_spans: list[str] = []
 
     def hide(code: re.Match[str]) -> str:
-        kept.append(code[2])
-        return f"\x01{len(kept) - 1}\x02"
+        code_spans.append(code[2])
+        return marks.hidden_block(len(code_spans) - 1)
 
     text = _CODE.sub(hide, text)
     text = _LINK.sub(r"\1", _IMAGE.sub(r"\1", text))
     for pattern in (_STRONG, _EMPHASIS):
         text = pattern.sub(lambda found: found[1] or found[found.lastindex or 1], text)
     text = html.unescape(_ESCAPED.sub(r"\1", text))
-    text = ASIDE.sub(lambda mark: kept[int(mark[1])], text)
+    text = marks.HIDDEN_BLOCK.sub(lambda mark: code_spans[int(mark[1])], text)
     return _SPACES.sub(" ", text).strip()
 
 
-def pick_title(front_matter: dict[str, Json], content: str, fallback: str) -> tuple[str, str]:
-    """The title, and the content without a leading heading that says just that.
+def pick_title(front_matter: dict[str, Json], content: str, *, fallback: str) -> tuple[str, str]:
+    """Return the title, and the content without a leading heading that repeats it.
 
     Args:
-        front_matter: its `title` comes first; it is plain text there, `<dwc-field>` included.
-        content: Markdown whose code is hidden, so that a comment in a script is no heading.
-        fallback: for a page that has neither.
+        front_matter: its `title` comes first. It is plain text there, also `<dwc-field>`.
+        content: Markdown with hidden code, so that a comment in a script is no heading.
+        fallback: the title of a page that has neither.
     """
     written = front_matter.get("title")
     content = content.strip("\n")
-    start, end, text = _first_heading(content)
-    said = plain_text(text)
+    heading = _first_heading(content)
+    heading_text = plain_text(heading.text) if heading else ""
     title = _plain_title(written) if isinstance(written, str | int | float) else ""
-    title = title or said or fallback
-    if text and "\0" not in text and not content[:start].strip() and said.casefold() == title.casefold():
-        beside = " ".join(ASIDE.findall(text)).strip()
-        content = f"{beside}{content[end:]}".lstrip("\n")
+    title = title or heading_text or fallback
+    if (
+        heading is not None
+        and marks.BLOCK not in heading.text
+        and not content[: heading.start].strip()
+        and heading_text.casefold() == title.casefold()
+    ):
+        asides = " ".join(marks.ASIDE.findall(heading.text)).strip()
+        content = f"{asides}{content[heading.end :]}".lstrip("\n")
     return title, content
 
 
-def title_of_file(path: str, source_name: str) -> str:
-    """The title of a page that gives none: its file's name, or its folder's for an index."""
+def title_of_file(path: str, *, source_name: str) -> str:
+    """Return the title of a page without one: the name of its file, or of its folder for an index."""
     *folders, name = path.split("/")
     if is_index(path):
         return readable(folders[-1] if folders else source_name) or name
@@ -106,17 +111,25 @@ def title_of_file(path: str, source_name: str) -> str:
 
 
 def is_index(path: str) -> bool:
-    """Whether the page stands for its folder."""
+    """Return whether the page stands for its folder."""
     *folders, name = path.rpartition(".")[0].lower().split("/")
     return name in {"index", "readme"} or (bool(folders) and name == folders[-1])
 
 
-def breadcrumb(path: str, title: str, files: SourceFiles, warnings: list[str]) -> tuple[str, ...]:
-    """The folders of the page by their labels, outermost first.
+class Breadcrumb(NamedTuple):
+    """The labels of the folders of a page, outermost first, and warnings about category files."""
 
-    A label is read from `_category_.json`, else from `_category_.yml`. Every folder costs the page one or
-    two dependencies, and a label that appears later is seen.
+    labels: tuple[str, ...]
+    warnings: list[str]
+
+
+def breadcrumb(path: str, files: SourceFiles, *, title: str) -> Breadcrumb:
+    """Return the folders of the page by their labels.
+
+    A label is read from `_category_.json`, else from `_category_.yml`. Every folder costs the page one or two
+    dependencies. In return, the page is parsed again when a label is added later.
     """
+    warnings: list[str] = []
     folders = path.split("/")[:-1]
     if is_index(path) and folders:
         folders.pop()
@@ -126,7 +139,7 @@ def breadcrumb(path: str, title: str, files: SourceFiles, warnings: list[str]) -
     ]
     if labels and labels[-1].casefold() == title.casefold():
         labels.pop()
-    return tuple(labels)
+    return Breadcrumb(tuple(labels), warnings)
 
 
 def _label(folder: str, files: SourceFiles, warnings: list[str]) -> str:
@@ -145,15 +158,24 @@ def _label(folder: str, files: SourceFiles, warnings: list[str]) -> str:
     return ""
 
 
-def _first_heading(content: str) -> tuple[int, int, str]:
-    """Where the first heading of level one is, and its text; an empty text when there is none."""
+class _Heading(NamedTuple):
+    """A heading of level one: where it is in the content, and its text as it is written."""
+
+    start: int
+    end: int
+    text: str
+
+
+def _first_heading(content: str) -> _Heading | None:
+    """Return the first heading of level one; None when no such heading has text."""
     atx = _ATX.search(content)
     for underline in _UNDERLINE.finditer(content, 0, atx.start() if atx else len(content)):
         start = content.rfind("\n", 0, underline.start()) + 1
         text = content[start : underline.start()].strip()
         if text and text[0] not in "|>#-=":
-            return start, underline.end(), text
-    return (atx.start(), atx.end(), atx["text"].rstrip().rstrip("#").rstrip()) if atx else (0, 0, "")
+            return _Heading(start, underline.end(), text)
+    text = atx["text"].rstrip().rstrip("#").rstrip() if atx else ""
+    return _Heading(atx.start(), atx.end(), text) if atx and text else None
 
 
 def _plain_title(written: str | float) -> str:
@@ -164,5 +186,5 @@ def _plain_title(written: str | float) -> str:
 
 
 def _clean(text: str) -> str:
-    """One line that PostgreSQL can hold: JSON may spell half of a surrogate pair, and NUL."""
+    """Return one line that PostgreSQL can store. JSON may hold half of a surrogate pair, and NUL."""
     return _SPACES.sub(" ", text.encode("utf-8", "ignore").decode().replace("\0", "")).strip()

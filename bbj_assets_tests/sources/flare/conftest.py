@@ -1,4 +1,4 @@
-"""What the tests of Flare share."""
+"""The fixture that all tests of the Flare parser share."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ from bbj_assets_tests.sources.flare.project import Project
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """An empty project."""
+    """Create an empty project."""
     (tmp_path / "Content").mkdir()
     return Project(tmp_path)

@@ -1,4 +1,4 @@
-"""A small Flare project on disk, and one topic of it parsed."""
+"""A small Flare project on disk, and the parser run on one of its topics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,29 +14,29 @@ HELP = "https://help.example/WebHelp"
 _HTML = '\ufeff<?xml version="1.0" encoding="utf-8"?>\n<html xmlns:MadCap="http://www.madcapsoftware.com/Schemas/MadCap.xsd"'
 
 
-def topic(body: str, title: str = "Topic", attributes: str = "") -> str:
-    """A topic as Flare writes it."""
+def topic(body: str, *, title: str = "Topic", attributes: str = "") -> str:
+    """Return a topic as Flare writes it."""
     head = f"<head><title>{title}</title></head>" if title else "<head />"
     return f"{_HTML} {attributes}>\n  {head}\n  <body>{body}</body>\n</html>\n"
 
 
-def snippet(body: str, attributes: str = "") -> str:
-    """A snippet as Flare writes it."""
-    return topic(body, "", attributes)
+def snippet(body: str, *, attributes: str = "") -> str:
+    """Return a snippet as Flare writes it."""
+    return topic(body, title="", attributes=attributes)
 
 
 def toc(entries: str) -> str:
-    """A table of contents."""
+    """Return a table of contents."""
     return f'\ufeff<?xml version="1.0" encoding="utf-8"?>\n<CatapultToc Version="1">{entries}</CatapultToc>'
 
 
-def entry(link: str = "", title: str = "[%=System.LinkedTitle%]", inner: str = "", attributes: str = "") -> str:
-    """An entry of a table of contents."""
+def entry(link: str = "", *, title: str = "[%=System.LinkedTitle%]", inner: str = "", attributes: str = "") -> str:
+    """Return an entry of a table of contents."""
     return f'<TocEntry Title="{title}" Link="{link}" {attributes}>{inner}</TocEntry>'
 
 
 def variables(**values: str) -> str:
-    """A variable set."""
+    """Return a variable set."""
     written = "".join(
         f'<Variable Name="{name}" EvaluatedDefinition="">{text}</Variable>' for name, text in values.items()
     )
@@ -45,7 +45,13 @@ def variables(**values: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A folder with Content and Project in it."""
+    """A project in a folder.
+
+    Attributes:
+        root: the folder that holds Content and Project.
+        exclude_conditions: the tags that its build leaves out.
+        display_url: the address of its published help; None for none.
+    """
 
     root: Path
     exclude_conditions: tuple[str, ...] = ()
@@ -68,34 +74,34 @@ class Project:
             file.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     def documents(self, raw: str | bytes, path: str = "Content/topic.htm") -> tuple[list[Document], dict[str, str]]:
-        """The documents of a topic with these bytes, and the dependencies that were recorded."""
+        """Parse a topic with this content. Return its documents and its recorded dependencies."""
         files = SourceFiles(self.root)
         item = Item(f"flare://{path}", "_root", self.root, path)
         content = raw if isinstance(raw, bytes) else raw.encode()
         return list(flare.parse(self.source, item, content, files)), files.dependencies
 
     def page(self, raw: str | bytes, path: str = "Content/topic.htm") -> Document:
-        """The one document of a topic."""
+        """Parse a topic with this content into its only document."""
         documents, _ = self.documents(raw, path)
         assert len(documents) == 1
         return documents[0]
 
     def stored(self, path: str) -> Document:
-        """The document of a topic that lies in the project."""
+        """Parse a topic that is in the project."""
         return self.page((self.root / path).read_bytes(), path)
 
     def content(self, body: str) -> str:
-        """The Markdown of a topic with this body."""
+        """Return the Markdown of a topic with this body."""
         return self.page(topic(body)).content
 
 
 def warnings(document: Document) -> list[str]:
-    """What its writer should look at."""
+    """Return the warnings of a document."""
     found = document.metadata.get("warnings", [])
     assert isinstance(found, list)
     return [str(warning) for warning in found]
 
 
 def chunk_text(document: Document) -> str:
-    """All that is indexed of a document."""
+    """Return all text of a document that is indexed."""
     return "\n".join(chunk.embedded_text for chunk in chunk_document(document, ChunkSettings()))

@@ -1,4 +1,4 @@
-"""Conditions: what a build leaves out, from topics down to single cells."""
+"""Conditions: the topics, blocks and cells that a build leaves out."""
 
 import pytest
 from hypothesis import given
@@ -8,13 +8,14 @@ from bbj_assets.sources.flare.conditions import Selection, build_selection, cond
 from bbj_assets_tests.sources.flare.project import Project, snippet, topic
 
 
-def on(conditions: str) -> str:
+def tagged(conditions: str) -> str:
+    """Return the attribute that gives an element these conditions."""
     return f'MadCap:conditions="{conditions}"'
 
 
 @pytest.fixture
 def build(project: Project) -> Project:
-    """A project without what is internal."""
+    """Create a project whose build leaves out internal text."""
     return Project(project.root, exclude_conditions=("Primary.Internal",))
 
 
@@ -38,33 +39,35 @@ IN = ["", " ", ",", "Primary.Upcoming Release", "Primary.Deprecated,Primary.Onli
         ('<p>a</p><p {}>HIT <MadCap:snippetText src="gone.flsnp" /></p>', ["a"]),
     ],
 )
-def test_a_block_is_out_or_in_with_all_that_is_in_it(
+def test_conditions_keep_or_drop_a_block_with_its_content(
     build: Project, body: str, shown: list[str], conditions: str
 ) -> None:
-    content = build.content(body.format(on(conditions)))
+    content = build.content(body.format(tagged(conditions)))
 
     assert ("HIT" in content) is (conditions in IN)
     assert all(part in content for part in shown)
 
 
 @pytest.mark.parametrize("conditions", [*OUT, *IN])
-def test_a_topic_that_is_out_is_no_document_and_no_failure(build: Project, conditions: str) -> None:
-    documents, _ = build.documents(topic("<p>a</p>", attributes=on(conditions)))
+def test_an_excluded_topic_has_no_document_and_no_error(build: Project, conditions: str) -> None:
+    documents, _ = build.documents(topic("<p>a</p>", attributes=tagged(conditions)))
 
     assert len(documents) == (conditions in IN)
 
 
-def test_the_conditions_of_a_topic_are_kept_and_those_of_its_blocks_are_not(project: Project) -> None:
-    raw = topic(f"<p {on('Primary.Superseded')}>a</p>", attributes=on("Primary.Deprecated, Primary.Upcoming Release,"))
+def test_metadata_has_the_conditions_of_the_topic_but_not_of_its_blocks(project: Project) -> None:
+    raw = topic(
+        f"<p {tagged('Primary.Superseded')}>a</p>", attributes=tagged("Primary.Deprecated, Primary.Upcoming Release,")
+    )
 
     assert project.page(raw).metadata == {"conditions": ["Primary.Deprecated", "Primary.Upcoming Release"]}
-    assert project.page(topic("<p>a</p>", attributes=on(""))).metadata == {}
+    assert project.page(topic("<p>a</p>", attributes=tagged(""))).metadata == {}
 
 
-def test_a_cell_that_is_out_leaves_its_place_empty(project: Project) -> None:
+def test_an_excluded_cell_leaves_an_empty_cell(project: Project) -> None:
     body = (
         "<table><tr><th>a</th><th>b</th><th>c</th></tr>"
-        f"<tr><td>d</td><td {on('P.NotImplemented')}>HIT</td><td>e</td></tr>"
+        f"<tr><td>d</td><td {tagged('P.NotImplemented')}>HIT</td><td>e</td></tr>"
         "<tr><td>f</td><td>g</td><td>h</td></tr></table>"
     )
 
@@ -89,24 +92,23 @@ def test_a_cell_that_is_out_leaves_its_place_empty(project: Project) -> None:
         ("<col {} /><col />", "<tr><td>X</td><td><table><tr><td>a</td><td>b</td></tr></table></td></tr>", [["a", "b"]]),
     ],
 )  # fmt: skip
-def test_a_column_that_is_out_takes_its_cells_with_it(
-    project: Project, columns: str, rows: str, shown: list[list[str]]
-) -> None:
-    content = project.content(f"<table>{columns.format(on('P.NotImplemented'))}{rows}</table>")
+def test_an_excluded_column_drops_its_cells(project: Project, columns: str, rows: str, shown: list[list[str]]) -> None:
+    content = project.content(f"<table>{columns.format(tagged('P.NotImplemented'))}{rows}</table>")
     found = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in content.splitlines() if "---" not in line
     ]
 
     assert "X" not in content
-    if len(shown[0]) == 1:  # a table of one column is no table
+    if len(shown[0]) == 1:  # a table of one column becomes text
         assert content.split() == " ".join(cell for row in shown for cell in row).split()
     else:
         assert [row for row in found if any(row)] == shown
 
 
 CLIENTS = (
-    f"<p>all</p><p {on('C.Gui')}>gui</p><p {on('C.Web Client')}>web</p><p {on('C.Gui,C.Web Client')}>both</p>"
-    f"<p {on('C.Old,C.Gui')}>old gui</p><p {on('C.NotImplemented,C.Gui')}>NEVER</p>"
+    f"<p>all</p><p {tagged('C.Gui')}>gui</p><p {tagged('C.Web Client')}>web</p>"
+    f"<p {tagged('C.Gui,C.Web Client')}>both</p><p {tagged('C.Old,C.Gui')}>old gui</p>"
+    f"<p {tagged('C.NotImplemented,C.Gui')}>NEVER</p>"
 )
 
 
@@ -123,7 +125,9 @@ CLIENTS = (
         ('("C.Web Client" or C.Old) and C.Gui', "all both old gui"),
     ],
 )
-def test_a_snippet_shows_what_its_topic_includes_it_for(project: Project, expression: str, shown: str) -> None:
+def test_a_snippet_is_filtered_by_the_expression_that_includes_it(
+    project: Project, expression: str, shown: str
+) -> None:
     escaped = expression.replace('"', "&quot;")
     body = f'<MadCap:snippetBlock src="s.flsnp" MadCap:conditionTagExpression="{escaped}" />'
     project.write(
@@ -136,22 +140,22 @@ def test_a_snippet_shows_what_its_topic_includes_it_for(project: Project, expres
     assert project.page(whole).content.split() == shown.split()
 
 
-def test_an_expression_that_cannot_be_read_loses_nothing_and_is_a_warning(project: Project) -> None:
-    project.write({"Content/s.flsnp": snippet(f"<p {on('C.Gui')}>gui</p>")})
+def test_an_invalid_expression_keeps_all_text_and_is_a_warning(project: Project) -> None:
+    project.write({"Content/s.flsnp": snippet(f"<p {tagged('C.Gui')}>gui</p>")})
     page = project.page(topic('<MadCap:snippetBlock src="s.flsnp" MadCap:conditionTagExpression="(C.Web" />'))
 
     assert page.content == "gui"
     assert "'(C.Web' of the snippet Content/s.flsnp" in str(page.metadata["warnings"])
 
 
-def test_the_expression_of_a_topic_says_nothing_of_its_own_text(project: Project) -> None:
-    raw = topic(f"<p {on('C.Gui')}>a</p>", attributes='MadCap:conditionTagExpression="exclude[C.Gui]"')
+def test_the_expression_of_a_topic_does_not_filter_its_own_text(project: Project) -> None:
+    raw = topic(f"<p {tagged('C.Gui')}>a</p>", attributes='MadCap:conditionTagExpression="exclude[C.Gui]"')
 
     assert project.page(raw).content == "a"
 
 
-def test_a_snippet_that_is_out_as_a_whole_is_not_shown(build: Project) -> None:
-    build.write({"Content/s.flsnp": snippet("<p>HIT</p>", on("Primary.Internal"))})
+def test_a_snippet_with_excluded_conditions_is_not_shown(build: Project) -> None:
+    build.write({"Content/s.flsnp": snippet("<p>HIT</p>", attributes=tagged("Primary.Internal"))})
 
     assert build.content('<p>a</p><MadCap:snippetBlock src="s.flsnp" />') == "a"
 
@@ -160,7 +164,7 @@ names = st.sampled_from(["A.a", "A.b", "B.two words", "B.or else", "C.and"])
 
 
 @given(included=st.sets(names), excluded=st.sets(names), tags=st.lists(names, min_size=1, unique=True))
-def test_include_wins_over_exclude_and_what_is_named_by_neither_follows_whether_anything_is_excluded(
+def test_include_wins_over_exclude_and_other_tags_are_in_only_with_an_exclude(
     included: set[str], excluded: set[str], tags: list[str]
 ) -> None:
     lists = {"include": included, "exclude": excluded}
@@ -181,14 +185,14 @@ def test_include_wins_over_exclude_and_what_is_named_by_neither_follows_whether_
     st.text(alphabet='()"ab. ,[]' + "'", max_size=40)
     | st.lists(st.sampled_from(["(", ")", "and", "or", "not", "A.a", "B.b", "include[", "]"])).map(" ".join)
 )
-def test_any_expression_is_read_or_refused(expression: str) -> None:
+def test_any_expression_is_parsed_or_rejected(expression: str) -> None:
     selection = narrowed(Selection(), expression)
 
     assert selection is None or selection.keeps(["A.a"]) in (True, False)
 
 
 @given(st.lists(st.text(alphabet="ab .", min_size=1, max_size=5)))
-def test_names_are_each_said_once_and_without_spaces_around_them(names: list[str]) -> None:
+def test_condition_names_are_unique_and_stripped(names: list[str]) -> None:
     found = condition_names(",".join(names))
 
     assert found == list(dict.fromkeys(" ".join(name.split()) for name in names if name.strip()))

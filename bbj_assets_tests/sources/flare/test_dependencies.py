@@ -1,4 +1,4 @@
-"""What a change re-parses: the topics that it concerns, and no others."""
+"""Dependencies: a change re-parses the topics that it concerns, and no others."""
 
 import os
 from collections.abc import Callable
@@ -18,18 +18,18 @@ from bbj_assets_tests.sources.flare.project import Project, entry, snippet, toc,
 
 MAIN = "Project/TOCs/Main.fltoc"
 GENERAL = "Project/VariableSets/General.flvar"
-BOOKS = entry("", "One", entry("/Content/a.htm")) + entry(
+BOOKS = entry(title="One", inner=entry("/Content/a.htm")) + entry(
     "/Content/book.htm", inner=entry("/Content/b.htm") + entry("/Content/c.htm")
 )
 B, C = entry("/Content/b.htm"), entry("/Content/c.htm")
-DEEPER = toc(entry("", "X", entry("", "Y", entry("/Content/a.htm"))))
+DEEPER = toc(entry(title="X", inner=entry(title="Y", inner=entry("/Content/a.htm"))))
 FILES = {
-    "Content/a.htm": topic('<MadCap:snippetBlock src="s.flsnp" />', "A"),
-    "Content/b.htm": topic('<p><MadCap:variable name="General.One" /></p>', "B"),
-    "Content/c.htm": topic('<p><MadCap:xref href="d.htm" /></p><MadCap:snippetText src="gone.flsnp" />', "C"),
-    "Content/d.htm": topic("<p>[%=General.Two%]</p>", "D"),
-    "Content/book.htm": topic("<p>x</p>", "The book"),
-    "Content/alone.htm": topic("<p>x</p>", "Alone"),
+    "Content/a.htm": topic('<MadCap:snippetBlock src="s.flsnp" />', title="A"),
+    "Content/b.htm": topic('<p><MadCap:variable name="General.One" /></p>', title="B"),
+    "Content/c.htm": topic('<p><MadCap:xref href="d.htm" /></p><MadCap:snippetText src="gone.flsnp" />', title="C"),
+    "Content/d.htm": topic("<p>[%=General.Two%]</p>", title="D"),
+    "Content/book.htm": topic("<p>x</p>", title="The book"),
+    "Content/alone.htm": topic("<p>x</p>", title="Alone"),
     "Content/s.flsnp": snippet('<MadCap:snippetText src="inner.flsnp" />'),
     "Content/inner.flsnp": snippet("<p>inner</p>"),
     MAIN: toc(BOOKS),
@@ -38,7 +38,7 @@ FILES = {
 
 
 def ingest(project: Project, before: dict[str, StoredItem]) -> tuple[dict[str, StoredItem], set[str]]:
-    """Parse what a run would parse; gives what is stored then, and the names of the parsed topics."""
+    """Parse the topics that a run would parse. Return all stored items after it, and the names of the parsed topics."""
     changes = find_changes(flare.discover(project.source), before, "code_version")
     outcomes = run_task(ParseTask(project.source, changes.parse, ChunkSettings(), "code_version"))
     stored = {key: known for key, known in before.items() if key not in changes.vanished}
@@ -56,18 +56,20 @@ def ingest(project: Project, before: dict[str, StoredItem]) -> tuple[dict[str, S
 
 @pytest.fixture
 def ingested(project: Project) -> tuple[Project, dict[str, StoredItem]]:
-    """The project above, and what is stored after all of it was parsed."""
+    """Create the project above. Return it with the stored items after all of it was parsed."""
     project.write(FILES)
     stored, parsed = ingest(project, {})
     assert parsed == {"a", "b", "c", "d", "book", "alone"}
     return project, stored
 
 
-def replace(path: str, old: str, new: str) -> Callable[[Project], object]:
+def replace(path: str, *, old: str, new: str) -> Callable[[Project], object]:
+    """Return a change of the text of one file."""
     return lambda project: project.write({path: FILES[path].replace(old, new)})
 
 
-def move(path: str, to: str) -> Callable[[Project], object]:
+def move(path: str, *, to: str) -> Callable[[Project], object]:
+    """Return a change that renames one file."""
     return lambda project: (project.root / path).rename(project.root / to)
 
 
@@ -75,32 +77,32 @@ def move(path: str, to: str) -> Callable[[Project], object]:
     ("change", "parsed"),
     [
         (lambda _project: None, set()),
-        (replace("Content/inner.flsnp", "inner", "other"), {"a"}),
-        (replace("Content/s.flsnp", "inner.flsnp", "else.flsnp"), {"a"}),
-        (move("Content/inner.flsnp", "Content/elsewhere.flsnp"), {"a"}),
+        (replace("Content/inner.flsnp", old="inner", new="other"), {"a"}),
+        (replace("Content/s.flsnp", old="inner.flsnp", new="else.flsnp"), {"a"}),
+        (move("Content/inner.flsnp", to="Content/elsewhere.flsnp"), {"a"}),
         (lambda project: project.write({"Content/gone.flsnp": snippet("back")}), {"c"}),
-        (replace(GENERAL, ">1<", ">one<"), {"b"}),
-        (replace(GENERAL, ">3<", ">three<"), {"d"}),
-        (replace(GENERAL, ">x<", ">y<"), set()),
-        (replace(GENERAL, 'Name="One"', 'Name="Uno"'), {"b"}),
-        (move(GENERAL, "Project/VariableSets/Other.flvar"), {"b", "d"}),
-        (replace(MAIN, 'Title="One"', 'Title="Uno"'), {"a"}),
-        (replace(MAIN, B, ""), {"b"}),
-        (replace(MAIN, B + C, C + B), set()),
-        (replace(MAIN, BOOKS, entry("", "New", BOOKS)), {"a", "b", "c", "book"}),
-        (replace(MAIN, BOOKS, BOOKS + entry("", "New", entry("/Content/alone.htm"))), {"alone"}),
-        (replace(MAIN, BOOKS, BOOKS + entry("", "Less deep")), set()),
+        (replace(GENERAL, old=">1<", new=">one<"), {"b"}),
+        (replace(GENERAL, old=">3<", new=">three<"), {"d"}),
+        (replace(GENERAL, old=">x<", new=">y<"), set()),
+        (replace(GENERAL, old='Name="One"', new='Name="Uno"'), {"b"}),
+        (move(GENERAL, to="Project/VariableSets/Other.flvar"), {"b", "d"}),
+        (replace(MAIN, old='Title="One"', new='Title="Uno"'), {"a"}),
+        (replace(MAIN, old=B, new=""), {"b"}),
+        (replace(MAIN, old=B + C, new=C + B), set()),
+        (replace(MAIN, old=BOOKS, new=entry(title="New", inner=BOOKS)), {"a", "b", "c", "book"}),
+        (replace(MAIN, old=BOOKS, new=BOOKS + entry(title="New", inner=entry("/Content/alone.htm"))), {"alone"}),
+        (replace(MAIN, old=BOOKS, new=BOOKS + entry(title="Less deep")), set()),
         (lambda project: project.write({"Project/TOCs/Second.fltoc": DEEPER}), {"a"}),
-        (lambda project: project.write({"Project/TOCs/Copy of Main.fltoc": toc(entry("", "X", BOOKS))}), set()),
-        (move(MAIN, "Project/TOCs/Renamed.fltoc"), set()),
-        (move(MAIN, "Project/TOCs/Main.txt"), {"a", "b", "c", "book"}),
-        (replace("Content/book.htm", "<p>x</p>", "<p>y</p>"), {"book"}),
-        (replace("Content/book.htm", "The book", "A book"), {"book", "b", "c"}),
-        (replace("Content/d.htm", ">D<", ">Dee<"), {"d", "c"}),
-        (replace("Content/d.htm", "<p>", "<p>more "), {"d"}),
+        (lambda project: project.write({"Project/TOCs/Copy of Main.fltoc": toc(entry(title="X", inner=BOOKS))}), set()),
+        (move(MAIN, to="Project/TOCs/Renamed.fltoc"), set()),
+        (move(MAIN, to="Project/TOCs/Main.txt"), {"a", "b", "c", "book"}),
+        (replace("Content/book.htm", old="<p>x</p>", new="<p>y</p>"), {"book"}),
+        (replace("Content/book.htm", old="The book", new="A book"), {"book", "b", "c"}),
+        (replace("Content/d.htm", old=">D<", new=">Dee<"), {"d", "c"}),
+        (replace("Content/d.htm", old="<p>", new="<p>more "), {"d"}),
     ],
 )
-def test_a_change_concerns_the_topics_that_are_made_of_it(
+def test_a_change_re_parses_the_topics_that_depend_on_it(
     ingested: tuple[Project, dict[str, StoredItem]], change: Callable[[Project], object], parsed: set[str]
 ) -> None:
     project, stored = ingested
@@ -112,10 +114,12 @@ def test_a_change_concerns_the_topics_that_are_made_of_it(
     assert ingest(project, after)[1] == set()
 
 
-def test_a_change_of_the_same_length_within_the_same_moment_is_seen(project: Project) -> None:
+def test_a_change_with_the_same_size_and_time_is_noticed(project: Project) -> None:
     project.write(FILES)
     for value in ("1", "2", "3", "4"):
-        project.write({GENERAL: variables(One=value), MAIN: toc(entry("", f"Book {value}", entry("/Content/b.htm")))})
+        project.write(
+            {GENERAL: variables(One=value), MAIN: toc(entry(title=f"Book {value}", inner=entry("/Content/b.htm")))}
+        )
         for name in (GENERAL, MAIN):
             os.utime(project.root / name, ns=(10**18, 10**18))
         page = project.stored("Content/b.htm")
@@ -123,12 +127,12 @@ def test_a_change_of_the_same_length_within_the_same_moment_is_seen(project: Pro
         assert (page.content, page.section_path) == (value, (f"Book {value}",))
 
 
-def test_definitions_that_are_not_a_moment_old_are_known_by_their_times(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_older_definitions_are_compared_by_their_stamps(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(definitions, "_SETTLED_NS", 0)
     for year, value in enumerate(("1", "2", "3"), 30):
-        project.write({GENERAL: variables(One=value), MAIN: toc(entry("", f"Book {value}", entry("/Content/b.htm")))})
+        project.write(
+            {GENERAL: variables(One=value), MAIN: toc(entry(title=f"Book {value}", inner=entry("/Content/b.htm")))}
+        )
         for name in (GENERAL, MAIN):
             os.utime(project.root / name, (year, year))
         for _ in range(2):
@@ -145,7 +149,7 @@ def test_definitions_are_read_once_for_all_topics(project: Project) -> None:
     assert definitions.definitions_of(SourceFiles(project.root)) is not first
 
 
-def test_what_is_recorded_is_what_is_derived_later(project: Project) -> None:
+def test_recorded_hashes_equal_derived_hashes(project: Project) -> None:
     project.write(FILES)
     recorded = {
         key: digest
@@ -170,13 +174,13 @@ def test_what_is_recorded_is_what_is_derived_later(project: Project) -> None:
         "flare://",
     ],
 )
-def test_what_is_not_there_is_missing(project: Project, key: str) -> None:
+def test_a_dependency_on_nothing_is_missing(project: Project, key: str) -> None:
     project.write(FILES)
 
     assert flare.derive(SourceFiles(project.root), key) == MISSING
 
 
-def test_one_topic_sees_one_state_of_the_project(project: Project) -> None:
+def test_one_parse_sees_one_state_of_the_project(project: Project) -> None:
     project.write(FILES)
     files = SourceFiles(project.root)
     before = flare.derive(files, "flare://variable/General.One")

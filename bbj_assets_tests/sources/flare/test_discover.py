@@ -1,4 +1,4 @@
-"""Which files are topics."""
+"""Discovery: the files that are topics."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from bbj_assets.sources import flare
 from bbj_assets_tests.sources.flare.project import Project
 
 
-def test_topics_are_what_lies_below_content_and_nothing_else(project: Project) -> None:
+def test_only_pages_below_content_are_topics(project: Project) -> None:
     topics = ["Content/index.htm", "Content/a/B.HTM", "Content/a/Output/Project/c d.html", "Content/ä%20'#.htm"]
     others = [
         "Output/Content/index.htm",
@@ -28,7 +28,7 @@ def test_topics_are_what_lies_below_content_and_nothing_else(project: Project) -
     assert [item.file.read_bytes() for item in items] == [b"<p>Text</p>"] * len(topics)
 
 
-def test_a_section_is_the_top_folder_of_content(project: Project) -> None:
+def test_the_partition_is_the_top_folder_of_content(project: Project) -> None:
     project.write(dict.fromkeys(["Content/index.htm", "Content/a/x.htm", "Content/a/b/y.htm", "Content/c/z.htm"], "x"))
 
     assert {item.path: item.partition for item in flare.discover(project.source)} == {
@@ -39,13 +39,13 @@ def test_a_section_is_the_top_folder_of_content(project: Project) -> None:
     }
 
 
-def test_what_is_excluded_is_not_listed(project: Project) -> None:
+def test_excluded_topics_are_not_listed(project: Project) -> None:
     project.write(dict.fromkeys(["Content/index.htm", "Content/drafts/x.htm"], "x"))
     source = Source("flare", "flare", roots=(project.root,), exclude=("Content/drafts/**",))
 
     assert [item.path for item in flare.discover(source)] == ["Content/index.htm"]
 
 
-def test_a_folder_without_content_says_so(tmp_path: Path) -> None:
+def test_a_folder_without_content_is_a_listing_error(tmp_path: Path) -> None:
     with pytest.raises(ListingError, match="Content"):
         list(flare.discover(Source("flare", "flare", roots=(tmp_path,))))

@@ -1,4 +1,4 @@
-"""What a reader sees of each element of Flare's."""
+"""Elements of Flare: the text that a reader sees of each."""
 
 import pytest
 
@@ -6,14 +6,14 @@ from bbj_assets.documents import Document
 from bbj_assets_tests.sources.flare.project import HELP, Project, chunk_text, topic
 
 
-def m(name: str, content: str = "", attributes: str = "") -> str:
-    """An element of Flare's."""
+def madcap(name: str, content: str = "", *, attributes: str = "") -> str:
+    """Return an element of Flare."""
     return f"<MadCap:{name} {attributes}>{content}</MadCap:{name}>"
 
 
 SQUARE = '<math xmlns="http://www.w3.org/1998/Math/MathML"><msup><mi>x</mi><mn>2</mn></msup></math>'
-CODE = m("codeSnippetBody", "a {\n  b: c;\n}", 'xml:space="preserve" style="mc-code-lang: CSS;"')
-HOTSPOT = m("dropDownHotspot", "Head")
+CODE = madcap("codeSnippetBody", "a {\n  b: c;\n}", attributes='xml:space="preserve" style="mc-code-lang: CSS;"')
+HOTSPOT = madcap("dropDownHotspot", "Head")
 
 
 @pytest.mark.parametrize(
@@ -21,35 +21,45 @@ HOTSPOT = m("dropDownHotspot", "Head")
     [
         ('<p>a <MadCap:keyword term="KEY;KEY2" />b</p>', "a b"),
         ('<p>a <MadCap:concept term="CONCEPT" />b</p>', "a b"),
-        (f"<p>a</p><MadCap:breadcrumbsProxy />{m('miniTocProxy', 'MENU')}<p>b</p>", "a\n\nb"),
-        (m("microContent", m("microContentPhrase", "Q") + m("microContentResponse", "R")) + "<p>a</p>", "a"),
-        ("<p>a " + m("toggler", "b", "targets='x'") + " c</p>", "a b c"),
-        ("<p>a " + m("glossaryTerm", "b", "glossTerm='G.T'") + " c</p>", "a b c"),
-        ("<p>a " + m("annotation", "b", "MadCap:comment='ASK'") + " c</p>", "a b c"),
-        (f"<p>a {m('conditionalText', 'b')} c</p>", "a b c"),
-        (f"<p>a {m('popup', m('popupHead', 'b') + m('popupBody', 'BODY'))} c</p>", "a b c"),
-        (m("dropDown", m("dropDownHead", HOTSPOT + " x") + m("dropDownBody", "<p>Body</p>")), "**Head** x\n\nBody"),
-        (m("dropDown", m("dropDownHead", f"<h2>{HOTSPOT}</h2>") + m("dropDownBody", "Body")), "## Head\n\nBody"),
-        (f"<p>{m('expanding', m('expandingHead', 'How?') + m('expandingBody', 'So.'))}</p>", "How? So."),
-        (f"<p>a{m('footnote', '<p>b</p>')}.</p>", "a (b)."),
-        (f"<p>a{m('footnote', 'b <i>c</i>')}.</p>", "a (b *c*)."),
-        (f"<p>{m('equation', SQUARE)}</p>", "x^2"),
+        (f"<p>a</p><MadCap:breadcrumbsProxy />{madcap('miniTocProxy', 'MENU')}<p>b</p>", "a\n\nb"),
         (
-            m("codeSnippet", m("codeSnippetCaption", "Rule") + m("codeSnippetCopyButton") + CODE),
+            madcap("microContent", madcap("microContentPhrase", "Q") + madcap("microContentResponse", "R"))
+            + "<p>a</p>",
+            "a",
+        ),
+        ("<p>a " + madcap("toggler", "b", attributes="targets='x'") + " c</p>", "a b c"),
+        ("<p>a " + madcap("glossaryTerm", "b", attributes="glossTerm='G.T'") + " c</p>", "a b c"),
+        ("<p>a " + madcap("annotation", "b", attributes="MadCap:comment='ASK'") + " c</p>", "a b c"),
+        (f"<p>a {madcap('conditionalText', 'b')} c</p>", "a b c"),
+        (f"<p>a {madcap('popup', madcap('popupHead', 'b') + madcap('popupBody', 'BODY'))} c</p>", "a b c"),
+        (
+            madcap("dropDown", madcap("dropDownHead", HOTSPOT + " x") + madcap("dropDownBody", "<p>Body</p>")),
+            "**Head** x\n\nBody",
+        ),
+        (
+            madcap("dropDown", madcap("dropDownHead", f"<h2>{HOTSPOT}</h2>") + madcap("dropDownBody", "Body")),
+            "## Head\n\nBody",
+        ),
+        (f"<p>{madcap('expanding', madcap('expandingHead', 'How?') + madcap('expandingBody', 'So.'))}</p>", "How? So."),
+        (f"<p>a{madcap('footnote', '<p>b</p>')}.</p>", "a (b)."),
+        (f"<p>a{madcap('footnote', 'b <i>c</i>')}.</p>", "a (b *c*)."),
+        (f"<p>{madcap('equation', SQUARE)}</p>", "x^2"),
+        (
+            madcap("codeSnippet", madcap("codeSnippetCaption", "Rule") + madcap("codeSnippetCopyButton") + CODE),
             "Rule\n\n```css\na {\n  b: c;\n}\n```",
         ),
-        (f"<p>a {m('somethingNew', 'b')} c</p>", "a b c"),
+        (f"<p>a {madcap('somethingNew', 'b')} c</p>", "a b c"),
         ('<div style="display: none;" MadCap:targetName="x"><p>opened by a toggler</p></div>', "opened by a toggler"),
         ('<p style="display: none;">NEVER</p><p>a</p>', "a"),
         ('<p>a</p><img src="x.png" alt="picture" /><img src="y.png" />', "a\n\npicture"),
         ("<script>RUN()</script><style>p { }</style><p>a</p>", "a"),
     ],
 )
-def test_an_element_gives_what_its_reader_sees(project: Project, body: str, content: str) -> None:
+def test_an_element_becomes_its_visible_text(project: Project, body: str, content: str) -> None:
     assert project.content(body) == content
 
 
-def test_index_terms_are_kept_beside_the_text(project: Project) -> None:
+def test_index_terms_are_metadata_and_not_content(project: Project) -> None:
     page = project.page(topic('<h1><MadCap:keyword term="a;b:c ; a" />T</h1><MadCap:concept term="d" />'))
 
     assert page.metadata["keywords"] == ["a", "b:c", "d"]
@@ -68,27 +78,27 @@ def test_index_terms_are_kept_beside_the_text(project: Project) -> None:
         ('<div class="Code"><p>a</p><p>&#160;&#160;b</p></div>', "bbj"),
     ],
 )
-def test_code_is_fenced_as_bbj_unless_it_says_otherwise(project: Project, body: str, language: str) -> None:
+def test_code_is_fenced_as_bbj_unless_it_names_another_language(project: Project, body: str, language: str) -> None:
     assert project.content(f"<p>x</p>{body}<p>y</p>") == f"x\n\n```{language}\na\n  b\n```\n\ny"
 
 
-def test_what_a_style_of_code_indents_is_indented(project: Project) -> None:
+def test_the_style_of_a_code_paragraph_indents_the_line(project: Project) -> None:
     body = '<p class="Code">a</p><p class="Code_Indented2">b</p><p class="CodeIndent">c</p><p class="ExampleCode">d</p>'
 
     assert project.content(body) == "```bbj\na\n        b\n    c\nd\n```"
 
 
-def test_paragraphs_of_code_with_text_between_are_two_blocks(project: Project) -> None:
+def test_text_between_code_paragraphs_separates_two_blocks(project: Project) -> None:
     body = '<p class="Code">a</p><p>or</p><p class="Code">b</p><p class="Code">c</p>'
 
     assert project.content(body) == "```bbj\na\n```\n\nor\n\n```bbj\nb\nc\n```"
 
 
-def test_code_in_a_line_is_code(project: Project) -> None:
+def test_a_code_span_is_inline_code(project: Project) -> None:
     assert project.content('<p>call <span class="Code">a_b*</span></p>') == "call `a_b*`"
 
 
-def test_a_list_continues_the_one_that_it_says_it_continues(project: Project) -> None:
+def test_a_continued_list_continues_the_numbers(project: Project) -> None:
     body = "<ol><li>a</li><li>b</li></ol><p>x</p><ol MadCap:continue='true'><li>c</li></ol><ol><li>d</li></ol>"
 
     assert project.content(body) == "1. a\n2. b\n\nx\n\n3. c\n\n1. d"
@@ -110,25 +120,25 @@ def test_a_list_continues_the_one_that_it_says_it_continues(project: Project) ->
         ('<a href="%00.htm">t</a>', "t"),
     ],
 )
-def test_a_link_leads_into_the_published_help(project: Project, link: str, shown: str) -> None:
+def test_a_link_leads_to_the_published_help(project: Project, link: str, shown: str) -> None:
     assert project.page(topic(f"<p>{link}</p>"), "Content/dwc/a.htm").content == shown
 
 
-def test_without_a_published_help_links_stay_relative_to_the_topic(project: Project) -> None:
+def test_without_a_display_url_links_stay_relative_to_the_topic(project: Project) -> None:
     unpublished = Project(project.root, display_url=None)
     page = unpublished.page(topic('<p><a href="../usr/b.htm">t</a></p>'), "Content/dwc/a.htm")
 
     assert page.content == "[t](../usr/b.htm)"
 
 
-def test_a_cross_reference_without_text_says_the_title_of_its_topic(project: Project) -> None:
-    project.write({"Content/b.htm": topic("<h1>x</h1>", "The other one")})
+def test_a_cross_reference_without_text_shows_the_title_of_its_topic(project: Project) -> None:
+    project.write({"Content/b.htm": topic("<h1>x</h1>", title="The other one")})
 
     assert project.content('<p>See <MadCap:xref href="b.htm" />.</p>') == f"See [The other one]({HELP}/b.htm)."
 
 
 def test_related_topics_are_a_list_of_links(project: Project) -> None:
-    project.write({"Content/b.htm": topic("", "Two")})
+    project.write({"Content/b.htm": topic("", title="Two")})
     body = '<MadCap:relatedTopics><MadCap:relatedTopic src="b.htm" /></MadCap:relatedTopics>'
 
     assert project.content(body) == f"- [Two]({HELP}/b.htm)"
@@ -148,16 +158,16 @@ def test_a_table_keeps_every_cell(project: Project) -> None:
 @pytest.mark.parametrize(
     ("raw", "title", "content"),
     [
-        (topic("<h1>T</h1><p>a</p>", "T"), "T", "a"),
-        (topic("<h1>Other</h1><p>a</p>", "T"), "T", "# Other\n\na"),
-        (topic("<h1><MadCap:keyword term='k' />H <i>one</i></h1><p>a</p>", ""), "H one", "a"),
-        (topic("<p>a</p><h3>Late</h3>", " "), "Late", "a\n\n### Late"),
-        (topic("<h1>C#_x *y*</h1><p>a</p>", "C#_x *y*"), "C#_x *y*", "a"),
-        (topic("<p>a</p>", ""), "my topic", "a"),
-        (topic("", "Only a title"), "Only a title", ""),
+        (topic("<h1>T</h1><p>a</p>", title="T"), "T", "a"),
+        (topic("<h1>Other</h1><p>a</p>", title="T"), "T", "# Other\n\na"),
+        (topic("<h1><MadCap:keyword term='k' />H <i>one</i></h1><p>a</p>", title=""), "H one", "a"),
+        (topic("<p>a</p><h3>Late</h3>", title=" "), "Late", "a\n\n### Late"),
+        (topic("<h1>C#_x *y*</h1><p>a</p>", title="C#_x *y*"), "C#_x *y*", "a"),
+        (topic("<p>a</p>", title=""), "my topic", "a"),
+        (topic("", title="Only a title"), "Only a title", ""),
     ],
 )
-def test_the_title_is_said_once(project: Project, raw: str, title: str, content: str) -> None:
+def test_the_title_is_not_repeated_in_the_content(project: Project, raw: str, title: str, content: str) -> None:
     page = project.page(raw, "Content/my_topic.htm")
 
     assert (page.title, page.content) == (title, content)
@@ -169,14 +179,14 @@ BUILT = """<html data-mc-runtime-file-type="Topic" data-mc-toc-path="Book|Part_1
 <div class="MCBreadcrumbsBox_0">CRUMBS</div><h1>Built</h1><p>Text</p></div></div><p>FOOTER</p></body></html>"""
 
 
-def test_a_built_page_that_was_saved_back_gives_its_topic(project: Project) -> None:
+def test_a_built_page_is_reduced_to_its_topic(project: Project) -> None:
     page = project.page(BUILT)
 
     assert page.content == "Text"
     assert page.section_path == ("Book", "Part 1")
 
 
-def test_no_element_of_flare_is_left_in_what_is_indexed(project: Project) -> None:
-    page: Document = project.page(topic(f"<p>a{m('x', 'b')}</p><h2>{HOTSPOT}</h2>{m('codeSnippet', CODE)}"))
+def test_no_element_of_flare_is_left_in_the_chunks(project: Project) -> None:
+    page: Document = project.page(topic(f"<p>a{madcap('x', 'b')}</p><h2>{HOTSPOT}</h2>{madcap('codeSnippet', CODE)}"))
 
     assert "madcap" not in chunk_text(page).lower()

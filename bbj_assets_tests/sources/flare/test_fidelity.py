@@ -1,4 +1,4 @@
-"""A page whose every word is known: the visible ones are indexed, in their order, and the others are not."""
+"""Pages of numbered words: the visible words are indexed in their order, and the hidden ones are not."""
 
 import re
 
@@ -28,22 +28,22 @@ seen28</pre><p class="Code">seen29</p><p class="Code">seen30<br />seen31</p>
 <dl><dt>seen32</dt><dd>seen33</dd></dl><blockquote>seen34</blockquote><p><img src="x.png" alt="seen35" title="hidden12" /></p>
 <p style="display: none">hidden13</p><script>hidden14</script><MadCap:glossaryTerm glossTerm="hidden15">seen36</MadCap:glossaryTerm>
 <p>seen37<MadCap:footnote>seen38</MadCap:footnote></p><MadCap:relatedTopicsControlProxy /><h6>seen39</h6>
-"""  # noqa: E501 - a line of the page is a line here
+"""  # noqa: E501 - the line breaks are those of the page
 SNIPPET = """<h2>seen11</h2><p>seen12 <MadCap:snippetText src="sub/inner.flsnp" /></p>
 <p MadCap:conditions="P.Out">hidden16</p>"""
 
 
-def test_every_visible_word_is_indexed_once_and_in_order_and_no_other_is(project: Project) -> None:
+def test_exactly_the_visible_words_are_indexed_once_and_in_order(project: Project) -> None:
     project.write(
         {
             "Project/VariableSets/Set.flvar": variables(One="seen4"),
-            "Project/TOCs/Main.fltoc": toc(entry("", "book", entry("/Content/topic.htm"))),
+            "Project/TOCs/Main.fltoc": toc(entry(title="book", inner=entry("/Content/topic.htm"))),
             "Content/block.flsnp": snippet(SNIPPET),
             "Content/sub/inner.flsnp": snippet("<p>seen13</p>"),
             "Content/text.flsnp": snippet("<p>seen15</p>"),
         }
     )
-    page = Project(project.root, exclude_conditions=("P.Out",)).page(topic(BODY, "Title"))
+    page = Project(project.root, exclude_conditions=("P.Out",)).page(topic(BODY, title="Title"))
 
     assert re.findall(r"seen\d+", page.content) == [f"seen{number}" for number in range(1, 40)]
     assert set(re.findall(r"seen\d+", chunk_text(page))) == {f"seen{number}" for number in range(1, 40)}
@@ -62,7 +62,7 @@ trees = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(tree=trees, malformed=st.booleans())
-def test_no_word_is_lost_or_said_twice_however_elements_are_nested(
+def test_no_nesting_of_elements_loses_or_repeats_a_word(
     tmp_path_factory: pytest.TempPathFactory, tree: object, *, malformed: bool
 ) -> None:
     count = 0
@@ -76,6 +76,6 @@ def test_no_word_is_lost_or_said_twice_however_elements_are_nested(
         return f"word{count}"
 
     body = write(tree) + (" & <p>" if malformed else "")
-    page = Project(tmp_path_factory.getbasetemp()).page(topic(body, "Title"))
+    page = Project(tmp_path_factory.getbasetemp()).page(topic(body, title="Title"))
 
     assert sorted(re.findall(r"word\d+", page.content)) == sorted(f"word{number}" for number in range(1, count + 1))

@@ -1,4 +1,4 @@
-"""Whatever the files hold: documents or a ParseError, in bounded time and memory, and nothing else."""
+"""Hostile files: every input ends in documents or a ParseError, in bounded time and memory."""
 
 import contextlib
 import re
@@ -32,7 +32,7 @@ pieces = st.sampled_from(PIECES)
 
 @st.composite
 def mutated(draw: st.DrawFn, original: bytes) -> bytes:
-    """A file with some bytes replaced, taken out or put in."""
+    """Draw a file with some bytes replaced, removed or added."""
     for _ in range(draw(st.integers(1, 5))):
         start = draw(st.integers(0, len(original)))
         end = min(len(original), start + draw(st.integers(0, 40)))
@@ -42,11 +42,12 @@ def mutated(draw: st.DrawFn, original: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Create the folder of a project that all examples share."""
     return tmp_path_factory.mktemp("project")
 
 
-def indexed(project: Project, raw: bytes | str) -> list[str]:
-    """The chunks of a topic's documents; a ParseError is an answer too."""
+def chunk_texts(project: Project, raw: bytes | str) -> list[str]:
+    """Return the text of the chunks of each document of a topic; none after a ParseError."""
     with contextlib.suppress(ParseError):
         return [chunk_text(document) for document in project.documents(raw, "Content/x.htm")[0]]
     return []
@@ -54,8 +55,8 @@ def indexed(project: Project, raw: bytes | str) -> list[str]:
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300) | st.lists(pieces, max_size=30).map(b"".join) | mutated(SAMPLES[".htm"]))
-def test_any_bytes_are_documents_or_a_parse_error(folder: Path, raw: bytes) -> None:
-    for text in indexed(Project(folder), raw):
+def test_any_bytes_become_documents_or_a_parse_error(folder: Path, raw: bytes) -> None:
+    for text in chunk_texts(Project(folder), raw):
         assert "\0" not in text
         text.encode()
 
@@ -66,11 +67,11 @@ def test_any_bytes_are_documents_or_a_parse_error(folder: Path, raw: bytes) -> N
     st.binary(max_size=100) | mutated(SAMPLES[".fltoc"]),
     st.binary(max_size=100) | mutated(SAMPLES[".flvar"]),
 )
-def test_any_project_around_a_topic_leaves_it_a_document(folder: Path, one: bytes, two: bytes, three: bytes) -> None:
+def test_a_topic_is_a_document_in_any_project(folder: Path, one: bytes, two: bytes, three: bytes) -> None:
     project = Project(folder)
     project.write({"Content/s.flsnp": one, "Project/TOCs/T.fltoc": two, "Project/VariableSets/V.flvar": three})
 
-    [text] = indexed(project, INCLUDING)
+    [text] = chunk_texts(project, INCLUDING)
     assert text.startswith("Topic")
 
 
@@ -88,7 +89,7 @@ LAUGHS = "".join(f'<!ENTITY l{n + 1} "{f"&l{n};" * 10}">' for n in range(9))
         '<html xmlns:i="http://www.w3.org/2001/XInclude"><body><p>a</p><i:include href="/etc/hostname"/></body></html>',
     ],
 )  # fmt: skip
-def test_no_entity_is_expanded_and_no_other_file_is_read(project: Project, raw: str) -> None:
+def test_no_entity_is_expanded_and_no_external_file_is_read(project: Project, raw: str) -> None:
     page = project.page(raw)
 
     assert page.content.startswith("a")
@@ -127,10 +128,10 @@ def test_a_long_line_is_read_in_linear_time(project: Project) -> None:
         f"<table>{WIDE_COLUMN * 100}<tr>{WIDE_CELL * 2_000}</tr></table>",
     ]  # fmt: skip
 
-    assert [len(indexed(project, topic(body))) for body in bodies] == [1] * len(bodies)
+    assert [len(chunk_texts(project, topic(body))) for body in bodies] == [1] * len(bodies)
 
 
-def test_values_that_multiply_are_cut_or_refused(project: Project) -> None:
+def test_multiplying_variables_are_cut_or_rejected(project: Project) -> None:
     chain = {f"V{number}": f"[%=V.V{number + 1}%]" * 10 for number in range(20)}
     project.write({"Project/VariableSets/V.flvar": variables(**chain, V20="x" * 1000)})
 
@@ -139,8 +140,8 @@ def test_values_that_multiply_are_cut_or_refused(project: Project) -> None:
         project.page(topic("<p>[%=V.V0%]</p>" * 5_000))
 
 
-def test_tables_of_contents_that_link_to_each_other_come_to_an_end(project: Project) -> None:
-    links = "".join(entry(f"/Project/TOCs/T{number}.fltoc", f"To {number}") for number in range(20))
+def test_tables_of_contents_that_link_to_each_other_terminate(project: Project) -> None:
+    links = "".join(entry(f"/Project/TOCs/T{number}.fltoc", title=f"To {number}") for number in range(20))
     project.write({f"Project/TOCs/T{number}.fltoc": toc(links + entry("/Content/x.htm")) for number in range(20)})
 
     assert "To 1" in project.page(topic("<p>x</p>"), "Content/x.htm").section_path
@@ -158,8 +159,8 @@ def test_a_deep_table_of_contents_is_read(project: Project) -> None:
 @pytest.mark.parametrize(
     "name", ['it\'s 100% "new" #1.htm', "größe & maß.htm", "a;b=c,d.htm", "[%=V.One%].htm", "x" * 200 + ".htm"]
 )
-def test_any_name_of_a_topic_will_do(project: Project, name: str) -> None:
-    project.write({f"Content/a b/{name}": topic("<p>a</p>", ""), "Content/s.flsnp": snippet("<p>x</p>")})
+def test_a_topic_may_have_any_file_name(project: Project, name: str) -> None:
+    project.write({f"Content/a b/{name}": topic("<p>a</p>", title=""), "Content/s.flsnp": snippet("<p>x</p>")})
 
     page = project.stored(f"Content/a b/{name}")
 

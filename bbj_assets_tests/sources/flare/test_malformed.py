@@ -1,4 +1,4 @@
-"""Files that are not what they should be: read as a browser does, or refused with the reason."""
+"""Malformed files: read as a browser reads them, or rejected with the reason."""
 
 import pytest
 
@@ -26,7 +26,7 @@ from bbj_assets_tests.sources.flare.project import Project, snippet, topic, vari
         ("<unbound:x>a & b</unbound:x>", "a & b"),
     ],
 )
-def test_malformed_xml_loses_no_text_and_is_a_warning(project: Project, body: str, content: str) -> None:
+def test_malformed_xml_keeps_all_text_and_is_a_warning(project: Project, body: str, content: str) -> None:
     project.write(
         {"Project/VariableSets/G.flvar": variables(P="BBj"), "Content/s.flsnp": snippet("<p>inner</p>")}
     )  # fmt: skip
@@ -38,7 +38,7 @@ def test_malformed_xml_loses_no_text_and_is_a_warning(project: Project, body: st
     assert warning.endswith("Read as HTML; correct it, for Flare may show less.")
 
 
-def test_a_prefix_without_its_declaration_is_still_flares(project: Project) -> None:
+def test_an_undeclared_madcap_prefix_is_understood(project: Project) -> None:
     project.write({"Project/VariableSets/G.flvar": variables(P="BBj")})
     page = project.page("<html><body><p>a <MadCap:variable name='G.P'/> b</p></body></html>")
 
@@ -60,7 +60,7 @@ def test_a_prefix_without_its_declaration_is_still_flares(project: Project) -> N
         (b"\xef\xbb\xbf<p>gr\xc3\xb6\xc3\x9fe \xff</p>", True),
     ],
 )
-def test_every_encoding_is_read_and_those_that_flare_does_not_write_are_warned_of(
+def test_every_encoding_is_read_and_an_unusual_one_is_a_warning(
     project: Project, encoded: bytes, *, warned: bool
 ) -> None:
     page = project.page(encoded)
@@ -82,12 +82,12 @@ def test_every_encoding_is_read_and_those_that_flare_does_not_write_are_warned_o
         (b"\xef\xbb\xbf \n\t", "is empty"),
     ],
 )
-def test_what_is_no_topic_is_refused_with_its_name_and_what_to_do(project: Project, raw: bytes, reason: str) -> None:
-    with pytest.raises(ParseError, match=reason) as refused:
+def test_other_files_are_rejected_with_their_path_and_a_remedy(project: Project, raw: bytes, reason: str) -> None:
+    with pytest.raises(ParseError, match=reason) as rejected:
         project.page(raw, "Content/a/x.htm")
 
-    assert str(refused.value).startswith("Content/a/x.htm: ")
-    assert "exclude" in str(refused.value) or "delete" in str(refused.value)
+    assert str(rejected.value).startswith("Content/a/x.htm: ")
+    assert "exclude" in str(rejected.value) or "delete" in str(rejected.value)
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,11 @@ def test_what_is_no_topic_is_refused_with_its_name_and_what_to_do(project: Proje
         ("<html><body><pre><![CDATA[a\n  <td>\n b]]></pre></body></html>", "```bbj\na\n  <td>\n b\n```"),
     ],
 )  # fmt: skip
-def test_any_page_is_read(project: Project, raw: str, content: str) -> None:
+def test_a_page_of_any_form_is_read(project: Project, raw: str, content: str) -> None:
     assert project.page(raw).content == content
 
 
-def test_a_warning_names_the_line_that_an_editor_shows(project: Project) -> None:
+def test_a_warning_names_the_line_of_the_file(project: Project) -> None:
     raw = '\ufeff<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE html\n[\n]>\n<html>\n<body>\n<p>a & b</p></body>'
 
     assert warnings(project.page(raw))[0].startswith("Content/topic.htm: line 7: ")

@@ -1,4 +1,4 @@
-"""The promises of the parser, on the sample project as it is indexed."""
+"""The guarantees of the parser on the sample project."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ PROJECT = Project(SAMPLE_DATA / "flare")
 
 @pytest.fixture(scope="module")
 def documents() -> dict[str, Document]:
-    """Every document by the path of its topic."""
+    """Parse every topic of the sample project. Return the documents by the paths of their topics."""
     return {item.path: PROJECT.stored(item.path) for item in flare.discover(PROJECT.source)}
 
 
@@ -27,7 +27,7 @@ def test_every_topic_is_a_document(documents: dict[str, Document]) -> None:
     assert all(document.title and document.content for document in documents.values())
 
 
-def test_nothing_of_flare_is_left_in_any_chunk(documents: dict[str, Document]) -> None:
+def test_no_markup_of_flare_is_left_in_any_chunk(documents: dict[str, Document]) -> None:
     for document in documents.values():
         assert re.findall(r"MadCap|madcap|\[%|%\]|flsnp|You are here|Skip To", chunk_text(document)) == []
 
@@ -37,7 +37,7 @@ def test_only_the_malformed_topic_has_a_warning(documents: dict[str, Document]) 
 
 
 def test_the_text_of_every_snippet_is_in_every_topic_that_includes_it(documents: dict[str, Document]) -> None:
-    said = {
+    shown = {
         "gui_only": "A character terminal has no windows",
         "errors": "| 12 | There is no such file, or it exists although it should not. |",
         "retry": "Count the attempts and tell the user who is waiting",
@@ -45,16 +45,16 @@ def test_the_text_of_every_snippet_is_in_every_topic_that_includes_it(documents:
         "clients": "A column of width 0 is hidden in every client.",
     }
     snippets = {path.stem: path for path in (PROJECT.root / "Content").rglob("*.flsnp")}
-    assert said.keys() == snippets.keys()
+    assert shown.keys() == snippets.keys()
 
-    for name, text in said.items():
+    for name, text in shown.items():
         including = _including(name, snippets)
         assert including
         assert all(text in documents[path].content for path in including)
 
 
 def _including(name: str, snippets: dict[str, Path]) -> set[str]:
-    """The topics that include a snippet, also through another one."""
+    """Return the topics that include a snippet, directly or through another snippet."""
     found = set()
     for path in (PROJECT.root / "Content").rglob("*.*"):
         if path.suffix in (".htm", ".flsnp") and f"{name}.flsnp" in path.read_text(encoding="utf-8"):
@@ -79,7 +79,7 @@ def _including(name: str, snippets: dict[str, Path]) -> set[str]:
         ("usr/faxing_a_report.htm", ("usr",)),
     ],
 )
-def test_every_topic_stands_where_the_book_has_it(
+def test_the_breadcrumb_follows_the_table_of_contents(
     documents: dict[str, Document], path: str, section_path: tuple[str, ...]
 ) -> None:
     assert documents[f"Content/{path}"].section_path == section_path
@@ -103,7 +103,7 @@ NOT_IN_THE_BROWSER = ["thin client", "longest cell", "Width of rows", "how often
 
 
 @pytest.mark.parametrize(
-    ("path", "said", "unsaid"),
+    ("path", "shown", "hidden"),
     [
         (f"{VIEW}.htm", ["getZoom()", "About pages of strangers"], ["executePython", "serial line"]),
         ("commands/open_verb.htm", ["on a channel."], ["How do I open a file?"]),
@@ -117,16 +117,16 @@ NOT_IN_THE_BROWSER = ["thin client", "longest cell", "Width of rows", "how often
         ("util/checking_files.htm", ["checksum is that of the file"], ["Account", "A number over all bytes"]),
     ],
 )
-def test_a_topic_says_what_its_reader_sees(
-    documents: dict[str, Document], path: str, said: list[str], unsaid: list[str]
+def test_a_topic_has_the_text_that_its_reader_sees(
+    documents: dict[str, Document], path: str, shown: list[str], hidden: list[str]
 ) -> None:
     content = documents[f"Content/{path}"].content
 
-    assert [text for text in said if text not in content] == []
-    assert [text for text in unsaid if text in content] == []
+    assert [text for text in shown if text not in content] == []
+    assert [text for text in hidden if text in content] == []
 
 
-def test_conditions_of_topics_are_known() -> None:
+def test_conditions_of_topics_are_metadata() -> None:
     conditions = {
         item.path.rpartition("/")[2]: PROJECT.stored(item.path).metadata.get("conditions")
         for item in flare.discover(PROJECT.source)

@@ -1,4 +1,4 @@
-"""Snippets: what is written once and read in many topics."""
+"""Snippets: text that is written once and included in many topics."""
 
 from urllib.parse import quote
 
@@ -10,15 +10,17 @@ from bbj_assets_tests.sources.flare.project import HELP, Project, snippet, topic
 FOLDER = "Content/Resources/Snippets"
 
 
-def block(src: str, attributes: str = "") -> str:
-    return f'<MadCap:snippetBlock src="{src}" {attributes} />'
+def block(src: str) -> str:
+    """Return an element that includes a snippet as a block."""
+    return f'<MadCap:snippetBlock src="{src}" />'
 
 
 def text(src: str) -> str:
+    """Return an element that includes a snippet as a part of the text around it."""
     return f'<MadCap:snippetText src="{src}" />'
 
 
-def test_a_block_stands_where_it_is_included(project: Project) -> None:
+def test_a_block_replaces_the_element_that_includes_it(project: Project) -> None:
     project.write({f"{FOLDER}/s.flsnp": snippet("<p>one</p><table><tr><th>a</th><th>b</th></tr></table>")})
 
     assert project.content(f"<p>x</p>{block('Resources/Snippets/s.flsnp')}<p>y</p>") == (
@@ -36,7 +38,7 @@ def test_a_block_stands_where_it_is_included(project: Project) -> None:
         ("", "x , y"),
     ],
 )
-def test_text_becomes_a_part_of_the_sentence_around_it(project: Project, body: str, shown: str) -> None:
+def test_a_text_snippet_joins_the_sentence_around_it(project: Project, body: str, shown: str) -> None:
     project.write({f"{FOLDER}/s.flsnp": snippet(body)})
 
     assert project.content(f"<p>x {text('Resources/Snippets/s.flsnp')}, y</p>") == shown
@@ -56,7 +58,7 @@ def test_items_and_rows_of_a_snippet_join_the_list_and_the_table_around_it(proje
     assert project.content(body) == "- one\n- two\n- three\n\n| a | b |\n| --- | --- |\n| c | d |"
 
 
-def test_a_nested_snippet_is_looked_for_beside_the_one_that_includes_it(project: Project) -> None:
+def test_a_nested_snippet_is_found_relative_to_the_snippet_that_includes_it(project: Project) -> None:
     project.write(
         {
             f"{FOLDER}/outer.flsnp": snippet(f"<p>outer {text('deep/inner.flsnp')}</p>"),
@@ -83,7 +85,7 @@ def test_a_link_in_a_snippet_leads_to_the_same_page_from_every_topic(project: Pr
     assert Project(project.root, display_url=None).page(raw, path).content == "[t](../../usr/b.htm)"
 
 
-def test_a_missing_snippet_costs_a_warning_that_names_both_files_and_no_text(project: Project) -> None:
+def test_a_missing_snippet_is_a_warning_that_names_both_files(project: Project) -> None:
     raw = topic(f"<p>a</p>{block('Resources/gone.flsnp')}<p>b {text('gone too.flsnp')} c</p>")
     documents, dependencies = project.documents(raw, "Content/x.htm")
 
@@ -96,14 +98,14 @@ def test_a_missing_snippet_costs_a_warning_that_names_both_files_and_no_text(pro
 
 
 @pytest.mark.parametrize("source", ["", "../../../etc/passwd", "%00", "folder/"])
-def test_a_reference_that_names_no_file_of_the_project_is_a_missing_snippet(project: Project, source: str) -> None:
+def test_a_reference_out_of_the_project_is_a_missing_snippet(project: Project, source: str) -> None:
     page = project.page(topic(f"<p>a</p>{block(source)}"))
 
     assert page.content == "a"
     assert len(warnings(page)) == 1
 
 
-def test_a_missing_snippet_of_a_snippet_names_the_snippet(project: Project) -> None:
+def test_a_warning_names_the_snippet_that_includes_a_missing_one(project: Project) -> None:
     project.write({"Content/s.flsnp": snippet(f"<p>a</p>{block('gone.flsnp')}")})
 
     [warning] = warnings(project.page(topic(block("s.flsnp"))))
@@ -115,7 +117,7 @@ def test_a_missing_snippet_of_a_snippet_names_the_snippet(project: Project) -> N
     "name", ["a b.flsnp", "it's.flsnp", "100%.flsnp", "C#.flsnp", "größe.flsnp", "a&b;.flsnp", "(x).flsnp"]
 )
 @pytest.mark.parametrize("quoted", [False, True])
-def test_any_name_is_found_as_it_is_and_quoted(project: Project, name: str, *, quoted: bool) -> None:
+def test_any_file_name_is_found_plain_and_percent_encoded(project: Project, name: str, *, quoted: bool) -> None:
     project.write({f"Content/{name}": snippet("<p>found</p>")})
     source = (quote(name) if quoted else name).replace("&", "&amp;")
 
@@ -128,7 +130,7 @@ def test_windows_separators_are_understood(project: Project) -> None:
     assert project.content(block(r"Resources\Snippets\s.flsnp")) == "found"
 
 
-def test_snippets_that_include_each_other_are_said_once_and_warned_of(project: Project) -> None:
+def test_snippets_that_include_each_other_are_shown_once_with_a_warning(project: Project) -> None:
     project.write(
         {
             "Content/a.flsnp": snippet(f"<p>A</p>{block('b.flsnp')}"),
@@ -144,7 +146,7 @@ def test_snippets_that_include_each_other_are_said_once_and_warned_of(project: P
     ]
 
 
-def test_snippets_that_multiply_are_a_failure_and_not_a_full_memory(project: Project) -> None:
+def test_multiplying_snippets_are_a_parse_error(project: Project) -> None:
     for number in range(12):
         project.write({f"Content/{number}.flsnp": snippet(block(f"{number + 1}.flsnp") * 10)})
 
@@ -161,7 +163,7 @@ def test_snippets_that_multiply_are_a_failure_and_not_a_full_memory(project: Pro
         (b"<p>fragment</p>", "a\n\nfragment"),
     ],
 )
-def test_a_bad_snippet_costs_a_warning_and_no_text_that_can_be_read(project: Project, raw: bytes, shown: str) -> None:
+def test_a_bad_snippet_is_a_warning_and_keeps_its_readable_text(project: Project, raw: bytes, shown: str) -> None:
     project.write({"Content/s.flsnp": raw})
     page = project.page(topic(f"<p>a</p>{block('s.flsnp')}"))
 

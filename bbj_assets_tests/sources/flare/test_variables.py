@@ -1,4 +1,4 @@
-"""Variables: resolved wherever they stand, and never left as they are written."""
+"""Variables: replaced everywhere, and never left as they are written."""
 
 import pytest
 
@@ -7,6 +7,7 @@ from bbj_assets_tests.sources.flare.project import Project, chunk_text, entry, s
 
 @pytest.fixture
 def project(project: Project) -> Project:
+    """Create a project with two variable sets."""
     project.write(
         {
             "Project/VariableSets/General.flvar": variables(
@@ -40,19 +41,19 @@ def project(project: Project) -> Project:
         ('<p><MadCap:variable name="System.Title" /></p>', "The topic"),
     ],
 )
-def test_a_variable_is_its_value(project: Project, body: str, content: str) -> None:
-    page = project.page(topic(body, "The topic"))
+def test_a_variable_is_replaced_by_its_value(project: Project, body: str, content: str) -> None:
+    page = project.page(topic(body, title="The topic"))
 
     assert page.content == content
     assert warnings(page) == []
 
 
-def test_variables_in_titles_headings_and_snippets(project: Project) -> None:
+def test_variables_are_replaced_in_titles_headings_and_snippets(project: Project) -> None:
     project.write({"Content/s.flsnp": snippet('<p>[%=General.Product%]: <MadCap:variable name="System.Title" /></p>')})
     body = '<h1>About <MadCap:variable name="General.Product" /></h1><MadCap:snippetBlock src="s.flsnp" />'
 
     for title in ("About [%=General.Product%]", ""):
-        page = project.page(topic(body, title))
+        page = project.page(topic(body, title=title))
         assert (page.title, page.content) == ("About BBj", "BBj: About BBj")
 
 
@@ -65,7 +66,7 @@ def test_variables_in_titles_headings_and_snippets(project: Project) -> None:
         "<p>The [%=No <i/>.Gone%] is here</p>".replace("<i/>", "&lt;i>"),
     ],
 )
-def test_a_variable_that_nothing_defines_is_its_name_and_a_warning(project: Project, body: str) -> None:
+def test_an_undefined_variable_becomes_its_name_and_a_warning(project: Project, body: str) -> None:
     page = project.page(topic(body), "Content/x.htm")
 
     assert page.content == "The Gone is here"
@@ -74,7 +75,7 @@ def test_a_variable_that_nothing_defines_is_its_name_and_a_warning(project: Proj
     assert "Gone" in warning
 
 
-def test_a_variable_set_that_cannot_be_read_is_named_where_its_variables_are_missed(project: Project) -> None:
+def test_a_warning_for_an_undefined_variable_names_the_unreadable_variable_sets(project: Project) -> None:
     project.write({"Project/VariableSets/Broken.flvar": "<CatapultVariableSet><Variable Name="})
 
     [warning] = warnings(project.page(topic('<p><MadCap:variable name="Broken.X" /></p>')))
@@ -82,11 +83,15 @@ def test_a_variable_set_that_cannot_be_read_is_named_where_its_variables_are_mis
     assert "Project/VariableSets/Broken.flvar: line 1" in warning
 
 
-def test_nothing_is_left_of_the_way_that_variables_are_written(project: Project) -> None:
+def test_no_syntax_of_variables_is_left(project: Project) -> None:
     project.write(
-        {"Project/TOCs/Main.fltoc": toc(entry("", "[%=General.Product%] [%=X.Y%]", entry("/Content/topic.htm")))}
+        {
+            "Project/TOCs/Main.fltoc": toc(
+                entry(title="[%=General.Product%] [%=X.Y%]", inner=entry("/Content/topic.htm"))
+            )
+        }
     )
-    page = project.page(topic("<h2>[%=A.B%]</h2><p>[%=General.Loop%]</p>", "[%=C.D%] [%=General.Long%]"))
+    page = project.page(topic("<h2>[%=A.B%]</h2><p>[%=General.Loop%]</p>", title="[%=C.D%] [%=General.Long%]"))
 
     assert page.section_path == ("BBj Y",)
     assert page.title == "D BBj by BASIS & Co"

@@ -1,1 +1,1 @@
-"""The `mdx` parser."""
+"""Tests of the `mdx` parser."""

@@ -1,11 +1,11 @@
-"""A small Docusaurus tree on disk, and one page of it parsed."""
+"""A small Docusaurus tree on disk, the parser run on one of its pages, and warnings of documents."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bbj_assets.documents import Document, Item
-from bbj_assets.settings import Source
+from bbj_assets.source import Source
 from bbj_assets.sources import mdx
 from bbj_assets.sources.files import SourceFiles
 from bbj_assets.sources.walk import partition_of
@@ -13,7 +13,7 @@ from bbj_assets.sources.walk import partition_of
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A folder of documentation; it is called `docs`, as in most Docusaurus projects."""
+    """A folder of documentation. Its name is `docs`, as in most Docusaurus projects."""
 
     root: Path
 
@@ -28,18 +28,25 @@ class Site:
             file.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     def documents(self, raw: str | bytes, path: str = "page.md") -> tuple[list[Document], dict[str, str]]:
-        """The documents of a page with these bytes, and the dependencies that were recorded."""
+        """Parse a page with this content. Return its documents and its recorded dependencies."""
         files = SourceFiles(self.root)
         item = Item(f"mdx-test://{path}", partition_of(path), self.root, path)
         content = raw if isinstance(raw, bytes) else raw.encode()
         return list(mdx.parse(self.source, item, content, files)), files.dependencies
 
     def page(self, raw: str | bytes, path: str = "page.md") -> Document:
-        """The one document of a page."""
+        """Parse a page with this content into its only document."""
         documents, _ = self.documents(raw, path)
         assert len(documents) == 1
         return documents[0]
 
     def content(self, raw: str | bytes) -> str:
-        """The Markdown of a page."""
+        """Return the Markdown of a page with this content."""
         return self.page(raw).content
+
+
+def warnings(document: Document) -> list[str]:
+    """Return the warnings of a document."""
+    found = document.metadata.get("warnings", [])
+    assert isinstance(found, list)
+    return [str(warning) for warning in found]

@@ -1,4 +1,4 @@
-"""Tables, lists, definition lists and quotes that are written in HTML."""
+"""Containers: tables, lists, definition lists and quotes that are written in HTML."""
 
 import pytest
 from hypothesis import given, settings
@@ -56,7 +56,7 @@ from bbj_assets_tests.sources.mdx.pages import Site
         ("## Options <DocChip chip='since' label='2' />\n<ul><li>a <DocChip chip='x' /></li></ul>", None),
     ],
 )  # fmt: skip
-def test_lists_and_quotes_become_those_of_markdown(site: Site, text: str, expected: str | None) -> None:
+def test_lists_and_quotes_become_markdown(site: Site, text: str, expected: str | None) -> None:
     content = site.content(text)
 
     if expected is not None:
@@ -71,7 +71,7 @@ def test_lists_and_quotes_become_those_of_markdown(site: Site, text: str, expect
         ("<ul><li>\n\n```html\n<ul><li>x</ul>\n```\n\n</li><li>b</li></ul>", 2),
     ],
 )
-def test_tags_in_code_divide_nothing(site: Site, text: str, items: int) -> None:
+def test_tags_in_code_begin_no_item(site: Site, text: str, items: int) -> None:
     assert sum(line.startswith("- ") for line in site.content(text).split("\n")) == items
 
 
@@ -124,6 +124,7 @@ def test_tables_become_markdown_tables(site: Site, table: str, expected: str) ->
 
 @pytest.fixture(scope="module")
 def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Create an empty documentation tree that all examples share."""
     return Site(tmp_path_factory.mktemp("docs"))
 
 
@@ -152,7 +153,7 @@ _HTML = st.recursive(_WORDS, _elements, max_leaves=8)
 
 @settings(max_examples=300, deadline=None)
 @given(html=_HTML)
-def test_html_in_a_page_is_what_the_html_reader_makes_of_it(shared_site: Site, html: str) -> None:
+def test_html_in_a_page_becomes_the_same_markdown_as_in_html(shared_site: Site, html: str) -> None:
     lines = shared_site.content(html).strip().split("\n")
 
     assert [line.rstrip() for line in lines] == to_markdown(html).split("\n")
@@ -160,7 +161,7 @@ def test_html_in_a_page_is_what_the_html_reader_makes_of_it(shared_site: Site, h
 
 @pytest.mark.parametrize("depth", [5, 50])
 @pytest.mark.parametrize("opening", ["<ul><li>", "<blockquote>", "<dl><dd>", "<table><tr><td>", "<ul><li><blockquote>"])
-def test_nested_containers_lose_no_text_however_deep(site: Site, opening: str, depth: int) -> None:
+def test_deeply_nested_containers_lose_no_text(site: Site, opening: str, depth: int) -> None:
     closing = "".join(f"</{tag}>" for tag in reversed(opening.strip("<>").split("><")))
     words = [f"word{level}" for level in range(depth)]
 

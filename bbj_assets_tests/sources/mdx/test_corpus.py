@@ -1,18 +1,20 @@
-"""The parser on real documentation."""
+"""The guarantees of the parser on real documentation."""
 
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from bbj_assets.documents import Document
-from bbj_assets.settings import Source
+from bbj_assets.source import Source
 from bbj_assets.sources import mdx
 from bbj_assets.sources.files import SourceFiles
 
-# What is written in a comment is not shown, and what looks like a comment in a fence is.
+# A comment is not shown, but text in a fence that looks like a comment is.
 _FENCE = re.compile(
     r"<!--.*?-->|<Head>.*?</Head>"
     r"|^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})[^\n]*\n(?P<code>.*?)(?:^[ \t>]*\1[`~]*[ \t]*$|\Z)",
@@ -29,19 +31,30 @@ _MARKUP = [
 ]
 
 
+class ParsedPage(NamedTuple):
+    """The source of a page and its documents."""
+
+    source: str
+    documents: Sequence[Document]
+
+
+Pages = Mapping[str, ParsedPage]
+
+
 @cache
-def _documents(root: Path) -> dict[str, tuple[str, list[Document]]]:
+def _parse_all(root: Path) -> Pages:
     source = Source(name=root.name, parser="mdx", roots=(root,))
     parsed = {}
     for item in mdx.discover(source):
         raw = item.file.read_bytes()
-        parsed[item.path] = (raw.decode(), list(mdx.parse(source, item, raw, SourceFiles(root))))
+        parsed[item.path] = ParsedPage(raw.decode(), mdx.parse(source, item, raw, SourceFiles(root)))
     return parsed
 
 
 @pytest.fixture(params=["webforj-docs", "gridex-docs"])
-def pages(request: pytest.FixtureRequest, corpus: Path) -> dict[str, tuple[str, list[Document]]]:
-    return _documents(corpus / request.param)
+def pages(request: pytest.FixtureRequest, corpus: Path) -> Pages:
+    """Parse every page of one documentation by its path."""
+    return _parse_all(corpus / request.param)
 
 
 def _words(text: str) -> Counter[str]:
@@ -56,7 +69,7 @@ def _without_code(text: str) -> str:
     return _CODE.sub("", _FENCE.sub("", text))
 
 
-def test_every_page_is_one_document_with_a_title_and_content(pages: dict[str, tuple[str, list[Document]]]) -> None:
+def test_every_page_is_one_document_with_a_title_and_content(pages: Pages) -> None:
     assert [path for path, (_, documents) in pages.items() if len(documents) != 1] == []
     assert [path for path, (_, documents) in pages.items() for d in documents if not d.title or not d.content] == []
     assert [
@@ -68,7 +81,7 @@ def test_every_page_is_one_document_with_a_title_and_content(pages: dict[str, tu
     "markup",
     [r"</?[A-Z][\w.]*[\s/>]", r"^(?:import|export)\s", r":::", r"\{#", r"<!--", r"\{/\*", r"!\[", r"data:\w+/"],
 )
-def test_no_markup_is_left_outside_of_code(pages: dict[str, tuple[str, list[Document]]], markup: str) -> None:
+def test_no_markup_is_left_outside_of_code(pages: Pages, markup: str) -> None:
     left = {
         path: found[:3]
         for path, (_, documents) in pages.items()
@@ -79,7 +92,7 @@ def test_no_markup_is_left_outside_of_code(pages: dict[str, tuple[str, list[Docu
     assert left == {}
 
 
-def test_every_visible_word_is_still_there(pages: dict[str, tuple[str, list[Document]]]) -> None:
+def test_every_visible_word_is_still_there(pages: Pages) -> None:
     lost = {}
     for path, (raw, documents) in pages.items():
         text = re.sub(r"^.*highlight-(?:next-line|start|end)\b.*$", "", raw.replace("\r\n", "\n"), flags=re.MULTILINE)
@@ -99,7 +112,7 @@ def test_every_visible_word_is_still_there(pages: dict[str, tuple[str, list[Docu
     assert lost == {}
 
 
-def test_code_is_kept_to_the_letter(pages: dict[str, tuple[str, list[Document]]]) -> None:
+def test_code_is_kept_to_the_letter(pages: Pages) -> None:
     changed = []
     for path, (raw, documents) in pages.items():
         for document in documents:
@@ -115,7 +128,7 @@ def _dedented(code: str) -> str:
 
 
 def test_attributes_over_several_lines_go(corpus: Path) -> None:
-    _, (document,) = _documents(corpus / "webforj-docs")["components/fields/masked/datefield.md"]
+    _, (document,) = _parse_all(corpus / "webforj-docs")["components/fields/masked/datefield.md"]
 
     assert document.section_path == ("Components", "Fields", "Masked")
     assert "ComponentDemo" not in document.content
@@ -124,7 +137,7 @@ def test_attributes_over_several_lines_go(corpus: Path) -> None:
 
 
 def test_a_page_without_front_matter_title_has_its_heading(corpus: Path) -> None:
-    _, (document,) = _documents(corpus / "webforj-docs")["configuration/bbj-installation/local.md"]
+    _, (document,) = _parse_all(corpus / "webforj-docs")["configuration/bbj-installation/local.md"]
 
     assert document.title == "Local Installation"
     assert not document.content.startswith("# ")
@@ -132,11 +145,11 @@ def test_a_page_without_front_matter_title_has_its_heading(corpus: Path) -> None
 
 
 def test_scripts_in_fences_keep_their_imports_and_exports(corpus: Path) -> None:
-    _, (document,) = _documents(corpus / "webforj-docs")["testing/frontend-testing.md"]
+    _, (document,) = _parse_all(corpus / "webforj-docs")["testing/frontend-testing.md"]
 
     assert "\nexport const add = (a: number, b: number): number => a + b;\n" in document.content
     assert "\nimport { expect, test } from 'bun:test';\n" in document.content
 
 
 def test_partials_are_no_pages(corpus: Path) -> None:
-    assert "data-binding/_validation.md" not in _documents(corpus / "webforj-docs")
+    assert "data-binding/_validation.md" not in _parse_all(corpus / "webforj-docs")

@@ -1,13 +1,16 @@
+"""Discovery: the files that are pages."""
+
 from dataclasses import replace
 
 import pytest
 
+from bbj_assets.source import Source
 from bbj_assets.sources import mdx
 from bbj_assets_tests.sources.mdx.pages import Site
 
 
-def _paths(site: Site, **settings: object) -> list[str]:
-    return [item.path for item in mdx.discover(replace(site.source, **settings))]
+def _paths(source: Source) -> list[str]:
+    return [item.path for item in mdx.discover(source)]
 
 
 def test_pages_are_listed_by_path_with_their_keys_and_partitions(site: Site) -> None:
@@ -36,20 +39,21 @@ def test_pages_are_listed_by_path_with_their_keys_and_partitions(site: Site) -> 
         "guide/picture.png",
     ],
 )
-def test_what_is_not_documentation_is_not_listed(site: Site, path: str) -> None:
+def test_other_files_are_not_listed(site: Site, path: str) -> None:
     site.write({path: "", "page.md": ""})
 
-    assert _paths(site) == ["page.md"]
+    assert _paths(site.source) == ["page.md"]
 
 
-def test_an_old_version_is_listed_when_its_folder_is_the_path_of_the_source(site: Site) -> None:
+def test_an_old_version_is_listed_when_the_source_points_to_its_folder(site: Site) -> None:
     site.write({"versioned_docs/version-1.0/page.md": ""})
+    old_version = replace(site.source, roots=(site.root / "versioned_docs" / "version-1.0",))
 
-    assert _paths(site, roots=(site.root / "versioned_docs" / "version-1.0",)) == ["page.md"]
+    assert _paths(old_version) == ["page.md"]
 
 
 @pytest.mark.parametrize("pattern", ["drafts/*", "**/idea.md", "drafts/idea.md"])
-def test_excluded_patterns_are_left_out(site: Site, pattern: str) -> None:
+def test_excluded_pages_are_not_listed(site: Site, pattern: str) -> None:
     site.write({"drafts/idea.md": "", "page.md": ""})
 
-    assert _paths(site, exclude=(pattern,)) == ["page.md"]
+    assert _paths(replace(site.source, exclude=(pattern,))) == ["page.md"]

@@ -1,7 +1,9 @@
+"""Front matter and encodings: from the bytes of a page to its metadata."""
+
 import pytest
 
 from bbj_assets.errors import ParseError
-from bbj_assets_tests.sources.mdx.pages import Site
+from bbj_assets_tests.sources.mdx.pages import Site, warnings
 
 
 def test_front_matter_becomes_plain_metadata(site: Site) -> None:
@@ -22,11 +24,11 @@ def test_front_matter_becomes_plain_metadata(site: Site) -> None:
     assert page.content == "Text"
 
 
-def test_a_draft_is_a_document_that_says_so(site: Site) -> None:
+def test_a_draft_is_a_document_marked_as_draft(site: Site) -> None:
     assert site.page("---\ndraft: true\n---\nText").metadata["draft"] is True
 
 
-def test_an_empty_page_is_found_by_its_description(site: Site) -> None:
+def test_the_content_of_an_empty_page_is_its_description(site: Site) -> None:
     page = site.page("---\ndescription: What the cards are about.\n---\nimport C from '@theme/C';\n\n<C />\n")
 
     assert page.content == "What the cards are about."
@@ -49,18 +51,18 @@ def test_an_empty_page_is_found_by_its_description(site: Site) -> None:
         + "".join(f"{b}: &{b} [{','.join(['*' + a] * 9)}]\n" for a, b in zip("abcdef", "bcdefg", strict=True)),
     ],
 )
-def test_front_matter_that_cannot_be_read_is_a_warning_not_a_lost_page(site: Site, yaml: str) -> None:
+def test_invalid_front_matter_is_a_warning_and_the_page_is_kept(site: Site, yaml: str) -> None:
     page = site.page(f"---\n{yaml}\n---\nText")
 
     assert (page.title, page.content) == ("Kept", "Text")
-    assert len(page.metadata["warnings"]) == 1
+    assert len(warnings(page)) == 1
 
 
 @pytest.mark.parametrize(
     "text",
     ["---\nno end", "a\n---\nb: c\n---\n", "----\na: b\n----\n"],
 )
-def test_what_is_not_front_matter_is_content(site: Site, text: str) -> None:
+def test_text_like_front_matter_is_content(site: Site, text: str) -> None:
     assert site.page(text).content == text.rstrip("\n")
 
 
@@ -75,12 +77,12 @@ def test_what_is_not_front_matter_is_content(site: Site, text: str) -> None:
         b"---\rtitle: Caf\xc3\xa9\r---\rTe\x00xt",
     ],
 )
-def test_every_usual_encoding_and_line_end_is_read(site: Site, raw: bytes) -> None:
+def test_every_common_encoding_and_line_ending_is_read(site: Site, raw: bytes) -> None:
     page = site.page(raw)
 
     assert (page.title, page.content) == ("Café", "Text")
 
 
-def test_bytes_that_are_no_text_fail_with_the_place(site: Site) -> None:
+def test_binary_content_is_a_parse_error_with_the_position(site: Site) -> None:
     with pytest.raises(ParseError, match=r"byte 7 \(line 2\)"):
         site.documents(b"Hello\n.\x81\x8d")

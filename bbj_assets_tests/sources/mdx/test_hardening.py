@@ -1,4 +1,4 @@
-"""Nothing that is in a file can break the parser, or make it slow."""
+"""Hostile files: no content breaks the parser or makes it slow."""
 
 from pathlib import Path
 
@@ -64,6 +64,7 @@ _SNIPPETS = st.sampled_from(
 
 @pytest.fixture(scope="module")
 def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Create a documentation tree with one partial that all examples share."""
     root: Path = tmp_path_factory.mktemp("docs")
     site = Site(root)
     site.write({"_x.md": "## Heading\n\n{props.a} <b>x</b>\n\n```js\ncode\n```"})
@@ -74,7 +75,7 @@ def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @given(
     raw=st.one_of(st.binary(max_size=300), st.lists(_SNIPPETS, max_size=60).map(lambda parts: "".join(parts).encode()))
 )
-def test_any_bytes_give_one_document_or_none_or_a_parse_error(shared_site: Site, raw: bytes) -> None:
+def test_any_bytes_become_documents_or_a_parse_error(shared_site: Site, raw: bytes) -> None:
     try:
         documents, _ = shared_site.documents(raw)
     except ParseError:
@@ -124,8 +125,8 @@ def test_words_between_any_markup_survive(shared_site: Site, words: list[str], d
 
     document = shared_site.page(text)
 
-    said = document.title + "\n" + document.content
-    assert [word for word in words if word not in said] == []
+    shown = document.title + "\n" + document.content
+    assert [word for word in words if word not in shown] == []
 
 
 @pytest.mark.parametrize(
@@ -167,8 +168,8 @@ def test_words_between_any_markup_survive(shared_site: Site, words: list[str], d
         "- <p>a</p>\n",
     ],
 )
-def test_a_long_run_of_anything_is_read_in_a_bounded_number_of_steps(site: Site, piece: str) -> None:
-    # The time limit of the whole suite is the assertion: the square of this length takes hours.
+def test_a_long_repetition_is_parsed_in_bounded_time(site: Site, piece: str) -> None:
+    # The assertion is the time limit of the suite: quadratic time would take hours at this length.
     site.documents(piece * (200_000 // len(piece)))
 
 

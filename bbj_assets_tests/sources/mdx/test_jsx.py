@@ -1,4 +1,4 @@
-"""Tags, expressions, imports and HTML."""
+"""JSX and HTML: tags, expressions, imports and attributes."""
 
 import pytest
 
@@ -27,7 +27,7 @@ from bbj_assets_tests.sources.mdx.pages import Site
         ("text </Stray> more", "text  more"),
     ],
 )
-def test_tags_go_and_their_children_stay(site: Site, text: str, expected: str) -> None:
+def test_tags_are_dropped_and_their_children_kept(site: Site, text: str, expected: str) -> None:
     assert site.content(text).strip("\n") == expected
 
 
@@ -68,7 +68,7 @@ def test_expressions_leave_only_their_text(site: Site, text: str, expected: str)
         "export * from './d'",
     ],
 )
-def test_imports_and_exports_go(site: Site, statement: str) -> None:
+def test_imports_and_exports_are_dropped_outside_of_code(site: Site, statement: str) -> None:
     assert site.content(f"Before\n\n{statement}\n\nAfter") == "Before\n\nAfter"
     assert site.content(f"```js\n{statement}\n```") == f"```js\n{statement}\n```"
 
@@ -99,7 +99,7 @@ def test_an_exported_constant_is_shown_where_it_is_used(site: Site) -> None:
         ("Call <JavadocLink location='a/B' code='true'>b(int x)</JavadocLink> now", "Call `b(int x)` now"),
     ],
 )
-def test_attributes_that_readers_see_are_kept(site: Site, text: str, expected: str) -> None:
+def test_visible_attributes_are_kept(site: Site, text: str, expected: str) -> None:
     assert site.content(text) == expected
 
 

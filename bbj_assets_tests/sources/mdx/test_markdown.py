@@ -1,10 +1,10 @@
-"""What is Markdown stays as it is, and what Docusaurus adds to it becomes Markdown."""
+"""Markdown stays as it is, and the additions of Docusaurus become Markdown."""
 
 import pytest
 
 from bbj_assets_tests.sources.mdx.pages import Site
 
-UNTOUCHED = [
+UNCHANGED = [
     "A paragraph with *emphasis*, **bold**, [a link](./other.md) and `code`.",
     "- a list\n  - nested\n    continued\n1. numbered",
     "| a | b |\n|---|---|\n| `x` | y |",
@@ -29,8 +29,8 @@ UNTOUCHED = [
 ]
 
 
-@pytest.mark.parametrize("text", UNTOUCHED)
-def test_plain_markdown_is_untouched(site: Site, text: str) -> None:
+@pytest.mark.parametrize("text", UNCHANGED)
+def test_plain_markdown_is_unchanged(site: Site, text: str) -> None:
     assert site.content(text) == text
 
 
@@ -88,7 +88,7 @@ def test_admonitions_keep_type_title_and_body(site: Site, text: str, expected: s
         ("## Heading {/* #id */}", "## Heading"),
     ],
 )
-def test_heading_ids_go(site: Site, text: str, expected: str) -> None:
+def test_heading_ids_are_dropped(site: Site, text: str, expected: str) -> None:
     assert site.content(text).rstrip() == expected
 
 
@@ -104,7 +104,7 @@ def test_heading_ids_go(site: Site, text: str, expected: str) -> None:
         ("[ref]: data:image/png;base64," + "A" * 500 + "\n\nText", "[ref]: \n\nText"),
     ],
 )
-def test_images_become_their_alternative_text_and_data_uris_go(site: Site, text: str, expected: str) -> None:
+def test_images_become_their_alternative_text_and_data_uris_are_dropped(site: Site, text: str, expected: str) -> None:
     assert site.content(text) == expected
 
 
@@ -116,5 +116,5 @@ def test_images_become_their_alternative_text_and_data_uris_go(site: Site, text:
         ("`&lt;` &unknown;", "`&lt;` &unknown;"),
     ],
 )
-def test_entities_are_read_outside_of_code(site: Site, text: str, expected: str) -> None:
+def test_entities_are_decoded_outside_of_code(site: Site, text: str, expected: str) -> None:
     assert site.content(text) == expected

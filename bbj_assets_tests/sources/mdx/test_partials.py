@@ -1,8 +1,10 @@
+"""Partials: Markdown files that are inlined, and files that are shown as code."""
+
 from hashlib import sha256
 
 import pytest
 
-from bbj_assets_tests.sources.mdx.pages import Site
+from bbj_assets_tests.sources.mdx.pages import Site, warnings
 
 
 def test_a_partial_is_inlined_with_its_properties_and_is_a_dependency(site: Site) -> None:
@@ -25,13 +27,13 @@ def test_a_partial_is_inlined_with_its_properties_and_is_a_dependency(site: Site
 @pytest.mark.parametrize(
     "reference", ["@site/docs/shared/_note.md", "@site/documentation/shared/_note.md", "/shared/_note.md"]
 )
-def test_references_to_the_site_are_found_below_the_root(site: Site, reference: str) -> None:
+def test_site_references_are_found_below_the_root(site: Site, reference: str) -> None:
     site.write({"shared/_note.md": "Found"})
 
     assert site.page(f"import N from '{reference}';\n\n<N />", "deep/down/page.md").content == "Found"
 
 
-def test_an_imported_partial_that_is_not_used_is_not_read(site: Site) -> None:
+def test_an_unused_partial_is_not_read(site: Site) -> None:
     assert site.documents("import N from './_missing.md';\n\nText")[1] == {}
 
 
@@ -39,7 +41,7 @@ def test_a_missing_partial_is_a_warning_that_names_both_files(site: Site) -> Non
     documents, dependencies = site.documents("import N from './_gone.md';\n\nBefore\n\n<N>child</N>", "guide/page.md")
 
     assert documents[0].content == "Before\n\nchild"
-    (warning,) = documents[0].metadata["warnings"]
+    (warning,) = warnings(documents[0])
     assert "guide/page.md" in warning
     assert "_gone.md" in warning
     assert dependencies["guide/_gone.md"] == ""
@@ -52,24 +54,24 @@ def test_a_partial_outside_of_the_root_is_not_read(site: Site, reference: str) -
     page = site.page(f"import N from '{reference}';\n\nText\n\n<N />")
 
     assert page.content == "Text"
-    assert page.metadata["warnings"]
+    assert warnings(page)
 
 
-def test_partials_that_include_each_other_end(site: Site) -> None:
+def test_partials_that_include_each_other_are_inlined_once(site: Site) -> None:
     site.write({"_a.md": "import B from './_b.md'\n\nA <B/>", "_b.md": "import A from './_a.md'\n\nB <A/>"})
 
     page = site.page("import A from './_a.md'\n\n<A/>")
 
     assert page.content.split() == ["A", "B"]
-    assert page.metadata["warnings"] == ["_b.md imports _a.md, which includes it in turn."]
+    assert warnings(page) == ["_b.md imports _a.md, which includes it in turn."]
 
 
-def test_partials_that_multiply_end(site: Site) -> None:
+def test_multiplying_partials_are_limited(site: Site) -> None:
     site.write({f"_{i}.md": f"import N from './_{i + 1}.md'\n\n" + "<N/>\n\n" * 10 for i in range(10)})
 
     page = site.page("import N from './_0.md'\n\n<N/>")
 
-    assert "one partial too many" in " ".join(map(str, page.metadata["warnings"]))
+    assert "one partial too many" in " ".join(warnings(page))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_partials_that_multiply_end(site: Site) -> None:
         ("A line with <N/> in it", "one sentence", "A line with one sentence in it"),
     ],
 )
-def test_a_partial_fits_in_where_it_is_used(site: Site, page: str, partial: str, expected: str) -> None:
+def test_a_partial_fits_into_the_text_around_it(site: Site, page: str, partial: str, expected: str) -> None:
     site.write({"_n.md": partial})
 
     document = site.page(f"---\ntitle: Page title\n---\nimport N from './_n.md'\n\n{page}")

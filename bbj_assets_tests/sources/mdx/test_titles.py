@@ -1,3 +1,5 @@
+"""Titles and breadcrumbs."""
+
 import pytest
 
 from bbj_assets.sources.mdx.titles import plain_text, readable
@@ -23,7 +25,7 @@ from bbj_assets_tests.sources.mdx.pages import Site
         ("# Chips <DocChip chip='since' label='25.10' /> {#id}\n\nText", "Chips", "since 25.10\n\nText"),
     ],
 )
-def test_the_title_is_said_once(site: Site, text: str, title: str, content: str) -> None:
+def test_the_title_is_not_repeated_in_the_content(site: Site, text: str, title: str, content: str) -> None:
     document = site.page(text, "01-first/02-setup_guide.md")
 
     assert (document.title, document.content) == (title, content)
@@ -40,7 +42,7 @@ def test_the_title_is_said_once(site: Site, text: str, title: str, content: str)
         ("42.md", "42"),
     ],
 )
-def test_a_page_without_a_title_is_named_after_its_file(site: Site, path: str, title: str) -> None:
+def test_a_page_without_a_title_has_the_name_of_its_file(site: Site, path: str, title: str) -> None:
     assert site.page("Text", path).title == title
 
 
@@ -54,7 +56,7 @@ def test_a_page_without_a_title_is_named_after_its_file(site: Site, path: str, t
         ("dwc_css-api", "DWC CSS API"),
     ],
 )
-def test_names_are_readable(name: str, expected: str) -> None:
+def test_file_names_become_readable(name: str, expected: str) -> None:
     assert readable(name) == expected
 
 
@@ -72,7 +74,7 @@ def test_a_heading_becomes_plain_text(markdown: str, expected: str) -> None:
     assert plain_text(markdown) == expected
 
 
-def test_the_breadcrumb_is_made_of_folders_and_category_labels(site: Site) -> None:
+def test_the_breadcrumb_has_folders_and_category_labels(site: Site) -> None:
     site.write(
         {"01-grids/_category_.json": '{"label": "All grids"}', "01-grids/02-rows/_category_.yml": "label: Rows!"}
     )
@@ -88,13 +90,13 @@ def test_the_breadcrumb_does_not_repeat_the_title(site: Site, path: str) -> None
 
 
 @pytest.mark.parametrize("label", ["[", "[" * 100_000, '{"label": 5}', '"x"', "\xff"])
-def test_a_broken_category_file_costs_only_its_label(site: Site, label: str) -> None:
+def test_a_broken_category_file_loses_only_its_label(site: Site, label: str) -> None:
     site.write({"guide/_category_.json": label.encode("latin-1")})
 
     assert site.page("Text", "guide/page.md").section_path == ("Guide",)
 
 
-def test_category_files_are_dependencies_also_while_they_are_missing(site: Site) -> None:
+def test_missing_category_files_are_dependencies(site: Site) -> None:
     _, dependencies = site.documents("Text", "guide/page.md")
 
     assert dependencies == {"guide/_category_.json": "", "guide/_category_.yml": ""}
