@@ -10,7 +10,7 @@ from psycopg.errors import ForeignKeyViolation
 from psycopg_pool import AsyncConnectionPool
 from tenacity import AsyncRetrying
 
-from bbj_assets.embedding.embedders.embedder import Vectors
+from bbj_assets.documents import Vectors
 from bbj_assets.embedding.runner.work_queue import Part
 from bbj_assets.errors import EmbedderMisconfigured
 from bbj_assets.outcomes import Failure

@@ -157,7 +157,7 @@ async def embedding(
     **more: Any,
 ) -> EmbeddingsReport:
     """A run, to be awaited."""
-    embedder = embedder or OllamaEmbedder(server.url, MODEL)
+    embedder = embedder or OllamaEmbedder(server.url, model=MODEL)
     try:
         return await embed_pending(url, embedder, source, partitions, how or options(), **more)
     finally:

@@ -93,7 +93,7 @@ def test_models_stand_beside_each_other_and_the_first_one_is_active(
     put(conn, ["text"])
     embed(database_url, server)
     with FakeOllama(models=["other"], dimensions=16) as second:
-        report = embed(database_url, second, embedder=OllamaEmbedder(second.url, "other"))
+        report = embed(database_url, second, embedder=OllamaEmbedder(second.url, model="other"))
     assert (report.model, report.pending("guide"), report.embedded("guide")) == ("other", 1, 1)
     assert all_models(conn) == [Model(MODEL, DIMENSIONS, active=True), Model("other", 16, active=False)]
     assert_stored(conn, ["text"])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from bbj_assets.embedding.embedders.embedder import Vectors
+from bbj_assets.documents import Vectors
 from bbj_assets.embedding.embedders.ollama import OllamaEmbedder
 from bbj_assets.embedding.report import BatchNews
 from bbj_assets.errors import EmbedderMisconfigured, EmbedderUnavailable, EmbedderUnreachable
