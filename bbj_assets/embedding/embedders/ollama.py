@@ -12,8 +12,9 @@ Where `ollama.AsyncClient` differs from the contract of `Embedder`, this module 
 - A ConnectTimeout is not wrapped as a ConnectError is, and a JSON list as an answer is a bare TypeError.
 - It accepts NaN, which JSON does not have. `checked` refuses the vector.
 
-The client builds a list of Python floats and validates each: while 64 vectors of 768 numbers (600 KB of JSON) are
-read, the event loop stands still for about COST ms, a small part of what a model needs to compute them.
+The client builds a list of Python floats and validates each. While 64 vectors of 768 numbers (600 KB of JSON) are
+read, the event loop stands still for about 12 ms; a parser that fills an array (simdjson) took 1.4 ms on that machine.
+That is accepted: a model computes for much longer on such a batch.
 """
 
 from collections.abc import Callable, Generator, Sequence

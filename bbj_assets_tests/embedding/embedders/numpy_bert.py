@@ -17,7 +17,8 @@ _ERF = np.array([erf(x) for x in _GRID])
 
 def _erf(x: Array) -> Array:
     """Interpolate erf, which NumPy lacks: linear between points 0.0001 apart, it is exact to nine digits."""
-    return np.interp(x, _GRID, _ERF)
+    values: Array = np.interp(x, _GRID, _ERF)
+    return values
 
 
 class NumpyBert:
@@ -60,4 +61,5 @@ class NumpyBert:
     def _normalised(self, states: Array, name: str) -> Array:
         centred = states - states.mean(axis=-1, keepdims=True)
         scaled = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-12)
-        return scaled * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"]
+        normalised: Array = scaled * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"]
+        return normalised

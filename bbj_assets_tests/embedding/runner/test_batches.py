@@ -158,7 +158,7 @@ def test_an_embedder_may_ask_for_fewer_workers(conn: Connection, database_url: s
 
     put(conn, lengths(16))
     server.latency = 0.02
-    embed(database_url, server, options(workers=4), embedder=OneAtATime(server.url, MODEL))
+    embed(database_url, server, options(workers=4), embedder=OneAtATime(server.url, model=MODEL))
     assert server.most_at_once == 1
     assert_stored(conn, lengths(16))
 

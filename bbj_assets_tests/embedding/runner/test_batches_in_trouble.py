@@ -260,7 +260,7 @@ def test_a_database_that_goes_away_while_the_workers_of_a_bad_server_end_loses_n
     async def scenario() -> None:
         with storing_held_up(indexed):
             run = asyncio.create_task(
-                embedding(database_url, server, options(workers=3), embedder=SlowToStop(server.url, MODEL))
+                embedding(database_url, server, options(workers=3), embedder=SlowToStop(server.url, model=MODEL))
             )
             await until(lambda: waiting_for_locks(database_url) == 1)
             server.gate.set()
