@@ -12,9 +12,9 @@ Where `ollama.AsyncClient` differs from the contract of `Embedder`, this module 
 - A ConnectTimeout is not wrapped as a ConnectError is, and a JSON list as an answer is a bare TypeError.
 - It accepts NaN, which JSON does not have. `checked` refuses the vector.
 
-The client builds a list of Python floats and validates each. While 64 vectors of 768 numbers (600 KB of JSON) are
-read, the event loop stands still for about 12 ms; a parser that fills an array (simdjson) took 1.4 ms on that machine.
-That is accepted: a model computes for much longer on such a batch.
+While the client reads 64 vectors of 768 numbers (600 KB of JSON), the event loop stands still for about 12 ms: 9.6 ms
+in the parser of the standard library, 0.9 ms in pydantic and 0.8 ms in NumPy. A parser that fills an array (simdjson)
+took 1.4 ms on that machine. That is accepted: a model computes for much longer on such a batch.
 """
 
 from collections.abc import Callable, Generator, Sequence
