@@ -101,7 +101,7 @@ class _Writer:
             self._code.append(line)
             return
         self._end_code(line)
-        marker = None if line.turned else marker_of(line.text)
+        marker = None if line.rotated else marker_of(line.text)
         if marker and self._begins_item(last, line, marker):
             self._open_item(line, marker)
             text = without_marker(line, marker)

@@ -39,7 +39,7 @@ def is_code(line: Line, last: Line | None, right: float, typography: Typography,
         typography: of the manual.
         in_code: the line above it is one of code.
     """
-    if not (line.mono and typography.has_code) or line.turned:
+    if not (line.mono and typography.has_code) or line.rotated:
         return False
     if in_code or len(line.text) < 2:
         return in_code

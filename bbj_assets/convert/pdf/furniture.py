@@ -120,7 +120,7 @@ def _said_nowhere_else(
 
 def _edge_rows(page: int, lines: Sequence[Line], edge: str) -> list[_Row]:
     """The outermost rows of a page, from its edge inwards."""
-    order = sorted((at for at, line in enumerate(lines) if not line.turned), key=lambda at: -lines[at].y)
+    order = sorted((at for at, line in enumerate(lines) if not line.rotated), key=lambda at: -lines[at].y)
     rows: list[list[int]] = []
     for at in order:
         if rows and lines[rows[-1][0]].y - lines[at].y <= _SAME_PLACE:
@@ -235,6 +235,6 @@ def _repeated_when_turned(pages: Iterable[Sequence[Line]]) -> set[tuple[int, int
     places: dict[tuple[str, int, int], set[tuple[int, int]]] = defaultdict(set)
     for page, lines in enumerate(pages):
         for at, line in enumerate(lines):
-            if line.turned:
+            if line.rotated:
                 places[without_numbers(line.text), round(line.x0 / 4), round(line.y / 4)].add((page, at))
     return {place for found in places.values() if len({page for page, _ in found}) >= 3 for place in found}

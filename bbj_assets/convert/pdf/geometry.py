@@ -22,7 +22,7 @@ class Style(NamedTuple):
     size: float
     bold: bool
     mono: bool
-    turn: int
+    rotation: int
 
 
 OBLIQUE = 4
@@ -89,7 +89,7 @@ class Line:
     spans: tuple[Span, ...]
     first_width: float
     hang: float | None = None
-    turned: bool = False
+    rotated: bool = False
 
     @property
     def character_width(self) -> float:
@@ -132,9 +132,9 @@ def lines_of(units: Iterable[Unit]) -> Iterator[Line]:
             yield from unit.lines
 
 
-def turned(x: float, y: float, turn: int) -> tuple[float, float]:
+def rotated_point(x: float, y: float, rotation: int) -> tuple[float, float]:
     """A point in the coordinates of a reader who sees text with that many quarter turns upright."""
-    match turn:
+    match rotation:
         case 0:
             return x, y
         case 1:

@@ -80,7 +80,7 @@ def _levels(sizes: Sequence[float]) -> dict[float, int]:
 def _heading_at(units: Sequence[Unit], start: int, typography: Typography) -> int:
     """How many units from `start` make one heading; 0 for none."""
     first = units[start]
-    if not isinstance(first, Line) or first.turned or (first.mono and typography.has_code and not first.bold):
+    if not isinstance(first, Line) or first.rotated or (first.mono and typography.has_code and not first.bold):
         return 0
     larger = first.size >= _LARGER * typography.size
     if not larger and not (first.bold and first.size >= 0.95 * typography.size):
@@ -88,7 +88,7 @@ def _heading_at(units: Sequence[Unit], start: int, typography: Typography) -> in
     lines = [first]
     for unit in units[start + 1 : start + _MOST_LINES + 1]:
         last = lines[-1]
-        if not isinstance(unit, Line) or unit.turned or unit.page != last.page or abs(unit.size - last.size) > 0.3:
+        if not isinstance(unit, Line) or unit.rotated or unit.page != last.page or abs(unit.size - last.size) > 0.3:
             break
         if unit.bold != last.bold or not -0.3 * unit.size < last.y - unit.y <= 1.5 * unit.size:
             break

@@ -62,7 +62,7 @@ def _margins(units: Sequence[Unit]) -> list[float]:
     for unit in units:
         line = first_line(unit)
         keys.append((line.page, round(line.x0 / 2), round(line.size)))
-        if isinstance(unit, Line) and not unit.turned:
+        if isinstance(unit, Line) and not unit.rotated:
             margins[keys[-1]] = max(margins.get(keys[-1], line.x1), line.x1)
     return [margins.get(key, first_line(unit).x1) for key, unit in zip(keys, units, strict=True)]
 
@@ -76,7 +76,7 @@ def _footnotes(units: Sequence[Unit], size: float) -> frozenset[int]:
         page = first_line(unit).page
         if page == text_of_page:
             continue
-        if isinstance(unit, Line) and not unit.turned and unit.size <= _SMALL_PRINT * size:
+        if isinstance(unit, Line) and not unit.rotated and unit.size <= _SMALL_PRINT * size:
             small.append(at)
         else:
             text_of_page = page

@@ -35,12 +35,12 @@ def page_lines(number: int, page: Page) -> list[Line]:
         number: of the page, from 0.
         page: as it was read.
     """
-    by_turn: dict[int, list[Word]] = defaultdict(list)
+    by_rotation: dict[int, list[Word]] = defaultdict(list)
     for word in page.words:
-        by_turn[word.style.turn].append(word)
-    upright = [_line(number, run, turned=False) for run in _runs(by_turn.pop(page.turn, []))]
-    turned = [_line(number, run, turned=True) for turn in sorted(by_turn) for run in _runs(by_turn[turn])]
-    return upright + turned
+        by_rotation[word.style.rotation].append(word)
+    upright = [_line(number, run, rotated=False) for run in _runs(by_rotation.pop(page.rotation, []))]
+    rotated = [_line(number, run, rotated=True) for _, words in sorted(by_rotation.items()) for run in _runs(words)]
+    return upright + rotated
 
 
 def joined(lines: Sequence[Line]) -> Line:
@@ -136,7 +136,7 @@ def _parted(run: _Run, *, is_code: bool) -> Iterator[_Run]:
     yield piece
 
 
-def _line(page: int, run: _Run, *, turned: bool) -> Line:
+def _line(page: int, run: _Run, *, rotated: bool) -> Line:
     words = run.words
     sizes: dict[float, int] = defaultdict(int)
     for word in words:
@@ -170,7 +170,7 @@ def _line(page: int, run: _Run, *, turned: bool) -> Line:
         text="".join(span.text for span in merged),
         spans=merged,
         first_width=(first_end or run.x1) - words[0].x0,
-        turned=turned,
+        rotated=rotated,
     )
 
 

@@ -30,11 +30,11 @@ class _Run:
 
 def in_reading_order(lines: Sequence[Line]) -> list[Line]:
     """The lines of one page, sorted as they are read; turned ones come last."""
-    upright = [line for line in lines if not line.turned]
+    upright = [line for line in lines if not line.rotated]
     runs = _downward_runs(upright)
     if 1 < len(runs) <= _MOST_RUNS:
         runs = _sorted(_with_gaps_opened(runs))
-    return [line for run in runs for line in run.lines] + [line for line in lines if line.turned]
+    return [line for run in runs for line in run.lines] + [line for line in lines if line.rotated]
 
 
 def _downward_runs(lines: Sequence[Line]) -> list[_Run]:

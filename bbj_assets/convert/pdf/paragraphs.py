@@ -70,7 +70,7 @@ def begins_paragraph(last: Line, line: Line, *, lines: int, right: float, typogr
         right: the margin, as far as it is known from the paragraph.
         typography: of the manual.
     """
-    if line.turned or last.turned or abs(last.size - line.size) > _OTHER_SIZE * typography.size:
+    if line.rotated or last.rotated or abs(last.size - line.size) > _OTHER_SIZE * typography.size:
         return True
     if last.page != line.page:
         return not goes_on(last, line, lines=lines, right=right)

@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bbj_assets.convert.pdf.geometry import Line, Unit, first_line, letters_of, lines_of, turned
+from bbj_assets.convert.pdf.geometry import Line, Unit, first_line, letters_of, lines_of, rotated_point
 from bbj_assets.convert.pdf.layout import Layout
-from bbj_assets.convert.pdf.reading import OutlineEntry
 from bbj_assets.convert.pdf.reflow import plain
+from bbj_assets.convert.pdf.structure import OutlineEntry
 
 _MOST_LINES_OF_A_TITLE = 4
 _FIRST_UNITS = 3
@@ -66,15 +66,15 @@ class _Place:
     title: str
 
 
-def targets(outline: Sequence[OutlineEntry], turns: Sequence[int]) -> list[Target]:
+def targets(outline: Sequence[OutlineEntry], rotations: Sequence[int]) -> list[Target]:
     """Where the entries lead that lead somewhere; `turns` are the quarter turns of the pages."""
     found = []
     for at, entry in enumerate(outline):
         if entry.page is None:
             continue
-        x, y, turn = entry.x, entry.y, turns[entry.page]
-        if turn:  # only a whole point can be turned
-            x, y = turned(x, y, turn) if x is not None and y is not None else (None, None)
+        x, y, rotation = entry.x, entry.y, rotations[entry.page]
+        if rotation:  # only a whole point can be rotated
+            x, y = rotated_point(x, y, rotation) if x is not None and y is not None else (None, None)
         found.append(Target(at, entry.page, x, y))
     return found
 
@@ -198,7 +198,7 @@ class _Finder:
             return page.start
         for at in page:
             line = first_line(self._layout.units[at])
-            if line.y <= target.y + 1 and not line.turned and (target.x is None or line.x1 >= target.x):
+            if line.y <= target.y + 1 and not line.rotated and (target.x is None or line.x1 >= target.x):
                 return at
         return page.stop
 

@@ -87,7 +87,7 @@ def with_tables(lines: Sequence[Line]) -> list[Unit]:
 def _rows(lines: Sequence[Line]) -> list[_Row]:
     rows: list[_Row] = []
     for line in lines:
-        if line.turned or not rows:
+        if line.rotated or not rows:
             rows.append(_Row([[line]]))
         elif _ends_last_line(rows[-1], line):
             rows[-1].cells[-1][-1] = joined([rows[-1].cells[-1][-1], line])

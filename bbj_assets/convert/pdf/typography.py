@@ -38,7 +38,7 @@ def typography_of(pages: Sequence[Sequence[Line]]) -> Typography:
     for lines in pages:
         before: Line | None = None
         for line in lines:
-            if line.turned:
+            if line.rotated:
                 continue
             sizes[line.size] += len(line.text)
             mono[line.mono] += len(line.text)

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import pypdfium2.raw as pdfium
 
-from bbj_assets.convert.pdf.geometry import OBLIQUE, Style, Word, clean, turned
+from bbj_assets.convert.pdf.geometry import OBLIQUE, Style, Word, clean, rotated_point
 
 MAX_CHARACTERS_A_PAGE = 400_000
 """A dense page of a manual has 6,000. What lies beyond was made to exhaust its reader."""
@@ -70,7 +70,7 @@ class _Reader:
         self._handle = ctypes.cast(text, ctypes.c_void_p)
         no_font = Font(bold=False, mono=False)
         self._styles: dict[int | None, tuple[Style, Font]] = {
-            None: (Style(0.0, bold=False, mono=False, turn=0), no_font)
+            None: (Style(0.0, bold=False, mono=False, rotation=0), no_font)
         }
         self._fonts_by_name = fonts
         self._fonts: dict[int, Font] = {0: no_font}
@@ -140,7 +140,7 @@ class _Reader:
             except KeyError:
                 for at, character in enumerate(text, start):
                     if character not in widths:
-                        x0, x1 = self._sides(at, style.turn)
+                        x0, x1 = self._sides(at, style.rotation)
                         widths[character] = (x1 - x0) / (style.size or 1.0)
                 letters = sum(map(widths.__getitem__, text))
             if word.x1 - word.x0 > (letters + _SPACE) * style.size:
@@ -154,16 +154,16 @@ class _Reader:
 
     def _gaps(self, start: int, count: int, style: Style) -> list[int]:
         """Where the parts of a word end that stand apart, as indices in it; its end is the last of them."""
-        sides = [self._sides(index, style.turn) for index in range(start, start + count)]
+        sides = [self._sides(index, style.rotation) for index in range(start, start + count)]
         gaps = [right[0] - left[1] for left, right in pairwise(sides)]
         spacing = statistics.median_low(gaps) if len(gaps) > 1 else 0.0  # of letters that are all set apart
         return [at for at, gap in enumerate(gaps, 1) if gap - max(spacing, 0.0) > _SPACE * style.size] + [count]
 
-    def _sides(self, index: int, turn: int) -> tuple[float, float]:
+    def _sides(self, index: int, rotation: int) -> tuple[float, float]:
         """Where a character begins, and where the next one is expected."""
         pdfium.FPDFText_GetLooseCharBox(self._text, index, self._at_box)
         box = self._box
-        match turn:
+        match rotation:
             case 1:
                 return box.bottom, box.top
             case 2:
@@ -184,8 +184,8 @@ class _Reader:
         if not (left <= x <= right and bottom <= y <= top):
             return None
         style, _ = self._styles[owner]
-        x0, baseline = turned(x, y, style.turn)
-        _, x1 = self._sides(start + len(text) - 1, style.turn)
+        x0, baseline = rotated_point(x, y, style.rotation)
+        _, x1 = self._sides(start + len(text) - 1, style.rotation)
         return Word(visible, x0, x1 if x0 < x1 < math.inf else x0, baseline, style, spaced=False, hyphen=hyphen)
 
     def _style(self, address: int, index: int) -> tuple[Style, Font]:
@@ -200,7 +200,7 @@ class _Reader:
             self._fonts[font_address] = self._named(font)
         traits = self._fonts[font_address]
         size_seen = round(seen_size, 1) if math.isfinite(seen_size) else 0.0
-        return Style(size_seen, traits.bold, traits.mono, _turn(matrix.a, matrix.b)), traits
+        return Style(size_seen, traits.bold, traits.mono, _rotation(matrix.a, matrix.b)), traits
 
     def _named(self, font: "pdfium.FPDF_FONT") -> Font:
         """The font of a name, which is that of its subset too (`ABCDEF+Times`): subsets share names, not widths."""
@@ -212,7 +212,7 @@ class _Reader:
         return self._fonts_by_name[name]
 
 
-def _turn(a: float, b: float) -> int:
+def _rotation(a: float, b: float) -> int:
     if not (math.isfinite(a) and math.isfinite(b)) or math.hypot(a, b) == 0:
         return 0
     quarter = math.atan2(b, a) / (math.pi / 2)

@@ -23,10 +23,10 @@ class Text:
     text: str
     size: float = 11
     font: str = "Times"
-    turn: int = 0
+    rotation: int = 0
 
     def operators(self) -> bytes:
-        a, b = ((1, 0), (0, 1), (-1, 0), (0, -1))[self.turn]
+        a, b = ((1, 0), (0, 1), (-1, 0), (0, -1))[self.rotation]
         return b"BT /%s %g Tf %d %d %d %d %g %g Tm %s Tj ET\n" % (
             self.font.encode(),
             self.size,

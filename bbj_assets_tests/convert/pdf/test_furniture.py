@@ -34,7 +34,7 @@ def manual(furniture: Callable[[int], list[Text]], pages: int = 6) -> str:
         lambda at: [Text(72 if at % 2 else 400, 800, "Files" if at % 2 else "BBj Guide")],
         lambda at: [Text(72, 800, f"Chapter {at // 3 + 1}: Files and keys"), Text(500, 800, str(at + 11))],
         lambda at: [Text(72, 60, "BASIS"), Text(72, 50, "Albuquerque"), Text(72, 40, f"BBj Guide    {at + 1}")],
-        lambda _at: [Text(30, 300, "Confidential", turn=1)],
+        lambda _at: [Text(30, 300, "Confidential", rotation=1)],
         lambda _at: [],
     ],
     ids=["header", "number", "dashes", "of", "roman", "by-chapter", "sides", "both", "address", "turned", "none"],

@@ -28,15 +28,18 @@ def test_ligatures_are_spelled_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rotate", "turn", "place"),
+    ("page_rotation", "text_rotation", "place"),
     [(0, 0, (100, 700)), (90, 1, (100, 100)), (180, 2, (500, 100)), (270, 3, (100, 700))],
 )
-def test_a_page_that_is_turned_is_read_as_its_reader_holds_it(rotate: int, turn: int, place: tuple[int, int]) -> None:
-    down = {0: (0, -14), 1: (14, 0), 2: (0, 14), 3: (-14, 0)}[turn]
+def test_a_rotated_page_is_read_upright(page_rotation: int, text_rotation: int, place: tuple[int, int]) -> None:
+    down = {0: (0, -14), 1: (14, 0), 2: (0, 14), 3: (-14, 0)}[text_rotation]
     lines = ["The first line of a wide", "table is read first and", "the last one is read last."]
-    writer = PdfWriter(page_entries=f"/Rotate {rotate}")
+    writer = PdfWriter(page_entries=f"/Rotate {page_rotation}")
     writer.page(
-        [Text(place[0] + at * down[0], place[1] + at * down[1], line, turn=turn) for at, line in enumerate(lines)]
+        [
+            Text(place[0] + at * down[0], place[1] + at * down[1], line, rotation=text_rotation)
+            for at, line in enumerate(lines)
+        ]
     )
 
     [document] = read(writer.build())
@@ -49,7 +52,7 @@ def test_text_beyond_the_edge_of_the_page_is_not_there() -> None:
 
 
 def test_a_label_at_the_side_does_not_interrupt_the_text() -> None:
-    page = [*prose(FILLER), Text(40, 300, "Sales in 2024", turn=1)]
+    page = [*prose(FILLER), Text(40, 300, "Sales in 2024", rotation=1)]
 
     text = content(page)
 
