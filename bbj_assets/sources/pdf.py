@@ -8,7 +8,7 @@ from bbj_assets.source import Source
 from bbj_assets.sources.files import SourceFiles
 from bbj_assets.sources.walk import partition_key, walk
 
-VERSION = 1
+VERSION = 2
 
 _SCHEME = "pdf://"
 

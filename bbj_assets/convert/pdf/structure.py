@@ -91,7 +91,17 @@ def read_structure(raw: bytes, *, page_count: int) -> Structure:
             for key in properties:
                 properties[key] = _text(_value(information, f"/{key}"))
         with _damage_as_warning("the outline", warnings):
-            entries.extend(_Outline(reader, page_count).entries())
+            outline = _Outline(reader, page_count)
+            entries.extend(outline.entries())
+            if outline.breaks:
+                warnings.append(
+                    f"Damaged file: the outline breaks off in {outline.breaks} places; entries are missing."
+                )
+            if outline.unknown_targets:
+                warnings.append(
+                    f"Damaged file: {outline.unknown_targets} entries of the outline lead to a name or a page that "
+                    "the file lacks."
+                )
     return Structure(
         title=properties["Title"], author=properties["Author"], outline=tuple(entries), warnings=tuple(warnings)
     )
@@ -112,28 +122,38 @@ def _damage_as_warning(part: str, warnings: list[str]) -> Iterator[None]:
 
 
 class _Outline:
-    """The outline of one file; numbers the pages and collects the named destinations when an entry needs them."""
+    """The outline of one file; numbers the pages and collects the named destinations when an entry needs them.
+
+    Attributes:
+        breaks: places where a branch ended before the last of its entries.
+        unknown_targets: entries that lead to a name, or to a page object, which the file does not have.
+    """
 
     def __init__(self, reader: PdfReader, page_count: int) -> None:
         self._reader = reader
         self._page_count = page_count
         self._page_of_object: dict[int, int] | None = None
         self._names: dict[str, object] | None = None
+        self.breaks = 0
+        self.unknown_targets = 0
 
     def entries(self) -> Iterator[OutlineEntry]:
         """Yield the bookmarks, each before its children. A node that was visited already ends its branch."""
         seen: set[int] = set()
-        root = _dictionary(_value(self._reader.root_object, "/Outlines"))
-        stack = [_value(root, "/First")]
+        root = _dictionary(self._linked(self._reader.root_object, "/Outlines"))
+        stack = [(self._linked(root, "/First"), _value(root, "/Last"))]
         while stack and len(seen) < MAX_OUTLINE_ENTRIES:
-            node = stack.pop()
+            node, last_sibling = stack.pop()
             if not isinstance(node, DictionaryObject) or id(node) in seen:  # pypdf keeps each object once
                 continue
             seen.add(id(node))
             yield self._entry(node, len(stack))
-            stack.append(_value(node, "/Next"))
+            following = self._linked(node, "/Next")
+            if following is None and isinstance(last_sibling, DictionaryObject) and last_sibling is not node:
+                self.breaks += 1  # pypdf keeps what stands before the damage in an object, without its /Next
+            stack.append((following, last_sibling))
             if len(stack) <= MAX_OUTLINE_DEPTH:
-                stack.append(_value(node, "/First"))
+                stack.append((self._linked(node, "/First"), _value(node, "/Last")))
 
     def _entry(self, node: DictionaryObject, level: int) -> OutlineEntry:
         title = _text(_value(node, "/Title"))
@@ -143,6 +163,13 @@ class _Outline:
             return OutlineEntry(title, level, None)
         x, y = _position([item.get_object() for item in destination[1:]])
         return OutlineEntry(title, level, page, x, y)
+
+    def _linked(self, node: DictionaryObject, key: str) -> object:
+        """Return the object behind a key; count a break when its reference leads to no dictionary."""
+        value = _value(node, key)
+        if not isinstance(value, DictionaryObject) and isinstance(node.get(key), IndirectObject):
+            self.breaks += 1
+        return value
 
     def _destination(self, node: DictionaryObject) -> ArrayObject | None:
         """Return where a bookmark leads in this file, as the array of ISO 32000-1, 12.3.2.2."""
@@ -155,6 +182,7 @@ class _Outline:
             if self._names is None:
                 self._names = _named_destinations(self._reader)
             found = self._names.get(str(found))
+            self.unknown_targets += found is None
         if isinstance(found, DictionaryObject):
             found = _value(found, "/D")
         return found if isinstance(found, ArrayObject) and found else None
@@ -167,6 +195,7 @@ class _Outline:
         if isinstance(named, IndirectObject):
             target = named.get_object()
             page = target if isinstance(target, int) else self._pages().get(named.idnum)
+            self.unknown_targets += page is None
         else:
             page = named if isinstance(named, int) else None
         return int(page) if page is not None and 0 <= page < self._page_count else None
@@ -218,13 +247,8 @@ def _position(view: list[object]) -> tuple[float | None, float | None]:
 
 
 def _number(value: object) -> float | None:
-    if not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
+    """Return a number of the file, whose digits pypdf limits; None for anything else."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _text(value: object) -> str:
