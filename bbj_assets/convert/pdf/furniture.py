@@ -70,7 +70,7 @@ class _Row:
         page: index of the page.
         edge: "top" or "bottom".
         depth: rows between it and the edge.
-        gap: to the next row on the inner side, in font sizes; for a repeating row, beyond all repeating rows next to it.
+        gap: to the next row on the inner side, in font sizes; for a repeating row, beyond the repeating rows inside it.
         slot: the same for rows of the same height.
         repeats: its text, without numbers, is that of rows at its height on other pages.
         is_furniture: it is to be removed.
