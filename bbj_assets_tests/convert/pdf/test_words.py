@@ -1,7 +1,11 @@
-"""What is on a page: every word that a reader sees, and none that nobody sees."""
+"""The words of a page: all visible ones, and no others."""
 
+import ctypes
+
+import pypdfium2.raw as pdfium
 import pytest
 
+from bbj_assets.convert.pdf import words
 from bbj_assets_tests.convert.pdf.manuals import FILLER, content, prose, read
 from bbj_assets_tests.convert.pdf.pdf_writer import PdfWriter, Text, assemble, column, literal
 
@@ -24,7 +28,7 @@ def test_ligatures_are_spelled_out() -> None:
 
     [document] = read(assemble(objects))
 
-    assert document.content == "file a²"  # a square is no ligature, and would not be one after NFKC
+    assert document.content == "file a²"  # a square is not a ligature; NFKC would change it
 
 
 @pytest.mark.parametrize(
@@ -47,7 +51,7 @@ def test_a_rotated_page_is_read_upright(page_rotation: int, text_rotation: int, 
     assert document.content == " ".join(lines)
 
 
-def test_text_beyond_the_edge_of_the_page_is_not_there() -> None:
+def test_text_outside_the_page_is_ignored() -> None:
     assert content([Text(72, 700, "Seen."), Text(700, 700, "Printed marks."), Text(72, -40, "Below.")]) == "Seen."
 
 
@@ -60,7 +64,7 @@ def test_a_label_at_the_side_does_not_interrupt_the_text() -> None:
     assert text.endswith("Sales in 2024")
 
 
-def test_private_characters_of_symbol_fonts_become_the_bullets_that_they_show() -> None:
+def test_private_characters_of_symbol_fonts_become_bullets() -> None:
     page = b"BT /Symbol 11 Tf 72 700 Td (\xb7) Tj /Times 11 Tf 18 0 Td (an item) Tj ET"
     writer = PdfWriter(pages=[page])
 
@@ -69,8 +73,8 @@ def test_private_characters_of_symbol_fonts_become_the_bullets_that_they_show() 
     assert document.content == "- an item"
 
 
-def test_spaces_that_are_only_gaps_are_spaces() -> None:
-    """One string, its words moved apart, as groff and InDesign write them."""
+def test_gaps_between_words_are_spaces() -> None:
+    """Programs such as groff and InDesign move the words of one string apart."""
     operators = b"BT /Times 11 Tf 72 700 Td [(they) -190 (are,) -200 (in) -180 (fact) 30 (ual) -250 (ly) ] TJ ET"
 
     [document] = read(PdfWriter(pages=[operators]).build())
@@ -78,6 +82,13 @@ def test_spaces_that_are_only_gaps_are_spaces() -> None:
     assert document.content == "they are, in factual ly"
 
 
-def test_a_string_with_parentheses_and_backslashes_is_read_as_it_is() -> None:
+def test_parentheses_and_backslashes_are_kept() -> None:
     assert content(column(r"print (err=label)a$, \n")) == r"print (err=label)a$, \n"
     assert literal(b"(") == rb"(\()"
+
+
+def test_a_pdfium_without_its_text_object_function_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdfium, "FPDFText_GetTextObject", ctypes.c_void_p(None))
+
+    with pytest.raises(RuntimeError, match="FPDFText_GetTextObject"):
+        words._text_object_function.__wrapped__()
