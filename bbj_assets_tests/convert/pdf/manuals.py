@@ -33,9 +33,9 @@ def content(*pages: Sequence[Text]) -> str:
     return document.content
 
 
-def prose(text: str, *, width: int = 70, **place: float) -> list[Text]:
+def prose(text: str, *, width: int = 70, x: float = 72, top: float = 760) -> list[Text]:
     """Return the lines of a filled paragraph."""
-    return column("\n".join(textwrap.wrap(text, width)), **place)
+    return column("\n".join(textwrap.wrap(text, width)), x=x, top=top)
 
 
 def heading(text: str, y: float, size: float = 20) -> Text:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bbj_assets.convert import pdf as convert
 from bbj_assets.documents import Item
 from bbj_assets.source import Source
 from bbj_assets.sources import pdf
@@ -42,7 +43,7 @@ def test_the_source_url_of_a_document_begins_with_the_key_of_its_file(tmp_path: 
 def test_the_caller_chooses_the_url_of_the_documents() -> None:
     raw = (SAMPLE_DATA / "web/wordpress-advantage/articles/keyed-files.pdf").read_bytes()
 
-    documents = pdf.documents(raw, name="keyed-files.pdf", url="https://sample.example/articles/keyed-files.pdf")
+    documents = convert.documents(raw, name="keyed-files.pdf", url="https://sample.example/articles/keyed-files.pdf")
 
     *_, article = documents
     assert article.source_url == "https://sample.example/articles/keyed-files.pdf#keyed-files-in-one-page"
@@ -53,7 +54,7 @@ def test_the_sample_guide_keeps_its_sections_and_its_code() -> None:
     raw = (SAMPLE_DATA / "pdf" / "bbj-starter-guide.pdf").read_bytes()
 
     documents = {
-        d.title: d for d in pdf.documents(raw, name="bbj-starter-guide.pdf", url="pdf://bbj-starter-guide.pdf")
+        d.title: d for d in convert.documents(raw, name="bbj-starter-guide.pdf", url="pdf://bbj-starter-guide.pdf")
     }
 
     assert documents["A trap to copy"].section_path == (

@@ -73,11 +73,11 @@ def test_every_word_of_the_sample_guide_occurs_once_except_its_furniture() -> No
         shown = Counter("".join(word.text for page in pdf.pages() for word in page.words).replace("-", ""))
         pages = pdf.page_count
     documents = read(raw)
-    said = Counter("".join(f"{d.title}{d.content}" for d in documents).replace("-", ""))
+    converted = Counter("".join(f"{d.title}{d.content}" for d in documents).replace("-", ""))
     header = Counter("AStarterGuidetoBBj" * pages)
     footer = Counter("BBjAssetssampledata|Page12345" + "BBjAssetssampledata|Page" * (pages - 1))
 
-    assert {c: n for c, n in (shown - said).items() if c.isalnum()} == {
+    assert {c: n for c, n in (shown - converted).items() if c.isalnum()} == {
         c: n for c, n in (header + footer).items() if c.isalnum()
     }
-    assert {c: n for c, n in (said - shown).items() if c.isalnum()} == {}
+    assert {c: n for c, n in (converted - shown).items() if c.isalnum()} == {}
