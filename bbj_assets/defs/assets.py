@@ -49,7 +49,7 @@ from bbj_assets.errors import (
     Stopped,
 )
 from bbj_assets.ingest.code_version import code_version_of
-from bbj_assets.ingest.fetching import is_web, visit
+from bbj_assets.ingest.fetching import fetch_site, is_web
 from bbj_assets.ingest.fingerprints import data_version, fingerprints
 from bbj_assets.ingest.listing import list_items
 from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
@@ -225,7 +225,7 @@ def _visited(raw: AssetSpec, source: Source, settings: Settings) -> AssetsDefini
         visiting = f"visit the site of {source.name!r}"
         try:
             with database(settings) as url, explaining(visiting, url), connect(url) as conn:
-                visit(
+                fetch_site(
                     conn,
                     source,
                     on_progress=lambda done, total: runtime.progress.advanced(source.name, "visit", done, total),

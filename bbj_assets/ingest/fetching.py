@@ -1,4 +1,4 @@
-"""Fetching what a web source reads: its site is visited before anything is listed or parsed."""
+"""Fetching what a web source reads: its site is crawled before anything is listed or parsed."""
 
 from collections.abc import Callable
 
@@ -9,11 +9,11 @@ from bbj_assets.store.locks import source_lock
 
 
 def is_web(source: Source) -> bool:
-    """Whether the source reads from the web."""
+    """Return whether the source reads from the web."""
     return PARSERS[source.parser].reads == "web"
 
 
-def visit(
+def fetch_site(
     conn: Connection,
     source: Source,
     *,
@@ -23,12 +23,12 @@ def visit(
     """Bring the mirror of the source's site up to date.
 
     Args:
-        conn: in autocommit mode; holds the source's lock, because two crawls would double the load on the site.
+        conn: in autocommit mode. It holds the source's lock, because two crawls would double the load on the site.
         on_progress: called with (pages done, pages known so far).
         on_wait: called once if another run over the source has to end first.
 
     Raises:
-        ListingError: the site cannot be reached, or forbids it.
+        ListingError: the site cannot be reached, or its robots.txt forbids it.
     """
     with source_lock(conn, source.name, on_wait):
-        PARSERS[source.parser].load_web().visit(source, on_progress)
+        PARSERS[source.parser].load_web().fetch(source, on_progress)
