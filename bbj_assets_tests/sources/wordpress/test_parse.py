@@ -194,6 +194,16 @@ def test_the_title_of_a_page(head: str, html: str, title: str) -> None:
     assert document.title == title
 
 
+@pytest.mark.parametrize(
+    ("declaration", "encoding"),
+    [('<meta charset="iso-8859-1">', "cp1252"), ('<meta charset="utf-16">', "utf-8"), ("", "utf-8"), ("", "cp1252")],
+)
+def test_the_encoding_of_a_page_is_found(declaration: str, encoding: str) -> None:
+    (document,) = parse(page("<main><p>5 € „Größe“</p></main>", head=declaration).decode().encode(encoding), "html")
+
+    assert document.content == "5 € „Größe“"
+
+
 @pytest.mark.parametrize("kind", ["archive category category-tips", "blog home", "search search-results", "error404"])
 def test_a_list_of_articles_has_no_document(kind: str) -> None:
     raw = page("<main><article><h2>One</h2></article></main>", body=f'class="{kind}"')

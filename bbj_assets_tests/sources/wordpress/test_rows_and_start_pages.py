@@ -55,6 +55,16 @@ def test_any_start_page_is_read(body: bytes, header: str) -> None:
     assert all(url.startswith(SITE.origin) for url in (*page.articles, *page.pdfs, *page.next_pages))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_the_encoding_of_a_start_page_is_found(encoding: str) -> None:
+    html = '<title>Alles - Über uns</title><main><a href="/größe/">Größe</a></main>'
+
+    page = read_start_page(SITE, url=SITE.start, body=html.encode(encoding))
+
+    assert page.articles == ("https://magazine.example/gr%C3%B6%C3%9Fe/",)
+    assert page.site_names == ("Über uns",)
+
+
 @pytest.mark.parametrize(
     ("html", "header", "api"),
     [
