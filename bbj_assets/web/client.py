@@ -42,7 +42,7 @@ RETRIES = 3
 INITIAL_DELAY = 1.0
 """Seconds before the first retry."""
 MAX_RETRY_AFTER = 120.0
-"""Seconds. A site that demands a longer delay is not asked again before the next run."""
+"""Seconds. A site that demands a longer delay gets no further request before the next run."""
 REQUEST_TIMEOUT = 60.0
 """Seconds for a request from beginning to end, however steadily its bytes arrive."""
 MAX_CONSECUTIVE_FAILURES = 10

@@ -60,12 +60,12 @@ class Robots:
 
     @property
     def interval(self) -> float:
-        """The seconds between two requests (Crawl-delay or Request-rate); 0 without such a rule."""
+        """Return the seconds between two requests (Crawl-delay or Request-rate); 0 without such a rule."""
         delay = self._rules.crawl_delay(AGENT) or 0.0
         rate = self._rules.request_rate(AGENT)
         return max(delay, rate.seconds / rate.requests if rate and rate.requests > 0 else 0.0)
 
     @property
     def sitemaps(self) -> tuple[str, ...]:
-        """The sitemaps that it names, as written: possibly relative, possibly on another host."""
+        """Return the sitemaps that it names, as written: possibly relative, possibly on another host."""
         return tuple(map(str, self._rules.sitemaps))

@@ -60,7 +60,7 @@ def zipped(body: bytes) -> Answer:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """A recorded request: its path, time (`time.monotonic`), headers (names in lower case), and the status sent."""
 
     path: str
@@ -81,7 +81,7 @@ class SiteServer(LoopbackServer):
         self.pages: dict[str, Answer] = {}
         self.faults: dict[str, deque[Answer]] = {}
         self.latency = 0.0
-        self.asked: list[Asked] = []
+        self.requests: list[Request] = []
         self.most_at_once = 0
         self._at_once = 0
 
@@ -96,21 +96,21 @@ class SiteServer(LoopbackServer):
             page = page.encode()
         self.pages[path] = Answer(page) if isinstance(page, bytes) else page
 
-    def disturb(self, path: str, *answers: Answer) -> None:
+    def fail_next(self, path: str, *answers: Answer) -> None:
         """Send these responses to the next requests for a path."""
         self.faults.setdefault(path, deque()).extend(answers)
 
     def paths(self) -> list[str]:
         """Return the requested paths, in order."""
-        return [asked.path for asked in self.asked]
+        return [request.path for request in self.requests]
 
     def counts(self) -> Counter[int]:
         """Return the number of requests by status."""
-        return Counter(asked.status for asked in self.asked)
+        return Counter(request.status for request in self.requests)
 
-    def forget(self) -> None:
+    def clear_requests(self) -> None:
         """Clear the recorded requests."""
-        self.asked.clear()
+        self.requests.clear()
         self.most_at_once = 0
 
     async def exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -124,7 +124,7 @@ class SiteServer(LoopbackServer):
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
             answer = self._answer(path, headers)
-            self.asked.append(Asked(path, arrived, headers, answer.status))
+            self.requests.append(Request(path, arrived, headers, answer.status))
             if not await _is_awaited(reader, answer.delay or self.latency):
                 return False
             return await _send(writer, answer)

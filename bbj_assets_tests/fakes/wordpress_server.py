@@ -131,7 +131,7 @@ class WordPressServer:
         """Fail requests whose decoded path and query contain `part`."""
         self.faults[part] = fault or Fault()
 
-    def asked(self, part: str) -> list[str]:
+    def requests_with(self, part: str) -> list[str]:
         """Return the requests whose decoded path and query contain `part`."""
         return [target for target in self.requests if part in target]
 

@@ -57,9 +57,9 @@ def test_a_page_has_the_headers_of_its_response(site: SiteServer) -> None:
     assert get(site, "/a.htm") == Page(
         url=url, body=b"<p>x", content_type="text/html", charset="iso-8859-1", etag=served.etag, last_modified="then"
     )
-    asked = site.asked[-1].headers
-    assert asked["user-agent"].startswith("bbj-assets/")
-    assert asked["host"] == site.url.removeprefix("http://")
+    headers = site.requests[-1].headers
+    assert headers["user-agent"].startswith("bbj-assets/")
+    assert headers["host"] == site.url.removeprefix("http://")
 
 
 def test_an_unchanged_page_costs_a_304(site: SiteServer) -> None:
@@ -67,7 +67,7 @@ def test_an_unchanged_page_costs_a_304(site: SiteServer) -> None:
     url = f"{site.url}/a.htm"
     stored = {url: MirroredPage(url, "pages/a", site.pages["/a.htm"].etag, "then", None)}
     assert get(site, "/a.htm", stored=stored.get) == NotModified(url)
-    assert site.asked[-1].headers["if-modified-since"] == "then"
+    assert site.requests[-1].headers["if-modified-since"] == "then"
     site.put("/a.htm", "<p>new")
     response = get(site, "/a.htm", stored=stored.get)
     assert isinstance(response, Page)
@@ -91,7 +91,7 @@ def test_a_404_or_410_is_gone(site: SiteServer, status: int) -> None:
 )
 def test_transient_failures_are_retried(site: SiteServer, fault: Answer) -> None:
     site.put("/a.htm", "<p>x")
-    site.disturb("/a.htm", fault, fault, fault)
+    site.fail_next("/a.htm", fault, fault, fault)
     response = get(site, "/a.htm")
     assert isinstance(response, Page)
     assert site.paths().count("/a.htm") == 4
@@ -116,12 +116,14 @@ def test_a_slow_page_times_out(site: SiteServer, monkeypatch: pytest.MonkeyPatch
     assert "no complete response" in problem(site, "/a.htm", TransientError)
 
 
-@pytest.mark.parametrize("asked", ["1", "date"])
-def test_retry_after_pauses_all_requests(site: SiteServer, asked: str) -> None:
+@pytest.mark.parametrize("retry_after", ["1", "date"])
+def test_retry_after_pauses_all_requests(site: SiteServer, retry_after: str) -> None:
     site.put("/a.htm", "<p>x")
     site.put("/b.htm", "<p>y")
-    later = asked if asked == "1" else format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
-    site.disturb("/a.htm", refusal(429, retry_after=later))
+    later = (
+        retry_after if retry_after == "1" else format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+    )
+    site.fail_next("/a.htm", refusal(429, retry_after=later))
 
     async def both(client: SiteClient) -> None:
         first = asyncio.create_task(client.get(f"{site.url}/a.htm"))
@@ -131,7 +133,7 @@ def test_retry_after_pauses_all_requests(site: SiteServer, asked: str) -> None:
         await asyncio.gather(first, client.get(f"{site.url}/b.htm"))
 
     with_client(f"{site.url}/", both)
-    refused, *others = [asked.time for asked in site.asked if asked.path != "/robots.txt"]
+    refused, *others = [request.time for request in site.requests if request.path != "/robots.txt"]
     assert len(others) == 2
     assert min(others) - refused >= 1 - CLOCK_TOLERANCE
 
@@ -155,7 +157,7 @@ def test_too_many_failures_in_a_row_end_the_crawl(site: SiteServer, monkeypatch:
         site.put(f"/{number}.htm", refusal(500))
     with pytest.raises(ListingError, match="10 pages in a row"):
         with_client(f"{site.url}/", work)
-    assert len(site.asked) == 1 + 10
+    assert len(site.requests) == 1 + 10
 
 
 def test_requests_keep_to_the_rate_and_the_concurrency(site: SiteServer) -> None:
@@ -167,7 +169,7 @@ def test_requests_keep_to_the_rate_and_the_concurrency(site: SiteServer) -> None
         await asyncio.gather(*(client.get(f"{site.url}/{number}.htm") for number in range(60)))
 
     with_client(f"{site.url}/", work, requests_per_second=50, concurrency=3)
-    times = sorted(asked.time for asked in site.asked)
+    times = sorted(request.time for request in site.requests)
     assert len(times) == 61
     for width in (20, 60):
         shortest = min(late - early for early, late in zip(times, times[width:], strict=False))
@@ -185,7 +187,7 @@ def test_the_interval_of_robots_txt_is_kept(site: SiteServer, rule: str) -> None
             await client.get(f"{site.url}/a.htm")
 
     with_client(f"{site.url}/", work)
-    times = [asked.time for asked in site.asked if asked.path == "/a.htm"]
+    times = [request.time for request in site.requests if request.path == "/a.htm"]
     assert times[-1] - times[0] >= 3 * 0.3 - CLOCK_TOLERANCE
 
 
@@ -222,9 +224,9 @@ def test_without_a_robots_txt_everything_is_allowed(site: SiteServer, status: in
     assert isinstance(get(site, "/a.htm"), Page)
 
 
-@pytest.mark.parametrize("answer", [refusal(500), refusal(503), refusal(429), Answer(b"xx", breaks=True)])
-def test_when_robots_txt_fails_nothing_is_fetched(site: SiteServer, answer: Answer) -> None:
-    site.put("/robots.txt", answer)
+@pytest.mark.parametrize("failure", [refusal(500), refusal(503), refusal(429), Answer(b"xx", breaks=True)])
+def test_when_robots_txt_fails_nothing_is_fetched(site: SiteServer, failure: Answer) -> None:
+    site.put("/robots.txt", failure)
     with pytest.raises(ListingError, match=r"robots\.txt"):
         get(site, "/a.htm")
     assert set(site.paths()) == {"/robots.txt"}
@@ -284,7 +286,7 @@ def test_too_many_redirects_are_an_error(site: SiteServer) -> None:
     for number in range(20):
         site.put(f"/{number}.htm", redirect(f"/{number + 1}.htm"))
     assert "more than 5 times" in problem(site, "/0.htm")
-    assert len(site.asked) == 1 + 6
+    assert len(site.requests) == 1 + 6
 
 
 @pytest.mark.parametrize(
@@ -340,7 +342,7 @@ def test_a_compressed_page_is_read(site: SiteServer) -> None:
     response = get(site, "/a.htm")
     assert isinstance(response, Page)
     assert response.body == b"<p>x"
-    assert site.asked[-1].headers["accept-encoding"] == "gzip"
+    assert site.requests[-1].headers["accept-encoding"] == "gzip"
 
 
 def test_the_page_count_of_a_list_is_returned(site: SiteServer) -> None:
@@ -355,7 +357,7 @@ def test_credentials_of_the_url_are_sent_and_never_shown(site: SiteServer) -> No
     with_credentials = site.url.replace("http://", "http://user:se%63ret@") + "/"
     with pytest.raises(PageError) as caught:
         with_client(with_credentials, lambda client: client.get(f"{site.url}/a.htm"))
-    assert site.asked[-1].headers["authorization"] == "Basic dXNlcjpzZWNyZXQ="
+    assert site.requests[-1].headers["authorization"] == "Basic dXNlcjpzZWNyZXQ="
     assert "secret" not in str(caught.value)
 
 
@@ -364,7 +366,7 @@ def test_a_host_is_reached_by_whichever_address_accepts_connections() -> None:
         site.put("/a.htm", "<p>x")
         response = get(site, "/a.htm")
         assert isinstance(response, Page)
-        assert site.asked[-1].headers["host"] == f"localhost:{site.port}"
+        assert site.requests[-1].headers["host"] == f"localhost:{site.port}"
 
 
 def test_a_public_host_that_resolves_to_this_machine_is_not_connected_to(site: SiteServer) -> None:
@@ -375,7 +377,7 @@ def test_a_public_host_that_resolves_to_this_machine_is_not_connected_to(site: S
 
     with pytest.raises(httpx.ConnectError, match="no address that may be connected to"):
         asyncio.run(run())
-    assert site.asked == []
+    assert site.requests == []
 
 
 def test_requests_go_through_an_injected_transport(site: SiteServer) -> None:

@@ -29,7 +29,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         config.bind = [f"fd://{listening.fileno()}"]
         config.certfile = config.keyfile = str(tmp_path / "site.pem")
         loop, ended = asyncio.new_event_loop(), asyncio.Event()
-        server = Thread(target=loop.run_until_complete, args=[serve(_answer, config, shutdown_trigger=ended.wait)])
+        server = Thread(target=loop.run_until_complete, args=[serve(_respond, config, shutdown_trigger=ended.wait)])
         server.start()
         yield f"https://localhost:{listening.getsockname()[1]}"
         loop.call_soon_threadsafe(ended.set)
@@ -38,7 +38,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         listening.detach()  # hypercorn has closed it
 
 
-async def _answer(scope: Any, _receive: Any, send: Any) -> None:
+async def _respond(scope: Any, _receive: Any, send: Any) -> None:
     if scope["type"] == "http":
         status = 404 if scope["path"] == "/robots.txt" else 200
         await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/html")]})

@@ -4,7 +4,7 @@ Changed posts are requested first (`modified_after`), then the list of all posts
 changes that a clock or a time zone hid, and deleted posts. It costs a request for a hundred posts, so it is done each
 time.
 
-A post counts as deleted only when the complete list lacks it and the site, asked for this very post, does not return it
+A post counts as deleted only when the complete list lacks it and a request for this very post does not return it
 either: when posts are deleted while a list is read page by page, the list loses a post at the end of each page.
 """
 

@@ -83,8 +83,8 @@ class _SiteFetch:
         await self._fetch_pages(pages, pdfs)
         self.mirror.end_crawl(complete=self.is_complete and pages.is_complete)
 
-    async def _read_start_pages(self) -> tuple[StartPage, str]:
-        """Read the start page and the further pages of its list. Return all of it, and the problem that ended it."""
+    async def _read_start_pages(self) -> tuple[StartPage, str | None]:
+        """Read the start page and the further pages of its list. Return their links, and the problem that ended it."""
         found = StartPage()
         pending = [self.site.start]
         for url in pending:
@@ -104,10 +104,10 @@ class _SiteFetch:
                 api=found.api or page.api,
                 site_names=found.site_names or page.site_names,
             )
-            pending += [following for following in page.next_pages if following not in pending][
-                : max(0, _MAX_NEXT_PAGES - len(pending))
-            ]
-        return found, ""
+            for following in page.next_pages:
+                if following not in pending and len(pending) < _MAX_NEXT_PAGES:
+                    pending.append(following)
+        return found, None
 
     async def _fetch_posts(self, start: StartPage, scope: Scope, pages: PageFetcher) -> bool:
         """Bring the posts up to date by the REST API. Return whether there is one."""

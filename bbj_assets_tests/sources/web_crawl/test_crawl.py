@@ -69,9 +69,9 @@ def test_a_help_of_300_topics_with_every_kind_of_fault(
     )
     publish_pages(site, path_of(1), *(f"{name}.htm" for name in odd), *outside, **odd)
     site.put("/robots.txt", f"User-agent: *\nDisallow: {FOLDER}secret\nSitemap: {site.url}{FOLDER}sitemap.xml\n")
-    site.disturb(path_of(7), refusal(500), refusal(503))
-    site.disturb(path_of(8), refusal(429, retry_after="1"))
-    site.disturb(path_of(9), Answer(b"cut off in the middle", breaks=True))
+    site.fail_next(path_of(7), refusal(500), refusal(503))
+    site.fail_next(path_of(8), refusal(429, retry_after="1"))
+    site.fail_next(path_of(9), Answer(b"cut off in the middle", breaks=True))
 
     web_crawl.fetch(crawled)
 
@@ -89,19 +89,19 @@ def test_a_help_of_300_topics_with_every_kind_of_fault(
     )
     assert all(path.startswith((FOLDER, "/robots.txt")) for path in site.paths())
     assert not {f"{FOLDER}secret.htm", f"{FOLDER}logo.png", "/BASISHelp/other.htm"} & set(site.paths())
-    times = sorted(asked.time for asked in site.asked)
+    times = sorted(request.time for request in site.requests)
     for width in (100, len(times) - 1):
         shortest = min(late - early for early, late in zip(times, times[width:], strict=False))
         assert shortest >= width / crawled.requests_per_second - CLOCK_TOLERANCE
     assert site.most_at_once <= crawled.concurrency
 
     # A week later: two topics changed, one is deleted, two fail, one is new.
-    site.forget()
+    site.clear_requests()
     put_topic(site, 20, "second")
     put_topic(site, 21, "second")
     del site.pages[path_of(30)]
     site.put(path_of(31), refusal(502))
-    site.disturb(path_of(32), *[Answer(b"x", breaks=True)] * 4)
+    site.fail_next(path_of(32), *[Answer(b"x", breaks=True)] * 4)
     site.put(f"{FOLDER}slow.htm", topic("Slow", "No longer."))
     site.put(
         f"{FOLDER}index.htm", topic("Start", "The start.", (path_of(1), "new.htm", "slow.htm", "commands/topic15.htm"))
@@ -120,7 +120,7 @@ def test_a_help_of_300_topics_with_every_kind_of_fault(
     assert read.keys() >= (expected.keys() - {url_of(site, 30)}) | {
         f"{site.url}{FOLDER}{n}.htm" for n in ("new", "slow")
     }
-    bodies = {asked.path for asked in site.asked if asked.status == 200}
+    bodies = {request.path for request in site.requests if request.status == 200}
     assert bodies == {
         "/robots.txt",
         *(f"{FOLDER}{name}" for name in ("sitemap.xml", "index.htm", "new.htm", "slow.htm")),
@@ -150,11 +150,11 @@ def test_a_killed_crawl_is_resumed(site: SiteServer, tmp_path: Path) -> None:
         " requests_per_second=400, concurrency=4))"
     )
     with subprocess.Popen([sys.executable, "-c", script]) as process:
-        while len(site.asked) < 40:
+        while len(site.requests) < 40:
             assert process.poll() is None
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
-    before = len(site.asked)
+    before = len(site.requests)
     with pytest.raises(ListingError, match="never crawled to the end"):
         items(crawled)
     web_crawl.fetch(crawled)
@@ -171,12 +171,12 @@ def test_a_crawl_is_resumed_after_the_site_failed(
     names = [f"p{number}" for number in range(40)]
     publish_pages(site, *(f"{name}.htm" for name in names), **{name: topic(name, name) for name in names})
     for name in names[20:]:
-        site.disturb(f"{FOLDER}{name}.htm", refusal(503))
+        site.fail_next(f"{FOLDER}{name}.htm", refusal(503))
     crawled = source(site, tmp_path)
     with pytest.raises(ListingError, match="in a row"):
         web_crawl.fetch(crawled)
     site.faults.clear()
-    site.forget()
+    site.clear_requests()
     web_crawl.fetch(crawled)
     assert f"{FOLDER}p5.htm" not in site.paths()
     web_crawl.fetch(crawled)
@@ -223,7 +223,7 @@ def test_without_permission_of_robots_txt_nothing_is_fetched_or_changed(
     crawled = source(site, tmp_path)
     web_crawl.fetch(crawled)
     before = documents(crawled)
-    site.forget()
+    site.clear_requests()
     site.put("/robots.txt", robots)
     with pytest.raises(ListingError, match=r"robots\.txt"):
         web_crawl.fetch(crawled)
@@ -265,7 +265,7 @@ def test_a_page_that_moved_permanently_is_replaced(site: SiteServer, tmp_path: P
     publish_pages(site, "old.htm", old=redirect("new.htm"), new=topic("T", "text"))
     web_crawl.fetch(crawled)
     assert documents(crawled).keys() == pages(site, "index", "new")
-    site.forget()
+    site.clear_requests()
     web_crawl.fetch(crawled)
     assert site.counts()[304] == 2  # the redirected page too
 

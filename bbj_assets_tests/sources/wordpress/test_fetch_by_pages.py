@@ -251,4 +251,4 @@ def test_excluded_pages_are_not_fetched(site: WordPressServer, source: Source) -
 
     numbers = {int(url.rstrip("/").rpartition("-")[2]) for url in documents(source)}
     assert numbers == {*range(2, 10), *range(30, 61)}
-    assert site.asked("/article-1") == []
+    assert site.requests_with("/article-1") == []

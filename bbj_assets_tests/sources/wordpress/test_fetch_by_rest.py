@@ -62,8 +62,8 @@ def test_without_changes_only_lists_are_requested(site: WordPressServer, fetch: 
         "/wp-json/wp/v2/posts": 2,
         "/wp-json/wp/v2/pages": 1,
     }
-    assert len(site.asked("modified_after=2023-12-06T08:00:00Z")) == 1
-    assert site.asked("content,excerpt") == site.asked("modified_after")
+    assert len(site.requests_with("modified_after=2023-12-06T08:00:00Z")) == 1
+    assert site.requests_with("content,excerpt") == site.requests_with("modified_after")
 
 
 def test_only_a_changed_post_is_fetched_again(site: WordPressServer, fetch: Fetch) -> None:
@@ -75,7 +75,7 @@ def test_only_a_changed_post_is_fetched_again(site: WordPressServer, fetch: Fetc
 
     assert second[site.posts[4]["link"]].content == "It was rewritten."
     assert {url for url in second if second[url] != first[url]} == {site.posts[4]["link"]}
-    assert len(site.asked("include=")) == 0
+    assert len(site.requests_with("include=")) == 0
 
 
 def test_a_change_with_an_old_date_is_found_by_the_list(site: WordPressServer, fetch: Fetch) -> None:
@@ -83,7 +83,7 @@ def test_a_change_with_an_old_date_is_found_by_the_list(site: WordPressServer, f
     edit(site.posts[4], "It was restored from a backup.", modified="2019-02-01T00:00:00")
 
     assert fetch()[site.posts[4]["link"]].content == "It was restored from a backup."
-    assert len(site.asked("include=105")) == 1
+    assert len(site.requests_with("include=105")) == 1
 
 
 def test_a_new_post_is_found(site: WordPressServer, fetch: Fetch) -> None:
@@ -283,8 +283,8 @@ def test_the_api_of_a_site_without_pretty_permalinks_is_found(site: WordPressSer
     site.behaviour.rest = "plain"
 
     assert fetch().keys() == links(site)
-    assert len(site.asked("/?rest_route=/wp/v2/posts")) > 0
-    assert site.asked("/wp-json/") == []
+    assert len(site.requests_with("/?rest_route=/wp/v2/posts")) > 0
+    assert site.requests_with("/wp-json/") == []
 
 
 def test_without_a_list_of_types_posts_and_pages_are_read(site: WordPressServer, fetch: Fetch) -> None:
