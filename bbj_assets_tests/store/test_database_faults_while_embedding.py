@@ -18,13 +18,13 @@ from bbj_assets_tests.fakes.ollama_server import FakeOllama
 from bbj_assets_tests.store.database_faults import FAULTS, Striking, end_sessions
 
 VECTORS = batch_runs.lengths(40)
-CONNECTION_SECONDS = batches._CONNECTION_SECONDS
+CONNECTION_SECONDS = batches.CONNECTION_TIMEOUT
 
 
 @pytest.fixture
 def models(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOllama]:
     """A model server, texts without a vector, and little patience for connections."""
-    monkeypatch.setattr(batches, "_CONNECTION_SECONDS", 1.0)
+    monkeypatch.setattr(batches, "CONNECTION_TIMEOUT", 1.0)
     ensure_model(conn, batch_runs.MODEL, batch_runs.DIMENSIONS)
     batch_runs.put(conn, VECTORS)
     with FakeOllama(models=[batch_runs.MODEL], dimensions=batch_runs.DIMENSIONS) as server:
@@ -150,7 +150,7 @@ def test_whoever_stops_embedding_while_no_connection_is_to_be_had_is_heard_soon(
     conn: Connection, visitor: str, models: FakeOllama, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pool waits for one before anybody hears of it, and again for what is to be stored and settled at the end."""
-    monkeypatch.setattr(batches, "_CONNECTION_SECONDS", CONNECTION_SECONDS)
+    monkeypatch.setattr(batches, "CONNECTION_TIMEOUT", CONNECTION_SECONDS)
     striking = Striking(FAULTS["too many clients"], conn, "embeddings")
 
     def stop(news: BatchEvent) -> None:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from bbj_assets.embedding.embedders.ollama import OllamaEmbedder
-from bbj_assets.embedding.runner import runner as _runner
+from bbj_assets.embedding.runner import runner
 from bbj_assets.errors import EmbedderMisconfigured, Stopped
 from bbj_assets.reports import EmbeddingsReport
 from bbj_assets.store.connection import SESSION_OPTIONS, Connection, configure, connect
@@ -388,7 +388,7 @@ def test_whoever_cancels_a_run_does_not_wait_for_a_lock_for_long(
 ) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
     put(conn, lengths(60))
-    monkeypatch.setattr(_runner, "_LAST_WAIT", 0.1)
+    monkeypatch.setattr(runner, "SHUTDOWN_TIMEOUT", 0.1)
 
     async def scenario() -> None:
         with storing_held_up(conn):
