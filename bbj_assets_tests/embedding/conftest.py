@@ -22,7 +22,7 @@ async def _embed_and_close(embedder: Embedder, texts: Sequence[str]) -> Vectors:
 
 @pytest.fixture(scope="session")
 def embed() -> Callable[[Embedder, Sequence[str]], Vectors]:
-    """Embed once, in an event loop of its own, and close the embedder."""
+    """Return a function that embeds in an event loop of its own, and closes the embedder."""
     return lambda embedder, texts: asyncio.run(_embed_and_close(embedder, texts))
 
 
@@ -36,7 +36,7 @@ def package() -> Path:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home folder that the tests share, so that the graph is written once."""
+    """A home folder that all tests share, so that the ONNX graph is written once."""
     return tmp_path_factory.mktemp("home")
 
 
@@ -48,6 +48,6 @@ def server() -> Iterator[OllamaWithGate]:
 
 @pytest.fixture
 def indexed(conn: Connection) -> Connection:
-    """The store after an earlier run: the model is registered, so that no run begins with a probe."""
+    """The store with the model registered, as after an earlier run, so that no run starts with a probe."""
     ensure_model(conn, MODEL, DIMENSIONS)
     return conn

@@ -71,7 +71,7 @@ async def embed_pending(
     started = time.monotonic()
     report = EmbeddingsReport(embedder.model)
     progress.embedding(report)
-    async with _pool(url, options.workers) as pool:
+    async with connection_pool(url, options.workers) as pool:
         run = EmbeddingRun(
             url=url, pool=pool, embedder=embedder, task=task, options=options, progress=progress, report=report
         )
@@ -94,7 +94,7 @@ async def embed_pending(
     return report
 
 
-def _pool(url: str, workers: int) -> AsyncConnectionPool[AsyncConnection]:
+def connection_pool(url: str, workers: int) -> AsyncConnectionPool[AsyncConnection]:
     """Return a pool for the reader, the storer, and the recording of failures."""
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # `explaining` reports the same once, and better
     return AsyncConnectionPool[AsyncConnection](
