@@ -139,9 +139,9 @@ async def _clear_resolved(run: EmbeddingRun, *, retries: int = RETRIES) -> None:
 
 
 async def _prepare_model(run: EmbeddingRun, rows: int) -> int:
-    """Register the model, and prepare its index for so many new rows. Return the dimensions of its vectors.
+    """Register the model, and prepare its index for this number of new rows. Return the dimensions of its vectors.
 
-    A probe tells the dimensions of a model that is not registered yet.
+    The dimensions of a model that is not registered yet come from a probe.
     """
     model = await asyncio.to_thread(_registered_model, run.url, run.model)
     if model is None:

@@ -89,7 +89,7 @@ class ServerState:
         return self.served > 0 and not self.failures_in_a_row
 
     def is_in_doubt(self, error: TransientEmbeddingError) -> bool:
-        """Return whether the server may be down: so many requests in a row have failed.
+        """Return whether the server may be down, because too many requests in a row have failed.
 
         Rate limits cast doubt only after every worker, and every one that went on with another batch, met one.
         """

@@ -48,7 +48,7 @@ class Reporter:
         self._count_batches(read=len(page.texts), pending=pending)
 
     def next_batch(self, size: int) -> Batch:
-        """Return a new batch of so many texts."""
+        """Return a new batch of `size` texts, and count it."""
         self._batched_texts += size
         self._batches += 1
         return Batch(self._batches, size)

@@ -22,7 +22,7 @@ from bbj_assets.errors import EmbedderUnavailable, EmbeddingError, RateLimited, 
 from bbj_assets.retrying import OnRetry, RetryPolicy, retry_async, retry_delay
 
 PROBE_TEXT = "BBj is a Business BASIC."
-"""A text that every model can embed: it tells a server that is down from a text that is bad."""
+"""A text that every model can embed. If a server rejects it too, the server is broken and not the text."""
 
 _EARNED_PER_ANSWER = 0.25
 

@@ -1,9 +1,9 @@
 """The work queue of a run: whole batches, and sub-batches that are to be retried.
 
-A sub-batch that has to wait for its retry does not keep a worker waiting: it lies in the queue until it is due, and the
-worker takes another one. Measured with 50 ms a batch, four workers and a tenth of the requests answered by 429: the
-pace is the same as without refusals, up to the last two seconds, in which nothing else is left to do. So a run of 13
-seconds reaches 74 to 90 % of the throughput. It reaches 38 % when workers wait with their batch.
+A sub-batch that has to wait for its retry does not keep a worker waiting. It stays in the queue until it is due, and
+the worker takes another one. Measured with 50 ms a batch, four workers and a tenth of the requests answered by 429: the
+pace is the same as without rate limits, up to the last two seconds, in which nothing else is left to do. So a run of 13
+seconds reaches 74 to 90 % of the throughput without limits. It reaches 38 % when workers wait with their batch.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ class _Delayed(NamedTuple):
 
 
 class WorkQueue:
-    """A queue for one event loop, with the interface of `asyncio.Queue` as far as that goes.
+    """A queue for one event loop, with the method names of `asyncio.Queue`.
 
     The reader waits while there is no room for another batch; the workers wait for something to do. A suspect is
     handed out only when nothing else is in hand, and nothing else is handed out while a worker has it.
@@ -138,7 +138,7 @@ class WorkQueue:
         self._changed.set()
 
     def requeue_after(self, delay: float, sub_batch: SubBatch) -> None:
-        """Hand it out again after so many seconds, before any fresh batch."""
+        """Hand it out again after `delay` seconds, before any fresh batch."""
         due = asyncio.get_running_loop().time() + delay
         heapq.heappush(self._delayed, _Delayed(due, next(self._order), sub_batch))
         self._changed.set()
