@@ -20,7 +20,7 @@ from bbj_assets.cli.live import LiveProgress
 from bbj_assets.cli.session import run_all
 from bbj_assets.cli.summary import print_summary, summary_json
 from bbj_assets.cli.validation import validated
-from bbj_assets.defs.source_run import SourceRun
+from bbj_assets.defs.ingest_options import IngestOptions
 from bbj_assets.embedding.in_use import settings_in_use
 from bbj_assets.errors import ConfigurationError, DatabaseError
 from bbj_assets.settings import Settings
@@ -105,7 +105,13 @@ def main(
                 invocation,
                 live,
                 turn,
-                SourceRun(clean, retry_failed, allow_shrink, invocation.id, verbose),
+                IngestOptions(
+                    clean=clean,
+                    retry_failed=retry_failed,
+                    allow_shrink=allow_shrink,
+                    invocation=invocation.id,
+                    verbose=verbose,
+                ),
                 at_once=min(os.cpu_count() or 1, len(sources)) if parallel else 1,
             )
     except ConfigurationError as error:

@@ -14,7 +14,7 @@ from bbj_assets.cli.interrupts import InterruptedAtOnce
 from bbj_assets.cli.invocation import Invocation
 from bbj_assets.cli.live import LiveProgress, SourceState
 from bbj_assets.cli.summary import Outcome, failures_of
-from bbj_assets.defs.source_run import SourceRun
+from bbj_assets.defs.ingest_options import IngestOptions
 from bbj_assets.errors import BBjAssetsError, DatabaseError
 from bbj_assets.settings import Settings, SourcesConfig
 from bbj_assets.source import Source
@@ -34,7 +34,7 @@ def run_all(
     invocation: Invocation,
     live: LiveProgress,
     turn: Turn,
-    run: SourceRun,
+    run: IngestOptions,
     *,
     at_once: int,
 ) -> dict[str, Outcome]:
@@ -47,8 +47,9 @@ def run_all(
         InterruptedAtOnce: it was the second one; whoever catches it ends the process.
     """
     from bbj_assets.defs.build import build_defs
+    from bbj_assets.defs.instance.opening import open_instance
     from bbj_assets.defs.instance.run_processes import fail_lost_runs
-    from bbj_assets.defs.run_sources import open_instance, run_search_index, run_source
+    from bbj_assets.defs.run_sources import run_search_index, run_source
 
     cores = os.cpu_count() or 1
     tuned = settings.model_copy(update={"parse_workers": settings.parse_workers or max(1, cores // max(1, at_once))})
