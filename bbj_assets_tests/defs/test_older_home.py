@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from dagster import DagsterInstance
+from dagster import DagsterEvent, DagsterInstance, DagsterRunStatus, RunsFilter
 from psycopg import sql
 
 from bbj_assets.defs.instance.run_launcher import WatchfulRunLauncher
@@ -63,6 +63,9 @@ def older_dagster_home(docs: Path, tmp_path: Path) -> Path:
         conn.executescript(text)
         conn.close()
     (home / "dagster.yaml").write_bytes((OLDER_HOME / "dagster.yaml").read_bytes())
+    with DagsterInstance.from_config(str(home)) as instance:  # the log of each run is a file that the dumps leave out
+        for run in instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.QUEUED])):
+            instance.report_dagster_event(DagsterEvent.job_enqueue(run), run.run_id)
     return home
 
 
@@ -105,7 +108,6 @@ def documents(url: str) -> dict[str, tuple[str, str]]:
         return {source_url: (run_id, content) for source_url, run_id, content in rows}
 
 
-@pytest.mark.xfail(reason="the sensor requests a third run, over both sections; it is not known yet why", strict=False)
 def test_an_older_home_is_taken_over(
     docs: Path, older_dagster_home: Path, older_index_url: str, tmp_path: Path
 ) -> None:
