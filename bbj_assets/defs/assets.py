@@ -57,6 +57,7 @@ from bbj_assets.store.connection import connect
 from bbj_assets.store.database import database
 from bbj_assets.store.documents import runs_with_texts_to_embed
 from bbj_assets.store.outages import explaining
+from bbj_assets.store.ownership import takeover_from_removed
 from bbj_assets.store.samples import SampleChunk, sample_chunks
 
 EMBEDDER_POOL = "embedder"
@@ -132,7 +133,7 @@ def source_assets(
             allow_shrink=config.allow_shrink,
             only_failed=config.retry_failed,
             initial_delay=settings.embedding_retry_seconds,
-            sources={each.name for each in sources},
+            takeover=takeover_from_removed(each.name for each in sources),
             run_id=context.run.run_id,
         )
         progress = LoggedProgress(runtime.progress.of(source.name), context.log)

@@ -1,12 +1,16 @@
 """What a question finds: near in meaning, equal in words, within the filters."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from psycopg import sql
 
 from bbj_assets.search.hybrid import MARK_END, MARK_START
+from bbj_assets.search.lexical import split_words
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.vector_index import index_name
 from bbj_assets_tests.search.conftest import DIMENSIONS, Index
@@ -155,6 +159,41 @@ def test_the_excerpt_shows_what_there_is_when_a_word_is_missing(index: Index) ->
     assert f"{MARK_START}zither{MARK_END} is {MARK_START}tuned{MARK_END}" in excerpt
 
 
+@pytest.mark.parametrize(
+    ("text", "question", "marked"),
+    [
+        ("Set the title of it first.", "window.title", "title"),
+        ("Set `window.title` first.", "window.title", "window.title"),
+        ("The themes of a DWC app.", "bui/dwc/themes", "themes"),
+        ("Set `window.title` first, then the title of a tab.", "window.title", "title"),
+    ],
+)
+def test_the_excerpt_marks_the_words_of_a_dotted_name_or_a_path(
+    index: Index, text: str, question: str, marked: str
+) -> None:
+    index.add("docs://page", text, angle=10)
+
+    [hit] = index.find(question)
+
+    assert f"{MARK_START}{marked}{MARK_END}" in hit.excerpt
+
+
+@given(st.text(st.sampled_from("ab./ -_'"), max_size=20))
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_words_of_a_question_are_split_as_those_of_the_texts(index: Index, text: str) -> None:
+    """The rule is in `split_words` and in the definition of the column `search_vector`."""
+    index.conn.execute("DELETE FROM documents")
+    index.add("docs://page", text)
+    query = sql.SQL(
+        "SELECT search_vector, setweight(to_tsvector('english', {}), 'A') || to_tsvector('english', {}) FROM chunks"
+    )
+    words = query.format(split_words(sql.Identifier("context_header")), split_words(sql.Identifier("content")))
+
+    [(stored, computed)] = index.conn.execute(words).fetchall()
+
+    assert stored == computed
+
+
 def test_an_excerpt_of_nothing_in_common_is_the_beginning(index: Index) -> None:
     index.add("docs://page", "The first words of a page. " * 30, angle=0)
 
@@ -195,7 +234,7 @@ def of_generations(index: Index) -> Index:
     ],
 )
 def test_filters_hold_for_meaning_and_for_words(
-    of_generations: Index, filters: dict[str, object], expected: set[str]
+    of_generations: Index, filters: dict[str, Any], expected: set[str]
 ) -> None:
     """`all` speaks of every generation."""
     assert set(of_generations.urls("", **filters)) == expected

@@ -60,10 +60,10 @@ def write(site: Site, version: str) -> None:
 
 
 def refresh(conn: Connection, site: Site, striking: Striking | None = None) -> ChunksReport:
-    listed, vanished = current_partitions(conn, site.source)
+    listed, deleted = current_partitions(conn, site.source)
     options = ParseOptions(ChunkSettings(), processes=1, initial_delay=0.001)
     progress = ListeningProgress(on_progress=striking.on_progress, on_outage=striking.on_outage) if striking else SILENT
-    return refresh_chunks(conn, site.source, sorted(listed | vanished), options, progress)
+    return refresh_chunks(conn, site.source, sorted(listed | deleted), options, progress)
 
 
 def clean_contents(conn: Connection, site: Site) -> object:

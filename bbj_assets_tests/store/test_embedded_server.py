@@ -162,17 +162,17 @@ def test_a_server_that_was_killed_recovers(server: EmbeddedServer, home: Path) -
 @contextmanager
 def dead_server_whose_number_is_in_use_again(server: EmbeddedServer, home: Path) -> Iterator[subprocess.Popen[bytes]]:
     """As after a restart of the machine or of a container: a process of the same user has it, and no server runs."""
-    notes = home / "postgres" / "postmaster.pid"
+    pid_file = home / "postgres" / "postmaster.pid"
     with server.use() as url:
         with connect(url) as conn:
             conn.execute("CREATE TABLE still_there AS SELECT 1")
             conn.execute("CHECKPOINT")
-        number, *more = notes.read_text().splitlines(keepends=True)
+        number, *more = pid_file.read_text().splitlines(keepends=True)
         processes = [psutil.Process(int(number)), *psutil.Process(int(number)).children(recursive=True)]
         processes[0].kill()
         psutil.wait_procs(processes, timeout=30)
     with subprocess.Popen(["sleep", "300"], user=(home / "postgres").owner()) as other:
-        notes.write_text("".join([f"{other.pid}\n", *more]))
+        pid_file.write_text("".join([f"{other.pid}\n", *more]))
         lock = Path(more[3].rstrip("\n")) / ".s.PGSQL.5432.lock"  # of its socket, which says the same
         lock.write_text(lock.read_text().replace(f"{number.strip()}\n", f"{other.pid}\n", 1))
         try:

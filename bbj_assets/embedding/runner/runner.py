@@ -248,9 +248,13 @@ class Runner:
         """Store the failure of a part that is a single text, and count it."""
         self._asked.discard(part)
         [text] = part.texts
-        item, url = text.content_hash.hex(), text.source_url
-        failure = Failure.of(
-            "embed", item, self._task.source, text.partition_key, error, source_url=url, model=self._embedder.model
+        failure = Failure.of_text(
+            content_hash=text.content_hash,
+            source=self._task.source,
+            partition_key=text.partition_key,
+            error=error,
+            model=self._embedder.model,
+            source_url=text.source_url,
         )
         await self._storer.record(failure, self._task.run_id, worker, part)
         self._report.failures.append(failure)
