@@ -42,7 +42,7 @@ def ask(settings: Settings, question: str, filters: Filters, limit: int) -> list
                     "BBJ_ASSETS_EMBEDDER and BBJ_ASSETS_EMBEDDING_MODEL to the one that filled it."
                 )
                 raise ConfigurationError([problem])
-            return search(conn, question, vector, model, filters, limit)
+            return search(conn, question, vector, model, filters, limit=limit)
 
 
 def _refuse_unknown_sources(requested: Sequence[str], stored: Sequence[str]) -> None:

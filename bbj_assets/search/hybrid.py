@@ -90,7 +90,7 @@ class Hit:
 
 
 def search(
-    conn: Connection, question: str, vector: Vectors, model: Model, filters: Filters, limit: int = 5
+    conn: Connection, question: str, vector: Vectors, model: Model, filters: Filters, *, limit: int = 5
 ) -> list[Hit]:
     """Return the documents that answer a question best, best first, each once.
 

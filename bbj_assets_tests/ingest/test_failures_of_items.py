@@ -37,7 +37,7 @@ def test_a_file_that_is_no_text_fails_alone(conn: Connection, site: Site, refres
     assert [failure.item for failure in report.failures] == ["mdx-test://part/bad.md"]
 
 
-def test_attempts_are_counted_up_while_an_item_fails(conn: Connection, site: Site, refresh: Refresh) -> None:
+def test_attempts_are_added_up_while_an_item_fails(conn: Connection, site: Site, refresh: Refresh) -> None:
     site.write({"bad.md": NO_TEXT})
     refresh()
     first = only_failure(conn)
@@ -197,7 +197,7 @@ def test_a_file_that_cannot_be_read_fails_with_the_reason(conn: Connection, site
     assert "symbolic links" in only_failure(conn).error
 
 
-def test_a_file_beyond_all_measure_is_refused_unread(conn: Connection, site: Site, refresh: Refresh) -> None:
+def test_a_file_over_the_size_limit_is_refused_unread(conn: Connection, site: Site, refresh: Refresh) -> None:
     with (site.root / "huge.md").open("wb") as huge:
         huge.truncate(1 << 40)
 

@@ -85,7 +85,7 @@ def test_a_text_that_cannot_be_stored_is_a_failure(
         assert error in outcome.error
 
 
-def test_a_bug_in_a_parser_is_a_failure_with_its_real_type(tmp_path: Path) -> None:
+def test_a_bug_in_a_parser_is_a_failure_with_its_type(tmp_path: Path) -> None:
     (outcome,) = parsed(tmp_path, {"a.md": b"text"}, parser="none such")
 
     assert isinstance(outcome, Failure)

@@ -87,7 +87,7 @@ def test_a_run_over_failures_tries_it_again(conn: Connection, refresh: Refresh) 
     assert (report.total.failed, only_failure(conn).attempts) == (1, MAX_LOST_PARSERS + 1)
 
 
-def test_when_its_bytes_change_it_is_tried_and_counted_anew(
+def test_when_its_bytes_change_it_is_tried_and_its_attempts_start_again(
     conn: Connection, left_alone: Site, refresh: Refresh
 ) -> None:
     left_alone.write({"signal.md": POISON + "\nStill.\n"})

@@ -109,7 +109,7 @@ def test_a_moved_page_is_found_under_its_new_url_only_and_keeps_its_hashes(
     assert (report.total.changed, report.total.deleted, report.total.unchanged) == (1, 1, 3)
 
 
-def test_of_a_page_that_moves_to_another_section_only_the_breadcrumb_is_new(
+def test_a_page_that_moves_to_another_section_keeps_its_text_and_gets_a_new_breadcrumb(
     conn: Connection, site: Site, refresh: Refresh
 ) -> None:
     site.write(PAGES)

@@ -44,7 +44,7 @@ def test_losing_half_of_a_source_or_at_most_twenty_documents_is_allowed(
     assert texts(conn).keys() == {"mdx-test://41.md"}
 
 
-def test_a_loss_is_judged_over_the_whole_source_however_few_of_its_sections_a_run_is_over(
+def test_a_loss_is_compared_with_the_whole_source_also_in_a_run_over_some_sections(
     conn: Connection, site: Site, refresh: Refresh
 ) -> None:
     site.write({f"part{n // 10}/{n}.md": page(n) for n in range(50)})

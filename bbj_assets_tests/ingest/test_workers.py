@@ -89,7 +89,7 @@ def test_an_item_that_takes_too_long_fails_and_the_next_task_is_done(
     assert outcome_of(outcomes)["mdx-test://a.md"] == "parsed"
 
 
-def test_every_task_is_done_once_whatever_happens_to_the_processes(site: Site) -> None:
+def test_every_task_is_done_once_also_when_processes_are_lost(site: Site) -> None:
     tasks = [
         task(site, page(site, f"a{n}"), *([hostile("exit")] if n == 3 else []), page(site, f"b{n}")) for n in range(8)
     ]
@@ -106,7 +106,7 @@ def test_no_tasks_are_no_processes() -> None:
     assert list(parse_in_processes([], 4)) == []
 
 
-def test_tasks_are_taken_up_only_as_outcomes_are_fetched(site: Site) -> None:
+def test_tasks_are_started_only_when_outcomes_are_fetched(site: Site) -> None:
     taken = 0
 
     def tasks() -> Iterator[ParseTask]:
@@ -135,7 +135,7 @@ def test_closing_early_ends_the_processes_also_in_the_middle_of_an_item(site: Si
     assert worker_processes() == []
 
 
-def test_a_listing_that_breaks_off_is_raised_where_the_outcomes_are_fetched(site: Site) -> None:
+def test_an_error_of_the_listing_is_raised_where_the_outcomes_are_fetched(site: Site) -> None:
     def tasks() -> Iterator[ParseTask]:
         yield task(site, page(site, "a"))
         raise LookupError("no more")

@@ -77,7 +77,7 @@ class Index:
         refresh_index(self.conn, timedelta(days=7))
 
     def find(self, question: str = "", *, limit: int = 50, **filters: Any) -> list[Hit]:
-        return search(self.conn, question, direction(0), self.model, Filters(**filters), limit)
+        return search(self.conn, question, direction(0), self.model, Filters(**filters), limit=limit)
 
     def urls(self, question: str = "", *, limit: int = 50, **filters: Any) -> list[str]:
         return [hit.source_url for hit in self.find(question, limit=limit, **filters)]

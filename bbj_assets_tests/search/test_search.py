@@ -1,4 +1,4 @@
-"""What a question finds: near in meaning, equal in words, within the filters."""
+"""The hits of a question: near in meaning, equal in words, within the filters."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def test_a_document_is_found_once_by_its_best_chunk(index: Index) -> None:
     assert hits[0].content == "The zither, and again the zither."
 
 
-def test_a_hit_says_what_a_reader_needs(index: Index) -> None:
+def test_a_hit_has_the_fields_that_a_reader_needs(index: Index) -> None:
     index.add(
         "docs://html-view",
         "A page in a window.",
@@ -66,7 +66,7 @@ def test_a_page_without_an_address_shows_its_source_url(index: Index) -> None:
     assert index.find()[0].url == "docs://page"
 
 
-def test_what_is_deprecated_is_found_and_says_so(index: Index) -> None:
+def test_a_deprecated_page_is_found_and_marked(index: Index) -> None:
     index.add("docs://old", "An old way.", angle=0, deprecated=True)
     index.add("docs://new", "A new way.", angle=10)
 
@@ -89,7 +89,7 @@ def test_what_is_deprecated_is_found_and_says_so(index: Index) -> None:
         ("Sorting is done by the grid.", "sorted grids"),
     ],
 )
-def test_words_are_found_where_they_stand(index: Index, text: str, question: str) -> None:
+def test_words_are_found_within_names_and_paths(index: Index, text: str, question: str) -> None:
     index.add("docs://right", text)
     for number in range(3):
         index.add(f"docs://wrong-{number}", f"Nothing of it, page {number}.")
@@ -129,7 +129,7 @@ def test_a_word_in_the_header_counts_more_than_one_in_the_text(index: Index) -> 
     assert index.urls("zither")[0] == "docs://about"
 
 
-def test_words_are_weighed_before_anybody_counted_them(index: Index) -> None:
+def test_words_have_weights_before_the_first_analyze(index: Index) -> None:
     """A first search, before `search_index` has run."""
     index.add("docs://wrong", "Something else.", angle=50)
     index.add("docs://right", "One zither.", angle=60)
@@ -150,7 +150,7 @@ def test_the_excerpt_shows_the_words_of_the_question(index: Index) -> None:
     assert len(excerpt.split()) <= 60
 
 
-def test_the_excerpt_shows_what_there_is_when_a_word_is_missing(index: Index) -> None:
+def test_the_excerpt_marks_the_other_words_if_one_is_missing(index: Index) -> None:
     filler = " ".join(f"Sentence {number} says little." for number in range(80))
     index.add("docs://page", f"{filler} Here the zither is tuned. {filler}", angle=0)
 
@@ -236,7 +236,7 @@ def of_generations(index: Index) -> Index:
 def test_filters_hold_for_meaning_and_for_words(
     of_generations: Index, filters: dict[str, Any], expected: set[str]
 ) -> None:
-    """`all` speaks of every generation."""
+    """A page of `all` passes every generation."""
     assert set(of_generations.urls("", **filters)) == expected
     assert set(of_generations.urls("zither", **filters)) == expected
 
@@ -347,7 +347,7 @@ def test_no_question_is_an_error(index: Index) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
 @example("'")
 @example("a\\b")
-def test_no_text_at_all_is_an_error(index: Index, question: str) -> None:
+def test_no_text_is_an_error(index: Index, question: str) -> None:
     if not index.urls():
         index.add("docs://grid", "A grid, O'Brien's.", angle=10)
 
