@@ -98,7 +98,7 @@ def generations_known(conn: Connection, source: Source) -> Verdict:
     return _share(
         documents_without_generation(conn, source.name),
         _MOST_UNTAGGED,
-        "documents have no generation of BBj, so a search for one generation misses them. Set `generation_tag` of the "
+        "documents name no generation of BBj, so a search for one generation misses them. Set `generation_tag` of the "
         "source in sources.toml, or extend the rules in bbj_assets/enrichment/generations.py.",
     )
 
