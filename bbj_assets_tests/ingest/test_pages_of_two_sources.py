@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bbj_assets.ingest.fetching import visit
+from bbj_assets.ingest.fetching import fetch_site
 from bbj_assets.ingest.listing import current_partitions
 from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
 from bbj_assets.ingest.writing import WriteOptions, Writer, Written
@@ -28,7 +28,7 @@ TOPICS = 6
 
 
 def ingest(conn: Connection, crawled: Source, takeover: Takeover = NO_TAKEOVER) -> PartitionReport:
-    visit(conn, crawled)
+    fetch_site(conn, crawled)
     listed, deleted = current_partitions(conn, crawled)
     options = ParseOptions(ChunkSettings(), processes=1, takeover=takeover, allow_shrink=True)
     return refresh_chunks(conn, crawled, sorted(listed | deleted), options).total
