@@ -1,26 +1,26 @@
 """The exceptions of BBj Assets.
 
-Every one of them is written for its reader: what failed, on what, and what to do. Whether
-to try again is a matter of the class, never of the words of a message.
+Every message is written for its reader: what failed, on what, and what to do. The class of an error decides whether the
+call is retried, never the words of its message.
 
     BBjAssetsError
      ├── ConfigurationError            settings or sources.toml; carries every problem found
-     ├── SourceError                   a whole source: its run fails, the others go on
-     │    ├── ListingError             it could not be listed, so nothing is inferred from it
+     ├── SourceError                   a whole source: its run fails, the other sources go on
+     │    ├── ListingError             it could not be listed, so nothing is deleted
      │    └── ShrinkError              it would lose more than half of its documents
      ├── ParseError                    one item: it becomes a row of `failures`, the run goes on
-     ├── Stopped                       somebody asked for the work to end
-     ├── DatabaseError                 PostgreSQL cannot be reached or is not fit for use
-     │    └── DatabaseUnavailable      worth trying again
+     ├── Stopped                       the work was asked to end
+     ├── DatabaseError                 PostgreSQL cannot be reached, or cannot hold the index
+     │    └── DatabaseUnavailable      may succeed later: retried
      ├── AlertError                    an alert was not delivered
-     │    └── AlertDelayed             worth trying again
+     │    └── AlertDelayed             may succeed later: retried
      └── EmbeddingError
-          ├── TransientEmbeddingError  worth trying again
-          │    ├── EmbedderUnavailable   nobody answers, or the answer is a 5xx or cut off
-          │    │    └── EmbedderUnreachable   not even a connection comes about
+          ├── TransientEmbeddingError  may succeed later: retried
+          │    ├── EmbedderUnavailable   no answer, or one that is a 5xx or cut off
+          │    │    └── EmbedderUnreachable   not even a connection
           │    └── RateLimited           429 or 503; carries Retry-After
-          └── PermanentEmbeddingError  trying again gives the same answer
-               ├── TextRejected          these texts: halve the batch until the bad one stands alone
+          └── PermanentEmbeddingError  fails again in the same way: not retried
+               ├── TextRejected          some texts: the batch is halved until the bad one is alone
                └── EmbedderMisconfigured every text: a missing model, a refused key, wrong dimensions
 """
 
@@ -28,11 +28,15 @@ from collections.abc import Sequence
 
 
 class BBjAssetsError(Exception):
-    """The root: whatever this project raises on purpose."""
+    """The base class of all errors that this project raises on purpose."""
 
 
 class ConfigurationError(BBjAssetsError):
-    """What is configured cannot work. `problems` has every reason, each with its remedy."""
+    """The configuration cannot work.
+
+    Attributes:
+        problems: all reasons, each with its remedy.
+    """
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
@@ -44,11 +48,11 @@ class SourceError(BBjAssetsError):
 
 
 class ListingError(SourceError):
-    """A source could not be listed completely, so nothing may be inferred from what is missing."""
+    """A source could not be listed completely, so no deletion may be inferred from what is missing."""
 
 
 class ShrinkError(SourceError):
-    """A listing would delete more than half of a source: more likely a fault than a wish."""
+    """A listing would delete more than half of a source, which is more likely a fault than a wish."""
 
 
 class ParseError(BBjAssetsError):
@@ -56,7 +60,7 @@ class ParseError(BBjAssetsError):
 
 
 class Stopped(BBjAssetsError):
-    """Somebody asked for the work to end. It ends between two batches; what was done is stored."""
+    """The work was asked to end. It ends between two batches, and everything that was done is stored."""
 
 
 class DatabaseError(BBjAssetsError):
@@ -64,15 +68,19 @@ class DatabaseError(BBjAssetsError):
 
 
 class DatabaseUnavailable(DatabaseError):
-    """PostgreSQL is away, full or held up by others: the same may succeed later."""
+    """PostgreSQL is away, overloaded or blocked by other sessions: the same may succeed later."""
 
 
 class AlertError(BBjAssetsError):
-    """Nobody could be told that a run failed."""
+    """An alert of a failed run could not be delivered."""
 
 
 class AlertDelayed(AlertError):
-    """The webhook is away or asks for patience (`retry_after`, in seconds): the same alert may be taken later."""
+    """The webhook is away or asks to wait: the same alert may be delivered later.
+
+    Attributes:
+        retry_after: the seconds that the webhook asked to wait; None if it did not.
+    """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         self.retry_after = retry_after
@@ -80,11 +88,15 @@ class AlertDelayed(AlertError):
 
 
 class EmbeddingError(BBjAssetsError):
-    """An embedder did not give the vectors that were asked for."""
+    """An embedder did not return the requested vectors."""
 
 
 class TransientEmbeddingError(EmbeddingError):
-    """The same request may succeed later. `retry_after` is in seconds, when the server said it."""
+    """The same request may succeed later.
+
+    Attributes:
+        retry_after: the seconds that the server asked to wait; None if it did not.
+    """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         self.retry_after = retry_after
@@ -92,15 +104,15 @@ class TransientEmbeddingError(EmbeddingError):
 
 
 class EmbedderUnavailable(TransientEmbeddingError):
-    """Nobody answers, or not in full."""
+    """The server does not answer, or not in full."""
 
 
 class EmbedderUnreachable(EmbedderUnavailable):
-    """Nobody was there to ask: no text can have been to blame."""
+    """No connection to the server could be opened, so no text can be the cause."""
 
 
 class RateLimited(TransientEmbeddingError):
-    """The server asks for patience."""
+    """The server asks to wait."""
 
 
 class PermanentEmbeddingError(EmbeddingError):
@@ -112,4 +124,4 @@ class TextRejected(PermanentEmbeddingError):
 
 
 class EmbedderMisconfigured(PermanentEmbeddingError):
-    """No text can be embedded until someone changes the configuration."""
+    """No text can be embedded until the configuration is changed."""

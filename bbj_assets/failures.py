@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bbj_assets.errors import BBjAssetsError
-from bbj_assets.outcomes import Failure, Stage
+from bbj_assets.outcomes import Failure, FailureStage
 from bbj_assets.settings import Settings
 from bbj_assets.source_table import load_sources
 from bbj_assets.store.connection import connect
@@ -30,7 +30,7 @@ REMEDIES = {
 
 
 def stored_failures(
-    settings: Settings, source: str | None, stage: Stage | None
+    settings: Settings, source: str | None, stage: FailureStage | None
 ) -> tuple[list[StoredFailure], str | None]:
     """Return the failures of one source and stage, or of all, and the name of the active model.
 
@@ -64,7 +64,7 @@ def failure_json(failure: StoredFailure) -> dict[str, object]:
         "source_url": failure.source_url,
         "item": failure.item if failure.stage == "parse" else None,
         "content_hash": failure.item if failure.stage == "embed" else None,
-        "model": failure.model or None,
+        "model": failure.model,
         "error_type": failure.error_type,
         "error": failure.error,
         "attempts": failure.attempts,

@@ -6,20 +6,24 @@ from typing import Literal
 
 from bbj_assets.documents import Chunk, Document
 
-Stage = Literal["parse", "embed"]
+FailureStage = Literal["parse", "embed"]
+
+LEFT_ALONE = "It is left alone until it changes; `bbj-ingest-all --retry-failed` tries it anyway."
+"""Ends the error of an item or text that has done harm too often."""
 
 _MAX_ERROR = 2000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ItemContent:
-    """An item as it was parsed: what replaces whatever is stored of it.
+    """The content of a parsed item. It replaces everything that is stored of the item.
 
     Attributes:
-        content_sha256: of the raw bytes that were parsed.
+        content_sha256: the SHA-256 of the raw bytes that were parsed.
         dependencies: the other files that were read, `{path: sha256}`.
-        documents: each with its chunks; none for an item that is no page of its own.
-        etag: as in `Item`, and `last_modified`.
+        documents: each document with its chunks; empty for an item without a page of its own.
+        etag: as in `Item`.
+        last_modified: as in `Item`.
     """
 
     key: str
@@ -33,19 +37,19 @@ class ItemContent:
     last_modified: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One item that failed in this run.
+    """An item that could not be parsed, or a text that could not be embedded.
 
     Attributes:
-        item: for `parse` the item's key, for `embed` the chunk's content hash in hex.
-        input: of an item that killed or hung its parser a hash of what it was then; None of other failures.
-        source_url: where a reader finds it: of a text a page that it stands in, None if none has it any more;
-            of an item its key, which is a page's URL where the item is one page.
-        model: of a text the one that has no vector for it; '' of an item.
+        item: the item's key if the stage is `parse`, the chunk's content hash in hex if it is `embed`.
+        input: a hash of the item as it was when it killed or hung its parser; None for other failures.
+        source_url: a page to show to a reader. For `parse` the item's key, which is a page's URL where the item is
+            one page; for `embed` one of the pages with the text, None if no page has it any more.
+        model: the model that has no vector for the text; None if the stage is `parse`.
     """
 
-    stage: Stage
+    stage: FailureStage
     item: str
     source: str
     partition_key: str
@@ -54,26 +58,51 @@ class Failure:
     attempts: int = 1
     input: bytes | None = None
     source_url: str | None = None
-    model: str = ""
+    model: str | None = None
 
     @classmethod
-    def of(
+    def of_item(
         cls,
-        stage: Stage,
-        item: str,
+        *,
+        key: str,
         source: str,
         partition_key: str,
         error: Exception,
-        *,
-        parsed: bytes | None = None,
-        source_url: str | None = None,
-        model: str = "",
+        input: bytes | None = None,  # noqa: A002
     ) -> "Failure":
-        """The failure that an exception means; `parsed` is its `input`."""
-        text = str(error).replace("\0", "\\0").encode(errors="backslashreplace").decode()[:_MAX_ERROR]
-        name = type(error).__name__
-        url = item if stage == "parse" else source_url
-        return cls(stage, item, source, partition_key, name, text or name, input=parsed, source_url=url, model=model)
+        """Return the failure of an item that could not be parsed or stored."""
+        return cls(
+            stage="parse",
+            item=key,
+            source=source,
+            partition_key=partition_key,
+            error_type=type(error).__name__,
+            error=_message(error),
+            input=input,
+            source_url=key,
+        )
+
+    @classmethod
+    def of_text(
+        cls, *, content_hash: bytes, source: str, partition_key: str, error: Exception, model: str, source_url: str
+    ) -> "Failure":
+        """Return the failure of a text that could not be embedded."""
+        return cls(
+            stage="embed",
+            item=content_hash.hex(),
+            source=source,
+            partition_key=partition_key,
+            error_type=type(error).__name__,
+            error=_message(error),
+            source_url=source_url,
+            model=model,
+        )
 
 
 Outcome = ItemContent | Failure
+
+
+def _message(error: Exception) -> str:
+    """Return an error's message in a form that PostgreSQL can hold, or its type if it has none."""
+    text = str(error).replace("\0", "\\0").encode(errors="backslashreplace").decode()[:_MAX_ERROR]
+    return text or type(error).__name__

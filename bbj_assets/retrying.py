@@ -1,7 +1,7 @@
-"""How a failed call is repeated: the one place that sets tenacity up.
+"""Retries of failed calls. No other module sets tenacity up.
 
-Which errors are worth another try is said by their class (`errors`). Here is when: with exponential backoff and
-jitter, and never sooner than a server asked for (Retry-After).
+The class of an error (`errors`) decides whether a call is retried. This module decides when: after an exponential
+backoff with jitter, and never sooner than the server asked for (Retry-After).
 """
 
 import random
@@ -22,27 +22,27 @@ from tenacity import (
 )
 
 MAX_DELAY = 60.0
-"""Seconds. A server that asks for more is left to the retry policy of the whole run."""
+"""Seconds. If a server asks for a longer delay, the retry policy of the whole run applies."""
 
 _JITTER = 0.25
 
 _Result = TypeVar("_Result")
 
 OnRetry = Callable[[int, BaseException], None]
-"""Called before each further try with the number of tries so far and the error. What it raises ends the retries."""
+"""Called before each retry with the number of tries so far and the error. An exception from it ends the retries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """When a call is tried again.
+    """Which errors of a call are retried, and when.
 
     Attributes:
-        retry_on: the class of the errors that are worth another try; every other error is raised at once.
-        retries: the number of further tries; None for no limit.
+        retry_on: the classes of the errors that are retried; every other error is raised at once.
+        retries: the maximum number of retries; None for no limit.
         initial_delay: seconds before the first retry, doubled each time, with jitter.
         max_delay: seconds, the longest delay.
-        max_retry_after: seconds, the longest Retry-After (an error's `retry_after`) that is waited for.
-        max_seconds: no retry begins later than this after the first try; None for no limit.
+        max_retry_after: seconds; a longer Retry-After (an error's `retry_after`) is cut to this.
+        max_seconds: seconds after the first try, after which no retry begins; None for no limit.
     """
 
     retry_on: type[BaseException] | tuple[type[BaseException], ...]
@@ -54,17 +54,17 @@ class RetryPolicy:
 
     def delay(self, attempt: int, error: BaseException | None) -> float:
         """Return the seconds between the try number `attempt` (from 1), which ended with `error`, and the next one."""
-        asked = getattr(error, "retry_after", None) or 0.0
+        retry_after = getattr(error, "retry_after", None) or 0.0
         return max(
-            min(retry_delay(attempt, self.initial_delay, None), self.max_delay), min(asked, self.max_retry_after)
+            min(retry_delay(attempt, self.initial_delay, None), self.max_delay), min(retry_after, self.max_retry_after)
         )
 
 
 def retry(call: Callable[[], _Result], policy: RetryPolicy, on_retry: OnRetry | None = None) -> _Result:
-    """Return what `call` returns, after as many retries as the policy allows.
+    """Return what `call` returns, after at most the retries that the policy allows.
 
     Raises:
-        BaseException: the last error, or the first one that is not worth another try.
+        BaseException: the last error, or the first one that the policy does not retry.
     """
     return Retrying(**_options(policy, on_retry))(call)
 
@@ -75,7 +75,7 @@ async def retry_async(
     """Do the same as `retry` with an asynchronous call.
 
     Raises:
-        BaseException: the last error, or the first one that is not worth another try.
+        BaseException: the last error, or the first one that the policy does not retry.
     """
     return await AsyncRetrying(**_options(policy, on_retry))(call)
 
@@ -90,7 +90,7 @@ def retry_delay(attempt: int, initial_delay: float, retry_after: float | None) -
         initial_delay: seconds after the first try.
         retry_after: seconds that the server asked for; None if it did not.
     """
-    jitter = random.uniform(1, 1 + _JITTER)  # noqa: S311 - workers that failed together should not return together
+    jitter = random.uniform(1, 1 + _JITTER)  # noqa: S311 - so that workers that failed together do not retry together
     return min(max(initial_delay * 2.0 ** (attempt - 1) * jitter, retry_after or 0.0), MAX_DELAY)
 
 
@@ -99,12 +99,12 @@ def parse_retry_after(header: str | None) -> float | None:
     if header is None:
         return None
     text = header.strip()
-    # The RFC has whole seconds only; OpenAI and its like also send fractions.
+    # The RFC allows whole seconds only, but OpenAI and compatible servers also send fractions.
     if text.replace(".", "", 1).isdecimal():
         return float(text)
     try:
         date = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # the latter of numbers beyond those of C
+    except (ValueError, OverflowError):  # OverflowError for numbers beyond those of C
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)

@@ -107,4 +107,12 @@ def _pages(source: str, chunks: int) -> Iterator[ItemContent]:
         count = min(_CHUNKS_A_PAGE, chunks - first)
         texts = [f"Chunk {first + number} of {source}. " + "PRINT words " * 80 for number in range(count)]
         parts = [Chunk(ordinal, text, "Bench", 200 + ordinal % 60) for ordinal, text in enumerate(texts)]
-        yield ItemContent(key, source, "all", b"sha256", "code_version", {}, [(document, parts)])
+        yield ItemContent(
+            key=key,
+            source=source,
+            partition_key="all",
+            content_sha256=b"sha256",
+            code_version="code_version",
+            dependencies={},
+            documents=[(document, parts)],
+        )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec
 import click
 
 from bbj_assets.cli.commands import clear_errors
-from bbj_assets.outcomes import Stage
+from bbj_assets.outcomes import FailureStage
 from bbj_assets.settings import load_settings
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _selection(command: Callable[P, None]) -> Callable[P, None]:
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 @click.pass_context
 @clear_errors
-def failures(context: click.Context, source: str | None, stage: Stage | None, *, as_json: bool) -> None:
+def failures(context: click.Context, source: str | None, stage: FailureStage | None, *, as_json: bool) -> None:
     """List the files and texts that failed, each with its remedy.
 
     \b
@@ -61,7 +61,7 @@ def failures(context: click.Context, source: str | None, stage: Stage | None, *,
 @_selection
 @click.pass_context
 @clear_errors
-def export(context: click.Context, file: Path, source: str | None, stage: Stage | None) -> None:
+def export(context: click.Context, file: Path, source: str | None, stage: FailureStage | None) -> None:
     """Append the failures to FILE as JSON lines, one per failure. What the file holds already stays."""
     from bbj_assets.failures import append_failures, stored_failures
 
@@ -86,7 +86,7 @@ def _print_failures(found: "Sequence[StoredFailure]", model: str | None) -> None
     if not found:
         console.print("Nothing has failed.")
         return
-    other_models = sorted({failure.model for failure in found} - {"", model})
+    other_models = sorted({each.model for each in found if each.model and each.model != model})
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_lines=True)
     table.add_column("Where", ratio=2, overflow="fold")
     table.add_column("What", ratio=3, overflow="fold")

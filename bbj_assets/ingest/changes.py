@@ -1,75 +1,79 @@
-"""What changed since the last run: the one place that knows what `unchanged` means.
+"""What changed since the last run. Only this module defines what `unchanged` means.
 
-Unchanged is an item whose raw bytes, whose dependencies (bytes of files, or what a parser derives from them) and
-whose code_version are those of the stored documents. It is not parsed.
+An item is unchanged if its raw bytes, its dependencies (bytes of files, or what a parser derives from them) and its
+code version are those of the stored documents. It is not parsed again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 from bbj_assets.documents import Item
 from bbj_assets.ingest.parsing import digest, input_of
-from bbj_assets.outcomes import Failure
+from bbj_assets.outcomes import LEFT_ALONE, Failure
 from bbj_assets.sources.files import Deriving, SourceFiles
 from bbj_assets.sources.registry import PARSERS
 from bbj_assets.store.documents import StoredDependency, StoredItem
 
 MAX_LOST_PARSERS = 3
-"""So often an item may kill or hang its parser, which may take minutes, while it stays as it is."""
-
-_LEFT_ALONE = "It is left alone until it changes; `bbj-ingest-all --retry-failed` tries it all the same."
+"""An item that killed or hung its parser this many times is left alone until it changes: each time may take minutes."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """The items of a listing, by what is to be done with them.
+    """The difference between a listing and the store.
 
     Attributes:
-        parse: new or changed.
-        unchanged: nothing to do.
-        vanished: stored, and no longer listed.
+        parse: the new and changed items.
+        unchanged: the items that need not be parsed.
+        deleted: the stored items that are no longer listed, by key.
     """
 
-    parse: list[Item] = field(default_factory=list)
-    unchanged: list[Item] = field(default_factory=list)
-    vanished: dict[str, StoredItem] = field(default_factory=dict)
+    parse: Sequence[Item] = ()
+    unchanged: Sequence[Item] = ()
+    deleted: Mapping[str, StoredItem] = field(default_factory=dict)
 
 
 def find_changes(items: Iterable[Item], stored: Mapping[str, StoredItem], code_version: str) -> Changes:
-    """Compare a complete listing with the store. Reads the files that may be unchanged, and no others."""
-    changes = Changes(vanished=dict(stored))
+    """Compare a complete listing with the store. Only files that may be unchanged are read."""
+    parse, unchanged, deleted = [], [], dict(stored)
     trees: dict[Path, SourceFiles] = {}
     for item in items:
-        known = changes.vanished.pop(item.key, None)
+        known = deleted.pop(item.key, None)
         if known is not None and _is_unchanged(item, known, code_version, trees):
-            changes.unchanged.append(item)
+            unchanged.append(item)
         else:
-            changes.parse.append(item)
-    return changes
+            parse.append(item)
+    return Changes(parse=parse, unchanged=unchanged, deleted=deleted)
 
 
-def give_up_poison(changes: Changes, failures: Iterable[Failure], code_version: str) -> list[Failure]:
-    """Take out of what is to be parsed the items that cost their parser too often as they are; gives their failures."""
+def find_failed_changes(items: Iterable[Item], stored: Mapping[str, StoredItem], failed: Collection[str]) -> Changes:
+    """Return the changes of a run over failures only: failed items are parsed, or deleted if not listed any more."""
+    parse = [item for item in items if item.key in failed]
+    listed = {item.key for item in parse}
+    return Changes(
+        parse=parse, deleted={key: known for key, known in stored.items() if key in failed and key not in listed}
+    )
+
+
+def find_poison(items: Iterable[Item], failures: Iterable[Failure], code_version: str) -> list[Failure]:
+    """Return the failures of items that killed or hung their parser too often, and have not changed since."""
     hopeless = {
         failure.item: failure
         for failure in failures
         if failure.input is not None and failure.attempts >= MAX_LOST_PARSERS
     }
-    poison = {
-        item.key
-        for item in changes.parse
-        if item.key in hopeless and hopeless[item.key].input == input_of(item, code_version)
-    }
-    changes.parse = [item for item in changes.parse if item.key not in poison]
-    return [replace(hopeless[key], error=f"{hopeless[key].error} {_LEFT_ALONE}") for key in sorted(poison)]
+    poison = sorted(
+        item.key for item in items if item.key in hopeless and hopeless[item.key].input == input_of(item, code_version)
+    )
+    return [replace(hopeless[key], error=f"{hopeless[key].error} {LEFT_ALONE}") for key in poison]
 
 
 def stale_partitions(roots: Iterable[Path], dependencies: Iterable[StoredDependency]) -> set[str]:
-    """The partitions with a document that was made with a file that has changed since.
+    """Return the partitions with a document that was made from a file that has changed since.
 
-    Which of the source's roots a document came from is not stored: unchanged is what one of them still has.
+    The root of a document is not stored. A dependency is unchanged if one of the roots still has it as it was.
     """
     trees = [SourceFiles(root if root.is_dir() else root.parent) for root in roots]
     return {
@@ -90,7 +94,7 @@ def _is_unchanged(item: Item, known: StoredItem, code_version: str, trees: dict[
 
 
 def _dependency(files: SourceFiles, path: str) -> str:
-    """What a parse would record of the path now; a dependency of many items is read once."""
+    """Return what a parse would record for the path now. A dependency of many items is read once."""
     if path not in files.dependencies:
         parser, is_derived, _ = path.partition("://")
         if is_derived and parser in PARSERS:

@@ -1,4 +1,4 @@
-"""What, besides its bytes, decides what chunks an item gives."""
+"""The code version: everything besides the bytes of an item that determines its chunks."""
 
 import hashlib
 import json
@@ -9,9 +9,9 @@ from bbj_assets.sources.registry import PARSERS
 
 
 def code_version_of(source: Source, chunks: ChunkSettings) -> str:
-    """A hash of parser, enrichment and chunking, their versions and settings: 16 hexadecimal digits.
+    """Return a hash of the versions and settings of parser, enrichment and chunking: 16 hexadecimal digits.
 
-    An item whose stored code_version differs is parsed anew, and Dagster shows it as the code version.
+    An item whose stored code version differs is parsed again. Dagster shows it as the asset's code version.
     """
     ingredients = {
         "parser": [source.parser, PARSERS[source.parser].load().VERSION, source.exclude_conditions],

@@ -1,4 +1,4 @@
-"""From raw items to chunks, as a pure function of what is read: this is what the worker processes run."""
+"""From raw items to chunks, as a pure function of the files that are read. The worker processes run it."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ _BLOCK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class ParseTask:
-    """Some items of one source, and all that is needed to parse them."""
+    """Some items of one source, with everything that is needed to parse them."""
 
     source: Source
     items: Sequence[Item]
@@ -33,18 +33,24 @@ def run_task(task: ParseTask) -> list[Outcome]:
     return [_parse_item(task, item) for item in task.items]
 
 
-def failure(task: ParseTask, item: Item, error: Exception, parsed: bytes | None = None) -> Failure:
-    """The failure of one item of the task; `parsed` is its `input_of` when it cost its parser."""
-    return Failure.of("parse", item.key, task.source.name, item.partition, error, parsed=parsed)
+def item_failure(task: ParseTask, item: Item, error: Exception, input: bytes | None = None) -> Failure:  # noqa: A002
+    """Return the failure of one item of the task.
+
+    Args:
+        input: its `input_of` if it killed or hung its parser.
+    """
+    return Failure.of_item(
+        key=item.key, source=task.source.name, partition_key=item.partition, error=error, input=input
+    )
 
 
 def input_of(item: Item, code_version: str) -> bytes:
-    """A hash of all that an item's parse depends on, but for the other files that it reads: 32 bytes."""
+    """Return a hash of an item's bytes and code version: all that its parse depends on except other files. 32 bytes."""
     return hashlib.sha256(f"{digest(item.file)} {code_version}".encode()).digest()
 
 
 def digest(file: Path) -> str:
-    """SHA-256 in hex, `MISSING` for what cannot be read."""
+    """Return the SHA-256 of a file in hex; `MISSING` if it cannot be read."""
     sha256 = hashlib.sha256()
     try:
         with file.open("rb", buffering=0) as stream:
@@ -66,8 +72,8 @@ def _parse_item(task: ParseTask, item: Item) -> Outcome:
             _require_utf8(item, document.source_url, document.title, *document.section_path, document.content)
             chunks = chunk_document(document, task.chunks)
             with_chunks.append((replace(document, content=""), chunks))  # the chunks hold the content
-    except Exception as error:  # noqa: BLE001 - a parser's bug costs its one item, and is recorded with its real type
-        return failure(task, item, error)
+    except Exception as error:  # noqa: BLE001 - a bug of a parser fails this one item, and is recorded with its type
+        return item_failure(task, item, error)
     return ItemContent(
         key=item.key,
         source=task.source.name,
@@ -82,7 +88,7 @@ def _parse_item(task: ParseTask, item: Item) -> Outcome:
 
 
 def _require_utf8(item: Item, *texts: str) -> None:
-    """Python's texts may hold halves of surrogate pairs, from file names or escapes in JSON; the store's may not."""
+    """Refuse half surrogate pairs, which file names and escapes in JSON can bring in, and PostgreSQL cannot store."""
     try:
         "\n".join(texts).encode()
     except UnicodeEncodeError as error:

@@ -1,8 +1,8 @@
-"""Worker processes that parse: one pipe each, a time limit an item, and no trust in what they read.
+"""Worker processes that parse: one pipe each, a time limit per item, and a limit of memory.
 
-They are started as a program of their own rather than by `multiprocessing`, whose children import the parent's
-main module first: under Dagster that is 2.5 seconds and 70 MB for each. A worker that loses its parent reads
-the end of its input and ends, so nothing is left over, whoever is killed.
+They are started as programs of their own, not by `multiprocessing`, whose children import the parent's main module
+first: under Dagster that takes 2.5 seconds and 70 MB for each. A worker whose parent was killed reads the end of its
+input and ends, so no process is left behind.
 """
 
 import contextlib
@@ -16,27 +16,27 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from typing import IO
 
 from bbj_assets.errors import ParseError
-from bbj_assets.ingest.parsing import ParseTask, failure, input_of, run_task
+from bbj_assets.ingest.parsing import ParseTask, input_of, item_failure, run_task
 from bbj_assets.outcomes import Outcome
 
 HEADER = struct.Struct(">Q")
-"""A message is its length and as many bytes of pickle."""
+"""The header of a message: the length of the pickle that follows."""
 
-_SECONDS_AN_ITEM = 120.0
+_SECONDS_PER_ITEM = 120.0
 _SECONDS_TO_DIE = 2.0
 _MEMORY_BYTES = 2 * 1024**3
 
 
-def parse_in_processes(tasks: Iterable[ParseTask], processes: int) -> Iterator[list[Outcome]]:
-    """The outcomes of all tasks, in the order in which they are done.
+def parse_in_processes(tasks: Iterable[ParseTask], processes: int) -> Generator[list[Outcome], None, None]:
+    """Return the outcomes of all tasks, in the order in which they finish.
 
-    An item that takes too long, takes too much memory or kills its process is a `Failure`; the other items of
-    its task are parsed all the same. Tasks are taken up as outcomes are fetched, so memory stays flat.
+    An item that takes too long, takes too much memory or kills its process is a `Failure`; the other items of its task
+    are parsed anyway. A task is started when outcomes are fetched, so memory stays flat.
     """
     team = _Team(tasks, processes)
     try:
@@ -46,13 +46,14 @@ def parse_in_processes(tasks: Iterable[ParseTask], processes: int) -> Iterator[l
 
 
 def serve(seconds: float) -> None:
-    """The worker's side: read a task, write its outcomes, until the input ends.
+    """Run a worker process: read tasks and write their outcomes until the input ends.
 
-    It ends itself when a task takes longer than `seconds`: its parent, who keeps the time, may have been killed.
+    The process ends itself when a task takes longer than `seconds`, because its parent, which keeps the time, may have
+    been killed.
     """
     _limit_memory()
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints must not disturb the replies
+    os.dup2(2, 1)  # what a parser prints must not mix with the replies
     while (task := _receive(requests, seconds)) is not None:
         payload = pickle.dumps(run_task(task), protocol=pickle.HIGHEST_PROTOCOL)
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -62,11 +63,11 @@ def serve(seconds: float) -> None:
 
 
 class _Team:
-    """A thread for each worker process: they share the tasks, and hand over outcomes through a bounded queue."""
+    """One thread per worker process. The threads share the tasks, and pass outcomes on through a bounded queue."""
 
     def __init__(self, tasks: Iterable[ParseTask], processes: int) -> None:
         self._tasks = iter(tasks)
-        self._taking = threading.Lock()
+        self._tasks_lock = threading.Lock()
         self._stopping = threading.Event()
         self._done: queue.Queue[list[Outcome] | BaseException | None] = queue.Queue(maxsize=2 * processes)
         self._workers = [_Worker() for _ in range(processes)]
@@ -95,12 +96,12 @@ class _Team:
     def _work(self, worker: "_Worker") -> None:
         try:
             while not self._stopping.is_set():
-                with self._taking:
+                with self._tasks_lock:
                     task = next(self._tasks, None)
                 if task is None:
                     break
                 self._put(_parse(worker, task))
-        except BaseException as error:  # noqa: BLE001 - raised again where the outcomes are fetched
+        except BaseException as error:  # noqa: BLE001 - `outcomes` raises it again
             self._put(error)
         finally:
             worker.close()
@@ -114,11 +115,11 @@ class _Team:
 
 
 class _WorkerLost(Exception):
-    """The process ended or was stopped before it answered; the message says why."""
+    """The process ended or was stopped before it answered. The message says why."""
 
 
 class _Worker:
-    """One process, started when it is first needed and again after it was lost. It belongs to one thread."""
+    """A process that is started when it is needed, and again after it was lost. It belongs to one thread."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -151,10 +152,10 @@ class _Worker:
         self._kill()
 
     def interrupt(self) -> None:
-        """From another thread: make a `call` end now, and the next ones at once.
+        """End a running `call` now, from another thread, and every later call at once.
 
-        The pipes are left to the thread that reads them. Closed under a thread that waits for one, it would not
-        wake up before its deadline.
+        The pipes are left to the thread that reads them. If they were closed here, a thread that waits for one would
+        not wake up before its deadline.
         """
         self._closed = True
         if (process := self._process) is not None:
@@ -162,12 +163,12 @@ class _Worker:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None and not self._closed:
-            serving = f"from bbj_assets.ingest.workers import serve; serve({_SECONDS_AN_ITEM + _SECONDS_TO_DIE})"
-            command = [sys.executable, "-c", serving]
-            self._process = subprocess.Popen(  # noqa: S603 - this Python, and words of ours
+            program = f"from bbj_assets.ingest.workers import serve; serve({_SECONDS_PER_ITEM + _SECONDS_TO_DIE})"
+            command = [sys.executable, "-c", program]
+            self._process = subprocess.Popen(  # noqa: S603 - this Python, and arguments of ours
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
             )
-        if self._closed or self._process is None:  # perhaps just now, while it was started
+        if self._closed or self._process is None:  # `interrupt` may have been called while the process started
             self._kill()
             raise _WorkerLost("the run was stopped")
         return self._process
@@ -176,8 +177,8 @@ class _Worker:
         process, self._process = self._process, None
         if process is None:
             return 0
-        with process:  # closes the pipes and reaps it
-            if died:  # it is on its way out: its own exit code says why
+        with process:  # closes the pipes and reaps the process
+            if died:  # it is ending by itself: its exit code says why
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_SECONDS_TO_DIE)
             process.kill()
@@ -185,14 +186,14 @@ class _Worker:
 
 
 def _parse(worker: _Worker, task: ParseTask) -> list[Outcome]:
-    """The outcomes of a task; if the process is lost, item by item, so that only the culprit fails."""
+    """Return the outcomes of a task. If the process is lost, parse item by item, so that only the culprit fails."""
     try:
-        return worker.call(task, _SECONDS_AN_ITEM)
+        return worker.call(task, _SECONDS_PER_ITEM)
     except _WorkerLost as lost:
         if len(task.items) == 1:
             [item] = task.items
             error = ParseError(f"{item.path}: {lost}. Split the file, or leave it out with `exclude` in sources.toml.")
-            return [failure(task, item, error, input_of(item, task.code_version))]
+            return [item_failure(task, item, error, input_of(item, task.code_version))]
     return [outcome for item in task.items for outcome in _parse(worker, replace(task, items=[item]))]
 
 
@@ -215,7 +216,7 @@ def _receive(stream: IO[bytes], seconds: float) -> ParseTask | None:
     header = stream.read(HEADER.size)
     if len(header) < HEADER.size:
         return None
-    signal.setitimer(signal.ITIMER_REAL, seconds)  # nobody handles its signal, so that ends the process
+    signal.setitimer(signal.ITIMER_REAL, seconds)  # its signal has no handler, so it ends the process
     task: ParseTask = pickle.loads(stream.read(HEADER.unpack(header)[0]))  # noqa: S301 - from our own parent
     return task
 

@@ -1,4 +1,4 @@
-"""A question from start to answer: the embedder warms up while the database does."""
+"""A question from start to answer. The embedder and the database start at the same time."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from bbj_assets.errors import ConfigurationError
 from bbj_assets.search.hybrid import Filters, Hit, search
 from bbj_assets.settings import Settings
 from bbj_assets.store.connection import connect
-from bbj_assets.store.corpus import stored_sources
+from bbj_assets.store.corpus import has_chunks, stored_sources
 from bbj_assets.store.database import database
 from bbj_assets.store.models import active_model
 
@@ -22,8 +22,8 @@ def ask(settings: Settings, question: str, filters: Filters, limit: int) -> list
     """Answer a question with the active model.
 
     Raises:
-        ConfigurationError: nothing is indexed, or nothing of a source that is asked for, or what gives the active
-            model's vectors is not known.
+        ConfigurationError: the index is empty or has nothing of a source in the filters, or the embedder of the active
+            model is not known.
         DatabaseError: the database cannot be reached.
         EmbeddingError: the question cannot be embedded.
     """
@@ -31,9 +31,9 @@ def ask(settings: Settings, question: str, filters: Filters, limit: int) -> list
         embedded = pool.submit(_embed, settings, question)
         with database(settings) as url, connect(url) as conn:
             model = active_model(conn)
-            if model is None or not conn.execute("SELECT FROM chunks LIMIT 1").fetchall():
+            if model is None or not has_chunks(conn):
                 raise ConfigurationError(["Nothing is indexed yet. Run `make ingest` or `bbj-ingest-all`."])
-            _refuse_unknown(filters.sources, stored_sources(conn))
+            _refuse_unknown_sources(filters.sources, stored_sources(conn))
             used = settings_in_use(settings, model)
             name, vector = embedded.result() if used is settings else _embed(used, question)
             if name != model.name:
@@ -42,13 +42,13 @@ def ask(settings: Settings, question: str, filters: Filters, limit: int) -> list
                     "BBJ_ASSETS_EMBEDDER and BBJ_ASSETS_EMBEDDING_MODEL to the one that filled it."
                 )
                 raise ConfigurationError([problem])
-            return search(conn, question, vector, model, filters, limit)
+            return search(conn, question, vector, model, filters, limit=limit)
 
 
-def _refuse_unknown(wanted: Sequence[str], stored: Sequence[str]) -> None:
+def _refuse_unknown_sources(requested: Sequence[str], stored: Sequence[str]) -> None:
     problems = [
         f"Nothing is indexed of a source {name!r}. The index has: {', '.join(stored)}."
-        for name in wanted
+        for name in requested
         if name not in stored
     ]
     if problems:

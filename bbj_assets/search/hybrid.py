@@ -1,9 +1,9 @@
-"""Hybrid search: what is near in meaning and what has the words, fused by rank.
+"""Hybrid search: the chunks nearest in meaning and those with the words of the question, fused by rank.
 
-Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009): a document's score is the sum of 1/(60 + rank) over the
-lists that it is in. It needs no common scale for distances and word scores, and one list may be empty. On the
-questions that `lexical` speaks of, other constants than 60 and other weights of the lists gained or lost one or two of
-36: no more than chance.
+Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009): a document's score is the sum of 1/(60 + rank) over the lists
+that contain it. It needs no common scale for distances and word scores, and a list may be empty. On the 36 questions
+that `lexical` was measured with, other constants than 60 and other weights of the lists gained or lost one or two
+questions: no more than chance.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from psycopg import sql
 
 from bbj_assets.documents import Vectors
 from bbj_assets.enrichment.generations import ALL, UNTAGGED
-from bbj_assets.search.lexical import lexical_candidates
+from bbj_assets.search.lexical import lexical_candidates, split_words
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.models import Model
 from bbj_assets.store.vector_index import vector_type
@@ -21,7 +21,7 @@ from bbj_assets.store.vector_index import vector_type
 _CANDIDATES = 60
 _RRF_K = 60
 MARK_START, MARK_END = "\ue000", "\ue001"
-"""Around the words of the question in `Hit.excerpt`: characters that no text uses."""
+"""They enclose the words of the question in `Hit.excerpt`. No text uses these characters."""
 
 ChunkKey = tuple[str, int]
 """(source_url, ordinal)"""
@@ -29,14 +29,19 @@ ChunkKey = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which documents may be found. A document of the generation `all` speaks of every generation."""
+    """The documents that may be found. A document of the generation `all` passes every generation but `untagged`.
+
+    Attributes:
+        sources: names of sources; empty for all of them.
+        generation: a generation of BBj; None for all of them.
+    """
 
     sources: Sequence[str] = ()
     generation: str | None = None
 
     @property
     def condition(self) -> sql.SQL:
-        """The condition on `documents d`, with the named parameters of `parameters`."""
+        """Return the condition on `documents d`, which uses the named parameters of `parameters`."""
         return sql.SQL(
             "(%(sources)s::text[] = '{}' OR d.source = ANY(%(sources)s)) "
             "AND (%(generations)s::text[] IS NULL OR d.generations && %(generations)s::text[])"
@@ -44,29 +49,31 @@ class Filters:
 
     @property
     def parameters(self) -> dict[str, object]:
-        """The values for `condition`."""
-        generations = None if self.generation is None else list({self.generation, *self._speak_of_it})
+        """Return the values of the parameters of `condition`."""
+        generations = None if self.generation is None else list({self.generation, *self._wider_generations})
         return {"sources": list(self.sources), "generations": generations}
 
     @property
     def narrow(self) -> bool:
-        """Whether there is anything that may not be found."""
+        """Return whether there are documents that may not be found."""
         return bool(self.sources) or self.generation is not None
 
     @property
-    def _speak_of_it(self) -> tuple[str, ...]:
+    def _wider_generations(self) -> tuple[str, ...]:
         return () if self.generation == UNTAGGED else (ALL,)
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A document that was found, by its best chunk.
+    """A document that was found, with its best chunk.
 
     Attributes:
-        breadcrumb: where the chunk is: section path > title > heading.
-        url: what to show a reader; the source_url where the source has no pages.
-        excerpt: the part of the chunk that fits the question, its words between MARK_START and MARK_END.
-        score: of the fusion; only the order means something.
+        breadcrumb: the place of the chunk: section path > title > heading.
+        url: the URL to show to a reader; the source_url if the source has no pages.
+        excerpt: the part of the chunk that fits the question. Words of the question stand between MARK_START and
+            MARK_END.
+        content: the text of the chunk.
+        score: the score of the fusion; only its order has a meaning.
     """
 
     title: str
@@ -83,14 +90,14 @@ class Hit:
 
 
 def search(
-    conn: Connection, question: str, vector: Vectors, model: Model, filters: Filters, limit: int = 5
+    conn: Connection, question: str, vector: Vectors, model: Model, filters: Filters, *, limit: int = 5
 ) -> list[Hit]:
-    """The documents that answer a question best, best first, each once.
+    """Return the documents that answer a question best, best first, each once.
 
     Args:
-        vector: of the question, by `model`: shape (1, dimensions).
+        vector: the vector of the question by `model`, of shape (1, dimensions).
     """
-    question = question.replace("\0", " ")  # which PostgreSQL has no way to hold
+    question = question.replace("\0", " ")  # PostgreSQL cannot hold NUL
     lists = [
         _semantic_candidates(conn, vector, model, filters),
         lexical_candidates(conn, question, filters.condition, filters.parameters, _CANDIDATES),
@@ -100,7 +107,7 @@ def search(
 
 
 def fuse(lists: Iterable[Sequence[ChunkKey]]) -> list[tuple[ChunkKey, float]]:
-    """Documents by their fused score, each with the chunk that did most for it.
+    """Return the fused score of each document, best first, with the chunk that contributes most to it.
 
     In each list a document counts once, by its best chunk: a long page must not win by its many chunks.
     """
@@ -121,8 +128,8 @@ def fuse(lists: Iterable[Sequence[ChunkKey]]) -> list[tuple[ChunkKey, float]]:
 
 
 def _semantic_candidates(conn: Connection, vector: Vectors, model: Model, filters: Filters) -> list[ChunkKey]:
-    # The model is a literal, or PostgreSQL cannot prove that its partial index applies. An iterative scan goes on
-    # until enough rows pass the filters; without it a narrow filter would find nothing among the nearest hundred.
+    # The model is a literal, because otherwise PostgreSQL cannot prove that its partial index applies. An iterative
+    # scan goes on until enough rows pass the filters; without it a narrow filter may find no row among the nearest 100.
     kind, _ = vector_type(model.dimensions)
     query = sql.SQL(
         """
@@ -139,33 +146,40 @@ def _semantic_candidates(conn: Connection, vector: Vectors, model: Model, filter
         conn.execute("SET LOCAL hnsw.iterative_scan = relaxed_order; SET LOCAL hnsw.ef_search = 100")
         rows = conn.execute(query, parameters, prepare=False).fetchall()
         if len(rows) < _CANDIDATES and filters.narrow:
-            # The scan ends after hnsw.max_scan_tuples (20,000), or when its memory is used up. What lies further away
-            # than those is found without the index: so little passes the filter that comparing all of it is quick.
+            # The scan ends after hnsw.max_scan_tuples (20,000), or when its memory is used up. Rows that are further
+            # away are found without the index. So few rows pass such a filter that comparing all of them is fast.
             conn.execute("SET LOCAL enable_indexscan = off")
             rows = conn.execute(query, parameters, prepare=False).fetchall()
         return [(source_url, ordinal) for source_url, ordinal in rows]
 
 
 def _hits(conn: Connection, question: str, best: Sequence[tuple[ChunkKey, float]]) -> list[Hit]:
-    rows = conn.execute(
+    # The words to mark are those of the question as it is, because the excerpt has `window.title` as one word, and
+    # those by which the chunks were found.
+    query = sql.SQL(
         """
         SELECT d.title, c.context_header, coalesce(d.display_url, d.source_url), d.source, d.source_url, d.doc_type,
-               d.generations, d.deprecated,
-               ts_headline('english', c.content,
-                           replace(plainto_tsquery('english', %s)::text, ' & ', ' | ')::tsquery,
-                           'MaxFragments=1, MinWords=20, MaxWords=45, StartSel=' || %s || ', StopSel=' || %s),
+               d.generations, d.deprecated, ts_headline('english', c.content, marked.words, %(options)s),
                c.content, k.score
-        FROM unnest(%s::text[], %s::int[], %s::float[]) AS k (source_url, ordinal, score)
-        JOIN chunks c USING (source_url, ordinal) JOIN documents d USING (source_url)
+        FROM unnest(%(urls)s::text[], %(ordinals)s::int[], %(scores)s::float[]) AS k (source_url, ordinal, score)
+        JOIN chunks c USING (source_url, ordinal) JOIN documents d USING (source_url),
+        (
+            SELECT replace(
+                (plainto_tsquery('english', {question}) || plainto_tsquery('english', {split_question}))::text,
+                ' & ', ' | '
+            )::tsquery AS words
+        ) AS marked
         ORDER BY k.score DESC, d.source_url
-        """,
-        [
-            question,
-            MARK_START,
-            MARK_END,
-            [key[0] for key, _ in best],
-            [key[1] for key, _ in best],
-            [score for _, score in best],
-        ],
+        """
+    ).format(question=(text := sql.Placeholder("question")), split_question=split_words(text))
+    rows = conn.execute(
+        query,
+        {
+            "question": question,
+            "options": f"MaxFragments=1, MinWords=20, MaxWords=45, StartSel={MARK_START}, StopSel={MARK_END}",
+            "urls": [key[0] for key, _ in best],
+            "ordinals": [key[1] for key, _ in best],
+            "scores": [score for _, score in best],
+        },
     )
     return [Hit(*row) for row in rows]

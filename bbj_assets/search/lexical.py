@@ -1,8 +1,8 @@
-"""The word side of search: chunks that have the question's words, rare words counting most.
+"""Search by words: the chunks that have the words of a question, rare words counting most.
 
-PostgreSQL ranks by how often words occur in a text and knows nothing of how rare they are in the corpus, so
-"run JavaScript in a BBjHtmlView" would find whatever runs. The inverse document frequency is taken from the
-planner's own statistics (ANALYZE keeps the frequency of the commonest lexemes): no counting at query time.
+PostgreSQL ranks by the frequency of words in a text and ignores how rare they are in the corpus, so "run JavaScript in
+a BBjHtmlView" would find texts with "run". The inverse document frequency is taken from the planner's statistics
+(ANALYZE keeps the frequency of the most common lexemes), so nothing is counted at query time.
 """
 
 import math
@@ -12,25 +12,34 @@ from psycopg import sql
 
 from bbj_assets.store.connection import Connection
 
-_COMMON = 0.1  # a word in more of the chunks than this finds nothing by itself, it only ranks
-_MAX_LEXEMES = 128  # the first ones of a question: whoever pastes a page has asked by then
+_COMMON = 0.1  # a word in a larger share of the chunks than this finds no chunk by itself, it only ranks
+_MAX_LEXEMES = 128  # the first ones of a question; of a pasted page they are enough
 
 _TEXT_WEIGHT, _HEADER_WEIGHT = 0.1, 0.2
 """A word in the header (section path > title > heading) counts as two in the text.
 
-With PostgreSQL's own 1.0 for it, one word of a package or a title beats a text that has all the others. Measured on
-36 questions to BASIS's Javadoc and two sets of tutorials, how often a right page is among the first three: by words
-alone 15 with 1.0, 18 with 0.3, 21 with 0.2; fused with vectors 22, 24 and 26. Names of classes stay first either way.
+With PostgreSQL's default of 1.0, one word in the name of a package or in a title beats a text that has all the other
+words. Measured on 36 questions about BASIS's Javadoc and two sets of tutorials, a right page was among the first three
+for 15 questions with 1.0, 18 with 0.3 and 21 with 0.2 by words alone; fused with vectors for 22, 24 and 26. Names of
+classes stay first either way.
 """
+
+
+def split_words(text: sql.Composable) -> sql.Composed:
+    """Return an SQL expression for a text whose words are separated as in the column `chunks.search_vector`.
+
+    PostgreSQL's parser takes `window.title` for a host and `bui/dwc` for a path, one word each.
+    """
+    return sql.SQL("replace(replace({}, '.', ' '), '/', ' ')").format(text)
 
 
 def lexical_candidates(
     conn: Connection, question: str, condition: sql.SQL, parameters: Mapping[str, object], limit: int
 ) -> list[tuple[str, int]]:
-    """Keys of the best chunks by words, best first.
+    """Return the keys of the best chunks by words, best first.
 
     Args:
-        condition: on `documents d`, with the named `parameters`.
+        condition: a condition on `documents d`, which uses the named `parameters`.
     """
     weights = _weights(conn, question)
     if not weights:
@@ -68,8 +77,8 @@ def lexical_candidates(
 
 
 def _weights(conn: Connection, question: str) -> dict[str, float]:
-    """The lexemes of a question with their inverse document frequencies, -ln(share of chunks that have it)."""
-    rows = conn.execute(
+    """Return the lexemes of a question with their inverse document frequencies, -ln(share of chunks that have it)."""
+    query = sql.SQL(
         """
         WITH common AS (
             SELECT lexeme, frequency
@@ -77,11 +86,11 @@ def _weights(conn: Connection, question: str) -> dict[str, float]:
             WHERE schemaname = current_schema() AND tablename = 'chunks' AND attname = 'search_vector'
         )
         SELECT q.lexeme, coalesce(frequency, (SELECT min(frequency) FROM common) / 2, 0.001)
-        FROM unnest(to_tsvector('english', replace(replace(%s, '.', ' '), '/', ' '))) AS q (lexeme, positions)
+        FROM unnest(to_tsvector('english', {question})) AS q (lexeme, positions)
         LEFT JOIN common USING (lexeme)
         ORDER BY positions[1]
         LIMIT %s
-        """,
-        [question, _MAX_LEXEMES],
-    )
+        """
+    ).format(question=split_words(sql.Placeholder()))
+    rows = conn.execute(query, [question, _MAX_LEXEMES])
     return {lexeme: -math.log(min(max(frequency, 1e-6), 0.999)) for lexeme, frequency in rows}

@@ -1,4 +1,4 @@
-"""Connections to the database: one way to open them, and errors that tell their reader what to do."""
+"""Connections to the database: how they are opened and set up, and errors that name the remedy."""
 
 from typing import Any, Literal, TypeAlias
 from urllib.parse import quote
@@ -28,18 +28,18 @@ _UNREADABLE = (
     "postgresql://user:password@host:5432/database, with special characters of the password as % and their code: "
     "%40 for @, %2F for /, %3A for :, %25 for %."
 )
-"""Without the URL and without PostgreSQL's reason, because a password may be anywhere in them."""
+"""Names neither the URL nor PostgreSQL's reason, because a password may be anywhere in them."""
 
-_MAY_IDLE_SINCE = 140_000
-"""The version of PostgreSQL that brought idle_session_timeout. Sessions of ours idle on purpose: while a file is parsed
-or a model works, with a lock or a list of what is to do that must not be lost."""
+_IDLE_TIMEOUT_SINCE = 140_000
+"""The version of PostgreSQL that introduced idle_session_timeout. Our sessions are idle on purpose while a file is
+parsed or a model works. They hold a lock or a list of pending texts, which must not be lost."""
 
 
 def connect(url: str) -> Connection:
     """Open a connection in autocommit mode.
 
     Raises:
-        DatabaseUnavailable: PostgreSQL cannot be reached there, or refuses; the message names no password.
+        DatabaseUnavailable: PostgreSQL cannot be reached or refuses; the message contains no password.
         DatabaseError: the URL cannot be read.
     """
     if _parts(url) is None:
@@ -57,13 +57,13 @@ def connect(url: str) -> Connection:
 
 
 def _session_setup(conn: Connection | AsyncConnection, synchronous_commit: Literal["on", "off"]) -> bytes:
-    """How every session of ours is set up.
+    """Return the statements that set up a session.
 
-    When commits do not wait for the disk, a crash of the machine can lose the last documents, never half of one: what
-    was lost is not there, so the next run writes it. Measured: 2,000 documents 1.9 s instead of 5.6 s.
+    If commits do not wait for the disk, a crash of the machine can lose the last documents, but never half of one. The
+    next run finds them missing and writes them again. Measured: 2,000 documents in 1.9 s instead of 5.6 s.
     """
     setup = f"SET synchronous_commit = {synchronous_commit}; SET jit = off"
-    if conn.info.server_version >= _MAY_IDLE_SINCE:
+    if conn.info.server_version >= _IDLE_TIMEOUT_SINCE:
         setup += "; SET idle_session_timeout = 0"
     return setup.encode()
 
@@ -72,27 +72,28 @@ def connect_like(conn: Connection) -> Connection:
     """Open another connection to the same database.
 
     Raises:
-        DatabaseUnavailable: it cannot be reached any more.
+        DatabaseUnavailable: the database cannot be reached any more.
     """
     return connect(url_of(conn))
 
 
 def url_of(conn: Connection) -> str:
-    """What opens another connection to the same database, also when this one is lost; it may hold a password."""
+    """Return the URL of a connection, also of a lost one. It may contain a password."""
     return conninfo.make_conninfo(conn.info.dsn, password=conn.info.password or None)
 
 
 async def configure(conn: AsyncConnection) -> None:
-    """Give a connection of an asynchronous pool a session for storing vectors, and the vector type."""
-    # A vector is expensive to make again: a crash of the server must not lose it.
+    """Set up a connection of an asynchronous pool for storing vectors."""
+    # A vector is expensive to compute again, so a crash of the server must not lose it.
     await conn.execute(_session_setup(conn, synchronous_commit="on"))
     register_vector_info(conn, await TypeInfo.fetch(conn, "vector"))
 
 
 def unreachable(url: str, error: psycopg.Error) -> DatabaseError:
-    """The error that a reader gets when a connection cannot be opened.
+    """Return the error for a connection that cannot be opened.
 
-    A server that is starting, or has no room for one more, says so in words only: libpq gives no SQLSTATE for it.
+    A server that is starting, or has too many connections, reports it as text only: libpq has no SQLSTATE for it. So
+    every error of a connection counts as one that may pass.
     """
     if _parts(url) is None:
         return DatabaseError(_UNREADABLE)
@@ -105,7 +106,7 @@ def unreachable(url: str, error: psycopg.Error) -> DatabaseError:
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown in messages, logs and metadata."""
+    """Return the URL without its password, for messages, logs and metadata."""
     parts = _parts(url)
     if parts is None:
         return "an unreadable URL"
@@ -120,7 +121,7 @@ def without_password(url: str) -> str:
 
 
 def _parts(url: str) -> dict[str, str] | None:
-    """What a URL says, or None if it cannot be read, or only in a way that takes part of a password for an address."""
+    """Return the parts of a URL; None if it cannot be read, or if part of a password would be read as an address."""
     try:
         parts = {key: str(value) for key, value in conninfo.conninfo_to_dict(url).items() if value is not None}
     except psycopg.Error:

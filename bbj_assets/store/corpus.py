@@ -1,4 +1,4 @@
-"""What the index holds, counted: by source, generation and document type."""
+"""The contents of the index, counted by source, generation and document type."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,12 @@ from bbj_assets.store.models import Model
 
 @dataclass(frozen=True, slots=True)
 class SourceCounts:
-    """One source in numbers. `embedded` counts chunks that have a vector of the active model."""
+    """The counts of one source.
+
+    Attributes:
+        untagged: documents that no rule assigns to a generation.
+        embedded: chunks that have a vector of the active model.
+    """
 
     source: str
     documents: int
@@ -21,7 +26,7 @@ class SourceCounts:
 
 @dataclass(frozen=True, slots=True)
 class CorpusCounts:
-    """The whole index in numbers; a document of two generations counts in both."""
+    """The counts of the whole index. A document of two generations counts in both."""
 
     sources: tuple[SourceCounts, ...]
     generations: dict[str, int]
@@ -29,17 +34,22 @@ class CorpusCounts:
 
 
 def stored_sources(conn: Connection) -> list[str]:
-    """The names of the sources that have documents."""
+    """Return the names of the sources that have documents."""
     return [name for (name,) in conn.execute("SELECT DISTINCT source FROM documents ORDER BY 1")]
 
 
 def kept_sources(conn: Connection) -> list[str]:
-    """The names of the sources that anything is stored of, be it only that an item of theirs failed."""
+    """Return the names of the sources that have documents, pageless items or failures."""
     rows = conn.execute(
         "SELECT source FROM documents UNION SELECT source FROM pageless_items UNION SELECT source FROM failures "
         "ORDER BY 1"
     )
     return [name for (name,) in rows]
+
+
+def has_chunks(conn: Connection) -> bool:
+    """Return whether the index holds anything that can be found."""
+    return conn.execute("SELECT FROM chunks LIMIT 1").fetchone() is not None
 
 
 def corpus_counts(conn: Connection, model: Model | None) -> CorpusCounts:

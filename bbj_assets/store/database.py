@@ -1,4 +1,4 @@
-"""The database that is configured: the one by URL, or the embedded one."""
+"""The configured database: the one with the configured URL, or the embedded one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from bbj_assets.store.outages import explaining
 
 @contextmanager
 def database(settings: Settings) -> Iterator[str]:
-    """Have the configured database ready, with the current schema, for the length of a `with`; gives its URL.
+    """Return a context in which the configured database runs and has the current schema. It yields the URL.
 
     Raises:
         DatabaseError: it cannot be reached, started or migrated.
@@ -28,5 +28,5 @@ def database(settings: Settings) -> Iterator[str]:
 
 
 def _migrate(url: str) -> None:
-    with explaining("look up which version of the tables there is", url), connect(url) as conn:
+    with explaining("read the version of the index's schema", url), connect(url) as conn:
         migrate(conn)

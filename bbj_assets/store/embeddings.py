@@ -1,7 +1,7 @@
-"""The `embeddings`: which texts have no vector yet, and storing those that come back.
+"""The table `embeddings`: listing the texts that have no vector yet, and storing vectors.
 
-Asynchronous, because an event loop embeds. No transaction is open while a model works: what is pending is
-noted once in a temporary table, and every page of it is a short read of its own.
+Asynchronous, because an event loop embeds. No transaction is open while a model works: the pending texts are listed
+once in a temporary table, and each page of that table is a short read of its own.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,15 +20,15 @@ _COPY_EMBEDDINGS = "COPY embeddings (model, content_hash, embedding) FROM STDIN 
 _COPY_TRAILER = b"\xff\xff"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PendingText:
     """A text without a vector.
 
     Attributes:
-        chunks: how many chunks have it, in each of the partitions that it stands in.
-        source_url: one of the pages that it stands in.
-        suspicion: how often the model server went down when it had been asked for nothing else; 0 if it went down
-            with this and others, -1 if it never did.
+        chunks: the number of chunks that have the text, by partition.
+        source_url: one of the pages that have the text.
+        outages_alone: how often the model server went down while this text was the only one in work; 0 if others were
+            in work each time; None if the text is no suspect.
     """
 
     content_hash: bytes
@@ -36,21 +36,21 @@ class PendingText:
     chunks: Mapping[str, int]
     text: str
     source_url: str
-    suspicion: int
+    outages_alone: int | None
 
     @property
     def is_suspect(self) -> bool:
-        """Whether the model server may go down when it is asked for it."""
-        return self.suspicion >= 0
+        """Return whether the text may take the model server down."""
+        return self.outages_alone is not None
 
     @property
     def partition_key(self) -> str:
-        """One of the partitions that it stands in, always the same."""
+        """Return one of the partitions that have the text, always the same one."""
         return min(self.chunks)
 
 
 async def coverage(conn: AsyncConnection, model: str, source: str, partitions: Collection[str]) -> dict[str, Coverage]:
-    """The state of each of the partitions that has chunks."""
+    """Return the coverage of each of the partitions that has chunks."""
     cursor = await conn.execute(
         """
         SELECT d.partition_key, count(*), count(e.content_hash)
@@ -65,9 +65,9 @@ async def coverage(conn: AsyncConnection, model: str, source: str, partitions: C
 
 
 async def claim_orphans(conn: AsyncConnection, model: str, source: str, partitions: Collection[str]) -> None:
-    """Have nobody collect vectors as orphans whose texts have come back; those that are being collected are waited for.
+    """Clear the orphan mark of vectors whose text is back. Waits for a running collection of orphans.
 
-    Whoever looks at the coverage afterwards sees what really stays.
+    The coverage that is read after this is accurate: no vector of these partitions is deleted any more.
     """
     cursor = await conn.execute(
         """
@@ -78,7 +78,7 @@ async def claim_orphans(conn: AsyncConnection, model: str, source: str, partitio
         """,
         [model, source, list(partitions)],
     )
-    if orphans := [content_hash for (content_hash,) in await cursor.fetchall()]:  # else no index build is waited for
+    if orphans := [content_hash for (content_hash,) in await cursor.fetchall()]:  # an empty UPDATE may wait as well
         await conn.execute(
             "UPDATE embeddings SET orphaned_at = NULL WHERE model = %s AND content_hash = ANY(%s)", [model, orphans]
         )
@@ -94,17 +94,17 @@ async def note_pending(
     parsed_in: Collection[str] = (),
     after: PendingText | None = None,
 ) -> int:
-    """List the texts without a vector in this connection's `pending` table, each text once; gives their number.
+    """List the texts without a vector in the temporary table `pending` of this session, and return their number.
 
-    They are in the order of their length, so that a batch of neighbours needs little padding; the longest come
-    first, so that the end of the work is in small steps. Suspects come last, the worst at the very end; those that are
-    proved are left out unless failures are asked for, or the source does not know them as failures of its own: another
-    one that has the same text proved them.
+    Each text is listed once. The longest come first: neighbours of one length need little padding in a batch, and the
+    work ends in small steps. Suspects come last, those with the most outages at the very end. A suspect that is proved
+    to be the cause is left out, unless `only_failed` is set, or the failure is that of another source with the same
+    text, so that this source has no failure of its own yet.
 
     Args:
-        only_failed: list only the texts that are in `failures`, and those of the documents that these runs stored.
-        parsed_in: the ids of those runs.
-        after: list only what comes after this one in that order.
+        only_failed: list only the texts in `failures`, and those of documents that the runs `parsed_in` stored.
+        parsed_in: the ids of runs.
+        after: list only the texts that come after this one.
     """
     wanted = {
         "model": model,
@@ -113,14 +113,14 @@ async def note_pending(
         "only_failed": only_failed,
         "parsed_in": list(parsed_in),
         "max_alone": MAX_ALONE,
-        "suspicion": after.suspicion if after else None,
+        "after_suspicion": None if after is None else _suspicion(after),
         "tokens": after.token_count if after else None,
         "hash": after.content_hash if after else None,
     }
     await conn.execute("DROP TABLE IF EXISTS pending")
     await conn.execute(
         """
-        CREATE TEMP TABLE pending AS
+        CREATE TEMP TABLE pending AS  -- suspicion: the outages of a suspect, -1 of other texts, which come first
         SELECT row_number() OVER (ORDER BY suspicion, token_count DESC, content_hash) AS position, listed.*
         FROM (
           SELECT missing.*, coalesce(s.alone, -1) AS suspicion
@@ -147,8 +147,8 @@ async def note_pending(
               WHERE f.stage = 'embed' AND f.source = %(source)s AND f.model = %(model)s
                 AND f.item = encode(missing.content_hash, 'hex'))
         ) AS listed
-        WHERE %(suspicion)s::int IS NULL
-           OR (suspicion, -token_count, content_hash) > (%(suspicion)s::int, -%(tokens)s::int, %(hash)s::bytea)
+        WHERE %(after_suspicion)s::int IS NULL
+           OR (suspicion, -token_count, content_hash) > (%(after_suspicion)s::int, -%(tokens)s::int, %(hash)s::bytea)
         """,
         wanted,
     )
@@ -159,17 +159,17 @@ async def note_pending(
 
 
 async def pending_page(conn: AsyncConnection, model: str, after: int, size: int) -> list[PendingText]:
-    """The texts at the positions after+1 ... after+size that still need a vector.
+    """Return the texts at the positions after+1 to after+size that still need a vector.
 
-    Another run may have embedded a text, or the last document that has it may have gone, since they were noted: those
-    are left out.
+    A text is left out if another run has embedded it since it was listed, or if no document has it any more.
     """
     cursor = await conn.execute(
         """
-        SELECT p.content_hash, p.token_count, p.chunks, c.context_header, c.content, c.source_url, p.suspicion
+        SELECT p.content_hash, p.token_count, p.chunks, c.context_header, c.content, c.source_url,
+               nullif(p.suspicion, -1)
         FROM pending p CROSS JOIN LATERAL (
             SELECT context_header, content, source_url FROM chunks WHERE content_hash = p.content_hash
-            LIMIT 1  -- whichever: in the order of its pages, PostgreSQL would go through all of them for each text
+            LIMIT 1  -- without ORDER BY, with which PostgreSQL would read all chunks of a text
         ) AS c
         WHERE p.position > %s AND p.position <= %s
           AND NOT EXISTS (SELECT FROM embeddings e WHERE e.model = %s AND e.content_hash = p.content_hash)
@@ -178,15 +178,22 @@ async def pending_page(conn: AsyncConnection, model: str, after: int, size: int)
         [after, after + size, model],
     )
     return [
-        PendingText(content_hash, tokens, chunks, embedded_text(header, content), url, suspicion)
-        for content_hash, tokens, chunks, header, content, url, suspicion in await cursor.fetchall()
+        PendingText(
+            content_hash=content_hash,
+            token_count=tokens,
+            chunks=chunks,
+            text=embedded_text(header, content),
+            source_url=url,
+            outages_alone=outages,
+        )
+        for content_hash, tokens, chunks, header, content, url, outages in await cursor.fetchall()
     ]
 
 
 async def store_vectors(conn: AsyncConnection, model: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
-    """Store one vector a text, all or none of them; a text that another run has stored meanwhile is left as it is.
+    """Store one vector per text, in one statement. Vectors that another run has stored meanwhile stay as they are.
 
-    All runs store in the order of the hashes, because two that wait for each other's rows would be a deadlock.
+    All runs store in the order of the hashes. Otherwise two runs could wait for each other's rows, a deadlock.
     """
     rows = dict(sorted(zip(hashes, vectors, strict=True), key=lambda row: row[0]))
     while rows:
@@ -203,11 +210,16 @@ async def store_vectors(conn: AsyncConnection, model: str, hashes: Sequence[byte
                 del rows[content_hash]
 
 
-def _binary_copy(model: str, hashes: Sequence[bytes], vectors: Vectors) -> bytes:
-    """The rows in PostgreSQL's binary COPY format, with pgvector's `vector_send` (dim, unused, floats).
+def _suspicion(text: PendingText) -> int:
+    """Return the value of `pending.suspicion` for a text: never NULL, because rows with NULL cannot be compared."""
+    return -1 if text.outages_alone is None else text.outages_alone
 
-    They are all of one length, so NumPy lays them out at once: formatting them row by row is a third of the time
-    that the event loop spends on a batch.
+
+def _binary_copy(model: str, hashes: Sequence[bytes], vectors: Vectors) -> bytes:
+    """Return the rows in PostgreSQL's binary COPY format, with pgvector's `vector_send` (dim, unused, floats).
+
+    All rows have one length, so NumPy lays them out at once. Formatting them row by row takes a third of the time that
+    the event loop spends on a batch.
     """
     name = model.encode()
     dimensions = vectors.shape[1]

@@ -1,10 +1,10 @@
-"""The `failures`: every item that could not be done, with its real error, until it is done or gone."""
+"""The table `failures`: every item and text that failed, with its error, until it succeeds or is deleted."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
-from bbj_assets.outcomes import Failure, Stage
+from bbj_assets.outcomes import Failure, FailureStage
 from bbj_assets.store.connection import AsyncConnection, Connection
 
 _COLUMNS = """
@@ -16,11 +16,11 @@ _COLUMNS = """
             FROM (
                 SELECT source_url FROM chunks JOIN documents USING (source_url)
                 WHERE content_hash = decode(failures.item, 'hex') AND documents.source = failures.source
-                OFFSET 0  -- or PostgreSQL would go through all chunks in the order of their pages to find the first
+                OFFSET 0  -- without it PostgreSQL reads all chunks in the order of their pages to find the first one
             ) AS pages
         )
     END,
-    model, first_failed_at, last_failed_at, run_id
+    nullif(model, ''), first_failed_at, last_failed_at, run_id
 """
 _RECORD = """
     INSERT INTO failures (stage, item, source, partition_key, error_type, error, attempts, input, model, run_id)
@@ -34,12 +34,12 @@ _RECORD = """
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFailure(Failure):
     """A row of the table.
 
     Attributes:
-        run_id: of the run in which it failed last; None outside Dagster.
+        run_id: the run of Dagster in which it failed last; None if it failed outside of Dagster.
     """
 
     first_failed_at: datetime | None = None
@@ -47,8 +47,11 @@ class StoredFailure(Failure):
     run_id: str | None = None
 
 
+_FIELDS = [field.name for field in fields(StoredFailure)]
+
+
 def record_failures(conn: Connection, failures: Sequence[Failure], run_id: str | None) -> None:
-    """Add the failures; of one that is there already, with the same input, the attempts are counted up."""
+    """Add the failures. The attempts of a failure that is stored already, with the same input, are added up."""
     if failures:
         with conn.transaction(), conn.cursor() as cursor:
             cursor.executemany(_RECORD, [_row(failure, run_id) for failure in failures])
@@ -60,7 +63,7 @@ async def record_embedding_failure(conn: AsyncConnection, failure: Failure, run_
 
 
 def clear_parse_failures(conn: Connection, source: str, items: Collection[str]) -> None:
-    """Forget the failures of a source's items that are as they were when they last succeeded."""
+    """Delete the failures of some items of a source, which are unchanged since they last succeeded."""
     if items:
         conn.execute(
             "DELETE FROM failures WHERE stage = 'parse' AND source = %s AND item = ANY(%s)", [source, list(items)]
@@ -68,10 +71,9 @@ def clear_parse_failures(conn: Connection, source: str, items: Collection[str]) 
 
 
 async def settle_embedding_failures(conn: AsyncConnection, model: str) -> None:
-    """Forget failures of texts that have their vector of this model now, or that their source has no more.
+    """Delete the failures of texts that have a vector of this model now, or that their source no longer has.
 
-    The failure of a text that has left its section and stands in another one still becomes that one's, or no run over
-    what failed would find it.
+    The failure of a text that moved to another section moves with it; otherwise no run over the failures would find it.
     """
     await conn.execute(
         """
@@ -104,11 +106,11 @@ def list_failures(
     conn: Connection,
     *,
     source: str | None = None,
-    stage: Stage | None = None,
+    stage: FailureStage | None = None,
     partitions: Collection[str] | None = None,
     limit: int | None = None,
 ) -> list[StoredFailure]:
-    """The failures there are, by stage and item."""
+    """Return the stored failures, in the order of stage and item."""
     keys = None if partitions is None else list(partitions)
     rows = conn.execute(
         f"""
@@ -119,11 +121,11 @@ def list_failures(
         """.encode(),  # noqa: S608 - the columns are the constant above
         [source, source, stage, stage, keys, keys, limit],
     )
-    return [StoredFailure(*row) for row in rows]
+    return [StoredFailure(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
 
 
 def failed_sections(conn: Connection) -> dict[str, set[str]]:
-    """The partitions with failures that a run can take up, by source: those of another model it cannot."""
+    """Return the partitions with failures that a run can retry, by source. Failures of inactive models it cannot."""
     sections: dict[str, set[str]] = {}
     for source, partition in conn.execute(
         "SELECT DISTINCT source, partition_key FROM failures "
@@ -136,5 +138,5 @@ def failed_sections(conn: Connection) -> dict[str, set[str]]:
 def _row(failure: Failure, run_id: str | None) -> tuple[object, ...]:
     return (
         failure.stage, failure.item, failure.source, failure.partition_key,
-        failure.error_type, failure.error, failure.attempts, failure.input, failure.model, run_id,
+        failure.error_type, failure.error, failure.attempts, failure.input, failure.model or "", run_id,
     )  # fmt: skip

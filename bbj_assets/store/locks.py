@@ -1,6 +1,6 @@
-"""Advisory locks: who may write what at a time.
+"""Advisory locks: they keep two runs from writing the same thing at once.
 
-They belong to a session, so a killed process leaves none behind.
+A lock belongs to a session of PostgreSQL, so a killed process leaves none behind.
 """
 
 import zlib
@@ -18,7 +18,7 @@ INDEX_LOCK = 0x62626A01
 """Held while the vector index is built or orphans are collected."""
 
 INGEST_LOCK = 0x62626A02
-"""Held by a command that ingests all, for as long as it runs."""
+"""Held by a command that ingests all sources, as long as it runs."""
 
 _SOURCE_LOCKS = 0x62626A
 _EMBEDDING_LOCKS = 0x62626B
@@ -28,11 +28,11 @@ _NO_TIMEOUTS = b"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who has a lock.
+    """The session that holds a lock.
 
     Attributes:
-        name: as it called itself; None if this user may not know, or it has just gone.
-        since: when it came.
+        name: its application name; None if this user may not see it, or if the session has just ended.
+        since: when the session began.
     """
 
     name: str | None
@@ -41,20 +41,21 @@ class Holder:
 
 @contextmanager
 def ingest_lock(conn: Connection, name: str, on_wait: Callable[[Holder], None]) -> Iterator[None]:
-    """Hold the lock under which everything is ingested; a second one waits here, told who is at it.
+    """Hold the lock of a command that ingests all sources. A second command waits here.
 
-    A restart of the server frees it while its holder goes on. So the holder has to see to it, between two sources, that
-    it still has it; until then only the lock of each source keeps two apart.
+    A restart of the server frees the lock while its holder goes on. So the holder has to check between two sources
+    that it still has the lock. Until then only the lock of each source keeps two commands apart.
 
     Args:
-        conn: in autocommit mode, for nothing else.
-        name: what others are told, at most 63 bytes.
+        conn: in autocommit mode, and used for nothing else.
+        name: the application name that a waiting command shows, at most 63 bytes.
+        on_wait: called once with the holder if the lock is taken.
     """
     conn.execute("SELECT set_config('application_name', %s, false)", [name])
     if not _value(conn, "SELECT pg_try_advisory_lock(%s)", [INGEST_LOCK]):
         on_wait(_holder(conn, INGEST_LOCK))
         _wait(conn, "SELECT pg_advisory_lock(%s)", [INGEST_LOCK])
-    yield  # the lock goes with its connection
+    yield  # the lock ends with its connection
 
 
 def _holder(conn: Connection, key: int) -> Holder:
@@ -71,9 +72,9 @@ def _holder(conn: Connection, key: int) -> Holder:
 
 @contextmanager
 def source_lock(conn: Connection, source: str, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the one lock under which a source's documents change.
+    """Hold the lock of a source, without which its documents are not changed.
 
-    A second run over the same source waits here (after `on_wait` is called once), then finds nothing left to do.
+    A second run over the same source calls `on_wait` once and waits here. It then finds nothing left to do.
     """
     key = [_SOURCE_LOCKS, _number(source)]
     if not _value(conn, "SELECT pg_try_advisory_lock(%s, %s)", key):
@@ -87,9 +88,9 @@ def source_lock(conn: Connection, source: str, on_wait: Callable[[], None] = lam
 
 
 async def take_embedding_lock(conn: AsyncConnection, model: str, source: str, on_wait: Callable[[], None]) -> None:
-    """Take the one lock under which a source's texts get their vectors of a model; it goes with its session.
+    """Take the lock of a source and a model, without which no vectors are stored. It ends with the session.
 
-    A second run waits here (after `on_wait` is called once), then finds nothing left to do.
+    A second run calls `on_wait` once and waits here. It then finds nothing left to do.
     """
     key = [_EMBEDDING_LOCKS, _number(f"{source}\n{model}")]
     row = await (await conn.execute("SELECT pg_try_advisory_lock(%s, %s)", key)).fetchone()
@@ -102,7 +103,7 @@ async def take_embedding_lock(conn: AsyncConnection, model: str, source: str, on
 
 @contextmanager
 def index_lock(conn: Connection) -> Iterator[None]:
-    """Hold the lock under which the vector index is built, dropped or cleaned."""
+    """Hold the lock of the vector index, without which it is not built, dropped or cleaned."""
     _wait(conn, "SELECT pg_advisory_lock(%s)", [INDEX_LOCK])
     try:
         yield
@@ -112,14 +113,14 @@ def index_lock(conn: Connection) -> Iterator[None]:
 
 
 def _wait(conn: Connection, query: str, parameters: list[int]) -> None:
-    """Wait for a lock as long as it takes: that another run is long is no fault, whatever time-outs the role has."""
+    """Wait for a lock without the timeouts of the role, because another run may rightly take long."""
     with conn.transaction():
         conn.execute(_NO_TIMEOUTS)
         conn.execute(query.encode(), parameters)
 
 
 def _number(name: str) -> int:
-    """For a key of two numbers; two names that share one wait for each other without need."""
+    """Return a 32-bit hash of a name. Two names with the same hash wait for each other without need."""
     return zlib.crc32(name.encode()) - 2**31
 
 

@@ -1,7 +1,7 @@
-"""The schema's way forward: numbered .sql files, each applied once, under an advisory lock.
+"""Migrations of the schema: numbered .sql files, each applied once, under an advisory lock.
 
-Two programs that start together must not both create the tables, and an older program must not write
-to a schema that it does not know.
+The lock keeps two programs that start together from both creating the tables. An older program refuses to write to a
+schema that is newer than it.
 """
 
 import re
@@ -17,12 +17,12 @@ _LEAST_PGVECTOR = (0, 8)
 
 
 def migrate(conn: Connection) -> None:
-    """Bring the schema to this program's version; nothing is done when it is there already.
+    """Bring the schema to this program's version, if it is older.
+
+    The tables are in the first schema of the connection's search path.
 
     Raises:
         DatabaseError: pgvector is missing or too old, or the schema is newer than this program.
-
-    The tables live in the first schema of the connection's search path.
     """
     known = _migrations()
     latest = max(known)
@@ -57,12 +57,12 @@ def _migrations() -> dict[int, bytes]:
 
 
 def _version(conn: Connection) -> int:
-    # Not to_regclass: within a transaction that has waited for the lock, it still says what it said before.
-    there = conn.execute(
+    # Not to_regclass: in a transaction that has waited for the lock, it still returns what it returned before.
+    row = conn.execute(
         "SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'schema_migrations' AND relnamespace = %s::regnamespace)",
         [_schema(conn)],
     ).fetchone()
-    if there is None or not there[0]:
+    if row is None or not row[0]:
         return 0
     row = conn.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
     return int(row[0]) if row else 0
@@ -87,7 +87,7 @@ def _require_pgvector(conn: Connection) -> None:
         raise DatabaseError("This PostgreSQL has no pgvector. Install pgvector 0.8 or newer on the server.")
     if tuple(int(part) for part in version.split(".")[:2]) < _LEAST_PGVECTOR:
         raise DatabaseError(
-            f"This PostgreSQL has pgvector {version}, and 0.8 or newer is needed (iterative index scans). "
+            f"This PostgreSQL has pgvector {version}, but 0.8 or newer is needed (iterative index scans). "
             "Update it on the server, then run ALTER EXTENSION vector UPDATE."
         )
     try:

@@ -1,4 +1,4 @@
-"""The `models`: which embedding models the index has vectors of, and which one search uses."""
+"""The table `models`: the embedding models that the index has vectors of, and which one search uses."""
 
 from dataclasses import dataclass
 
@@ -6,13 +6,18 @@ from bbj_assets.errors import ConfigurationError, EmbedderMisconfigured
 from bbj_assets.reports import Coverage
 from bbj_assets.store.connection import Connection
 
+_SELECT = b"SELECT name, dimensions, active, embedder FROM models "
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model by the name under which its vectors are stored.
+    """An embedding model.
 
     Attributes:
-        embedder: which one gives its vectors (`ollama`, `openai`, `embedded`), where that is known.
+        name: the name under which its vectors are stored.
+        dimensions: the length of its vectors.
+        active: whether search uses it.
+        embedder: the embedder that computes its vectors (`ollama`, `openai`, `embedded`); None if it is not known.
     """
 
     name: str
@@ -22,10 +27,10 @@ class Model:
 
 
 def ensure_model(conn: Connection, name: str, dimensions: int) -> Model:
-    """Register a model; the first one becomes the active one.
+    """Register a model if it is new, and return it. The first model becomes the active one.
 
     Raises:
-        EmbedderMisconfigured: it is registered with other dimensions, so it is another model by the same name.
+        EmbedderMisconfigured: the name is registered with other dimensions, so it names another model.
     """
     with conn.transaction():
         conn.execute(
@@ -36,7 +41,7 @@ def ensure_model(conn: Connection, name: str, dimensions: int) -> Model:
             """,
             [name, dimensions],
         )
-        # Of two first models that are registered at once, the other one may have become active.
+        # If two first models are registered at once, the other one may be active by now: register without `active`.
         conn.execute("INSERT INTO models (name, dimensions) VALUES (%s, %s) ON CONFLICT DO NOTHING", [name, dimensions])
     model = find_model(conn, name)
     if model is None:
@@ -51,50 +56,50 @@ def ensure_model(conn: Connection, name: str, dimensions: int) -> Model:
 
 
 def note_embedder(conn: Connection, name: str, embedder: str) -> None:
-    """Note which embedder gives a model's vectors, if that is not known yet.
+    """Record which embedder computes a model's vectors, if it is not known yet.
 
     Raises:
-        EmbedderMisconfigured: it is another one.
+        EmbedderMisconfigured: another embedder computes them.
     """
     conn.execute("UPDATE models SET embedder = %s WHERE name = %s AND embedder IS NULL", [embedder, name])
     refuse_second_embedder(conn, name, embedder)
 
 
 def refuse_second_embedder(conn: Connection, name: str, embedder: str) -> None:
-    """Refuse to fill a model with vectors that are not to be compared with those that it has.
+    """Refuse to mix the vectors of two embedders under one model.
 
-    Two servers may have different models under one name, or the same one in another quality.
+    Two servers may have different models under one name, or one model in different quantizations.
 
     Raises:
-        EmbedderMisconfigured: another embedder is known to give the model's vectors.
+        EmbedderMisconfigured: another embedder computes the model's vectors.
     """
     model = find_model(conn, name)
     if model is not None and model.embedder not in (None, embedder):
         raise EmbedderMisconfigured(
             f"The vectors of the model {name!r} were made by the embedder {model.embedder!r}, and those of "
-            f"{embedder!r} may mean something else. Fill it with "
-            f"`bbj-assets models add {name} --embedder {model.embedder}`, or start anew: remove it first, with "
+            f"{embedder!r} may not be comparable with them. Fill the model with "
+            f"`bbj-assets models add {name} --embedder {model.embedder}`, or remove it first with "
             f"`bbj-assets models remove {name}`."
         )
 
 
 def active_model(conn: Connection) -> Model | None:
-    """The model that search uses; None while nothing has been embedded."""
-    row = conn.execute("SELECT name, dimensions, active, embedder FROM models WHERE active").fetchone()
+    """Return the model that search uses; None as long as the index has no model."""
+    row = conn.execute(_SELECT + b"WHERE active").fetchone()
     return Model(*row) if row else None
 
 
 def find_model(conn: Connection, name: str) -> Model | None:
-    """The model of this name, if it is registered."""
-    row = conn.execute("SELECT name, dimensions, active, embedder FROM models WHERE name = %s", [name]).fetchone()
+    """Return the model of this name, if it is registered."""
+    row = conn.execute(_SELECT + b"WHERE name = %s", [name]).fetchone()
     return Model(*row) if row else None
 
 
 def known_model(conn: Connection, name: str) -> Model:
-    """The model of this name.
+    """Return the model of this name.
 
     Raises:
-        ConfigurationError: the index has none; the message names those that it has.
+        ConfigurationError: the index has no such model; the message names the models that it has.
     """
     model = find_model(conn, name)
     if model is None:
@@ -104,7 +109,7 @@ def known_model(conn: Connection, name: str) -> Model:
 
 
 def removable_model(conn: Connection, name: str) -> Model:
-    """The model of this name, which search does not use.
+    """Return the model of this name, if search does not use it.
 
     Raises:
         ConfigurationError: there is no such model, or search uses it.
@@ -118,12 +123,12 @@ def removable_model(conn: Connection, name: str) -> Model:
 
 
 def all_models(conn: Connection) -> list[Model]:
-    """Every model, by name."""
-    return [Model(*row) for row in conn.execute("SELECT name, dimensions, active, embedder FROM models ORDER BY name")]
+    """Return all models in the order of their names."""
+    return [Model(*row) for row in conn.execute(_SELECT + b"ORDER BY name")]
 
 
 def model_coverage(conn: Connection, name: str) -> Coverage:
-    """How far a model is, over all sources."""
+    """Return the coverage of a model over all sources."""
     row = conn.execute(
         "SELECT count(*), count(e.content_hash) FROM chunks c "
         "LEFT JOIN embeddings e ON e.model = %s AND e.content_hash = c.content_hash",
@@ -133,27 +138,27 @@ def model_coverage(conn: Connection, name: str) -> Coverage:
 
 
 def activate_model(conn: Connection, name: str) -> None:
-    """Make search use this model, from one moment to the next.
+    """Make search use this model, in one transaction.
 
     Raises:
-        ConfigurationError: there is no such model; search goes on with the one that it uses.
+        ConfigurationError: there is no such model; search keeps the one that it uses.
     """
     with conn.transaction():
-        _keep_models_as_they_are(conn)
+        _lock_models(conn)
         known_model(conn, name)
-        # One statement would not do: the index that allows one active model is asked at each row, in whatever order.
+        # In two statements, because the index that allows one active model is checked after each row of a statement.
         conn.execute("UPDATE models SET active = false WHERE active AND name <> %s", [name])
         conn.execute("UPDATE models SET active = true WHERE name = %s", [name])
 
 
 def remove_model(conn: Connection, name: str) -> int:
-    """Forget a model with its vectors; gives their number.
+    """Delete a model with its vectors and failures, and return the number of vectors.
 
     Raises:
         ConfigurationError: there is no such model, or search uses it.
     """
     with conn.transaction():
-        _keep_models_as_they_are(conn)
+        _lock_models(conn)
         removable_model(conn, name)
         vectors = conn.execute("DELETE FROM embeddings WHERE model = %s", [name]).rowcount
         conn.execute("DELETE FROM failures WHERE stage = 'embed' AND model = %s", [name])
@@ -161,9 +166,9 @@ def remove_model(conn: Connection, name: str) -> int:
     return vectors
 
 
-def _keep_models_as_they_are(conn: Connection) -> None:
-    """Until the end of the transaction nobody else changes a model; search and those who store vectors go on.
+def _lock_models(conn: Connection) -> None:
+    """Keep other sessions from changing models until the end of the transaction. Reading and storing vectors go on.
 
-    What is read from here on stays true, also of rows that are not there yet.
+    Rows that are read after this cannot change, and no rows can be added.
     """
     conn.execute("LOCK TABLE models IN SHARE ROW EXCLUSIVE MODE")

@@ -1,8 +1,8 @@
-"""What PostgreSQL says when it cannot: in words for whoever has to help it, and whether waiting helps.
+"""Outages of the database: which errors of PostgreSQL may pass, their messages with remedies, and retries.
 
-A connection that drops, a restart, a lock that somebody holds: these pass, so the work is tried again, which is safe
-because all of it is done in transactions that can be repeated. A disk that is full does not empty itself. Anything else
-that PostgreSQL complains of is a fault of ours, and stays the exception that it is.
+A dropped connection, a restart or a lock of another session may pass, so the work is retried. That is safe, because all
+of it is done in transactions that can be repeated. A full disk does not empty itself, so it is not retried. Every other
+error of PostgreSQL is a bug of this program, and stays the exception that it is.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -18,7 +18,7 @@ from bbj_assets.retrying import OnRetry, RetryPolicy, retry, retry_async
 from bbj_assets.store.connection import connect, without_password
 
 RETRIES = 4
-"""After 1, 2, 4 and 8 seconds: most restarts are over by then."""
+"""After 1, 2, 4 and 8 seconds. Most restarts take less."""
 
 _Result = TypeVar("_Result")
 
@@ -32,40 +32,40 @@ _REMEDIES: tuple[tuple[type[psycopg.Error], type[DatabaseError], str], ...] = (
     (
         errors.QueryCanceled,
         DatabaseUnavailable,
-        "If nobody cancelled it, raise statement_timeout: ALTER ROLE ... SET statement_timeout = 0.",
+        "If no person cancelled the statement, raise statement_timeout: ALTER ROLE ... SET statement_timeout = 0.",
     ),
     (
         errors.LockNotAvailable,
         DatabaseUnavailable,
-        "Another session holds a lock for longer than lock_timeout: pg_locks and pg_stat_activity say which.",
+        "Another session holds a lock for longer than lock_timeout: pg_locks and pg_stat_activity show which one.",
     ),
     (
         PoolTimeout,
         DatabaseUnavailable,
         "See that the server is up and has room: end other programs that use it, or raise max_connections.",
     ),
-    # The root of those that come from outside, with and without a SQLSTATE: restarts, resets, deadlocks, memory.
+    # The base class of errors from outside, with and without a SQLSTATE: restarts, resets, deadlocks, memory.
     (psycopg.OperationalError, DatabaseUnavailable, "See that the server is up; its log says more."),
 )
 
 
 @contextmanager
 def explaining(doing: str, url: str) -> Iterator[None]:
-    """Have PostgreSQL's own failures told with what was done, where, and the remedy.
+    """Return a context that turns PostgreSQL's errors into messages with the action, the server and the remedy.
 
     Args:
-        doing: what cannot be done then, as in `Cannot ... `.
+        doing: the action, as in `Cannot {doing}: ...`.
 
     Raises:
         DatabaseUnavailable: the same may succeed later.
-        DatabaseError: it will not, until somebody helps.
+        DatabaseError: the same will fail until a person helps.
     """
     try:
         yield
     except psycopg.Error as error:
-        for kind, told_as, remedy in _REMEDIES:
+        for kind, raised, remedy in _REMEDIES:
             if isinstance(error, kind):
-                raise told_as(
+                raise raised(
                     f"Cannot {doing}: PostgreSQL at {without_password(url)} says: {_reason(error, url)}. {remedy} What "
                     "was stored stays, nothing is half-written, and the next run does the rest."
                 ) from error
@@ -117,7 +117,7 @@ def _with_message(on_outage: Callable[[str], None] | None, retries: int) -> OnRe
 
 
 def _reason(error: psycopg.Error, url: str) -> str:
-    if isinstance(error, PoolTimeout):  # it tells how long it tried, and not why it failed
+    if isinstance(error, PoolTimeout):  # its message has the seconds, but not the reason
         try:
             connect(url).close()
         except DatabaseError as refused:

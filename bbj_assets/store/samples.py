@@ -1,4 +1,4 @@
-"""A look at what the chunks of a partition are like, for a person."""
+"""Samples of the chunks of a partition, for a person to look at."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,7 +11,11 @@ _CHARACTERS = 1_500
 
 @dataclass(frozen=True, slots=True)
 class SampleChunk:
-    """The first chunk of a document; `content` is cut if it is long."""
+    """The first chunk of a document.
+
+    Attributes:
+        content: the beginning of the text, at most 1,500 characters.
+    """
 
     source_url: str
     title: str
@@ -21,7 +25,7 @@ class SampleChunk:
 
 
 def sample_chunks(conn: Connection, source: str, partitions: Collection[str]) -> dict[str, list[SampleChunk]]:
-    """The first chunks of the first documents of each partition that has any."""
+    """Return the first chunks of the first two documents of each partition that has any."""
     rows = conn.execute(
         """
         SELECT wanted.key, d.source_url, d.title, c.context_header, left(c.content, %(length)s), c.token_count

@@ -1,7 +1,7 @@
-"""The `suspects`: texts that a model server had been asked for when it went down and stayed away.
+"""The table `suspects`: texts whose requests were open when a model server went down and stayed down.
 
-Most of them are innocent: the server was restarted, or ran out of memory over something else. So a suspect is no
-failure. It is asked for last, when nothing else is under way; one that takes the server down by itself is to blame.
+Most of them are innocent: the server was restarted, or another text used up its memory. So a suspect is no failure. It
+is embedded last and alone. If the server goes down again, the text is the cause.
 """
 
 from collections.abc import Collection
@@ -10,7 +10,7 @@ from bbj_assets.outcomes import Failure
 from bbj_assets.store.connection import AsyncConnection, Connection
 
 MAX_ALONE = 2
-"""So often a text may take the server down by itself; once may be chance."""
+"""A text that took the server down alone this many times is a failure; once may be chance."""
 
 _CLEAR = """
     DELETE FROM suspects s WHERE
@@ -20,7 +20,7 @@ _CLEAR = """
 
 
 async def suspect(conn: AsyncConnection, model: str, hashes: Collection[bytes]) -> None:
-    """Suspect these texts from now on."""
+    """Add the texts to the suspects."""
     await conn.execute(
         "INSERT INTO suspects (model, content_hash) SELECT %s, unnest(%s::bytea[]) ON CONFLICT DO NOTHING",
         [model, list(hashes)],
@@ -28,7 +28,7 @@ async def suspect(conn: AsyncConnection, model: str, hashes: Collection[bytes]) 
 
 
 async def suspect_alone(conn: AsyncConnection, model: str, content_hash: bytes) -> bool:
-    """Note that a suspect was the only one this time; gives whether that is proof enough."""
+    """Count an outage in which this suspect was the only text. Return whether it is now proved to be the cause."""
     cursor = await conn.execute(
         "UPDATE suspects SET alone = alone + 1 WHERE model = %s AND content_hash = %s RETURNING alone",
         [model, content_hash],
@@ -38,9 +38,9 @@ async def suspect_alone(conn: AsyncConnection, model: str, content_hash: bytes) 
 
 
 async def given_up(conn: AsyncConnection, model: str, source: str, partitions: Collection[str]) -> list[Failure]:
-    """The failures of a source's texts that are left alone, because they take the server down.
+    """Return the failures of a source's texts that are left alone, because they take the server down.
 
-    Each is in one of these partitions, whichever it was in when it failed.
+    Each failure names one of these partitions, even if the text was in another one when it failed.
     """
     cursor = await conn.execute(
         """
@@ -57,16 +57,24 @@ async def given_up(conn: AsyncConnection, model: str, source: str, partitions: C
         [list(partitions), model, source, MAX_ALONE],
     )
     return [
-        Failure("embed", item, source, partition, error_type, error, model=model)
+        Failure(
+            stage="embed",
+            item=item,
+            source=source,
+            partition_key=partition,
+            error_type=error_type,
+            error=error,
+            model=model,
+        )
         for item, source, partition, error_type, error in await cursor.fetchall()
     ]
 
 
 async def clear_suspects(conn: AsyncConnection) -> None:
-    """Forget those that have their vector now, or that no chunk has any more."""
+    """Delete the suspects that have a vector now, or that no chunk has any more."""
     await conn.execute(_CLEAR)
 
 
 def clear_suspects_of_gone_texts(conn: Connection) -> None:
-    """The same, for whoever has just removed chunks."""
+    """Do the same as `clear_suspects` on a synchronous connection, after chunks were deleted."""
     conn.execute(_CLEAR)

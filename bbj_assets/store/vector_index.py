@@ -1,8 +1,8 @@
-"""The vector index of each model: built after a bulk load, kept up by PostgreSQL otherwise.
+"""The vector index of each model: built after a bulk load, otherwise kept up to date by PostgreSQL.
 
 Measured with 50,000 vectors of 384 dimensions: 1.3 s to COPY them and 19 s to build the index afterwards,
-against 90-130 s into a live index. So a row costs about five times as much in a live index as in a new one,
-and a load that adds more than a quarter of what is there is cheaper with the index rebuilt.
+against 90-130 s into a live index. So a row costs about five times as much in a live index as in a new one, and
+rebuilding the index is cheaper for a load that adds more than a quarter of the present rows.
 """
 
 import hashlib
@@ -18,23 +18,23 @@ from bbj_assets.store.models import Model, all_models
 from bbj_assets.store.outages import explaining, retry_outages
 
 _LIVE_ROW_COST = 5
-_SMALL_LOAD = 2_000  # below this a live index is quick enough, and search stays fast meanwhile
+_SMALL_LOAD = 2_000  # below this a live index is fast enough, and search stays fast during the load
 _BUILD_MEMORY = "512MB"
-_EXACT_BELOW = 2_000  # so few vectors are compared one by one sooner than an index is read
-_LOCK_WAIT = "2s"  # for the moment in which nobody reads vectors; whoever comes to search then waits, too
-_INITIAL_DELAY = 1.0  # seconds in which searches pass, before that is tried again
-_MOST_DIMENSIONS = 4_000  # of an HNSW index over `halfvec`; larger vectors are compared one by one, however many
+_EXACT_BELOW = 2_000  # below this comparing all vectors is faster than reading an index
+_LOCK_WAIT = "2s"  # for a moment without readers of vectors; searches that begin meanwhile wait as well
+_INITIAL_DELAY = 1.0  # seconds before the next try, in which searches are answered
+_MOST_DIMENSIONS = 4_000  # the limit of HNSW over `halfvec`; larger vectors are always compared one by one
 
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What was done to the indexes.
+    """What `refresh_index` did.
 
     Attributes:
-        built: models whose index was built now.
-        vectors: how many vectors each model has.
-        orphans_marked: vectors whose text no chunk has, since now.
-        orphans_deleted: of those, the ones past their grace period.
+        built: the models whose index was built.
+        vectors: the number of vectors of each model.
+        orphans_marked: the number of vectors newly found without a chunk.
+        orphans_deleted: the number of orphans whose grace period was over.
     """
 
     built: tuple[str, ...]
@@ -44,10 +44,10 @@ class IndexReport:
 
 
 def drop_before_bulk_load(conn: Connection, model: Model, rows: int) -> bool:
-    """Drop the model's index when loading `rows` vectors is cheaper without it; `refresh_index` builds it again.
+    """Drop the model's index if loading `rows` vectors is cheaper without it, and return whether it was dropped.
 
-    Meanwhile search compares vectors one by one: slower, and exact. While a long transaction reads vectors, such as
-    that of a backup, the index stays: a slower load disturbs nobody.
+    Until `refresh_index` builds it again, search compares vectors one by one: slower, and exact. The index stays while
+    a long transaction reads vectors, such as a backup, because a slower load does no harm.
     """
     if rows < _SMALL_LOAD or not _exists(conn, model):
         return False
@@ -63,10 +63,10 @@ def drop_before_bulk_load(conn: Connection, model: Model, rows: int) -> bool:
 
 
 def drop_index(conn: Connection, model: Model) -> None:
-    """Drop the model's index, if there is one; for about half a minute it is tried again, while searches go on.
+    """Drop the model's index, if it has one. Retries for about half a minute, while searches go on.
 
     Raises:
-        DatabaseUnavailable: a long transaction reads vectors, such as that of a backup.
+        DatabaseUnavailable: a long transaction reads vectors, such as a backup.
     """
 
     def attempt() -> None:
@@ -78,7 +78,7 @@ def drop_index(conn: Connection, model: Model) -> None:
 
 
 def refresh_index(conn: Connection, orphan_grace: timedelta) -> IndexReport:
-    """Collect orphans, build whatever index is missing, and tell the planner what the tables hold."""
+    """Delete orphans, build the missing indexes, and update the planner's statistics."""
     with index_lock(conn):
         marked, deleted = _collect_orphans(conn, orphan_grace)
         built = []
@@ -95,20 +95,20 @@ def refresh_index(conn: Connection, orphan_grace: timedelta) -> IndexReport:
 
 
 def index_name(model: Model) -> str:
-    """The name of a model's index, within PostgreSQL's 63 bytes whatever the model is called."""
+    """Return the name of a model's index. It is a hash, so it fits PostgreSQL's 63 bytes."""
     return f"embeddings_hnsw_{hashlib.sha256(model.name.encode()).hexdigest()[:16]}"
 
 
 def _drop(conn: Connection, model: Model) -> None:
-    # PostgreSQL waits until nobody reads the table, and whoever comes after that waits behind it. (CONCURRENTLY would
-    # let them pass, but when it is interrupted an index stays that is neither used nor gone.)
+    # DROP INDEX waits for all readers of the table, and new readers wait behind it. (With CONCURRENTLY they would not
+    # wait, but if that is interrupted it leaves an invalid index behind.)
     with conn.transaction():
         conn.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_LOCK_WAIT)))
         conn.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier(index_name(model))))
 
 
 def _build(conn: Connection, model: Model) -> None:
-    # HNSW indexes take up to 2,000 dimensions as `vector`; larger ones go through `halfvec`, up to 4,000.
+    # HNSW takes up to 2,000 dimensions as `vector`, and up to 4,000 as `halfvec`.
     kind, operators = vector_type(model.dimensions)
     with conn.transaction():
         conn.execute(sql.SQL("SET LOCAL maintenance_work_mem = {}").format(sql.Literal(_BUILD_MEMORY)))
@@ -123,14 +123,14 @@ def _build(conn: Connection, model: Model) -> None:
 
 
 def vector_type(dimensions: int) -> tuple[str, str]:
-    """The type that a model's vectors are indexed as, and its operator class for cosine distance."""
+    """Return the type as which a model's vectors are indexed, and its operator class for cosine distance."""
     kind = "vector" if dimensions <= 2000 else "halfvec"
     return f"{kind}({dimensions})", f"{kind}_cosine_ops"
 
 
 def _collect_orphans(conn: Connection, grace: timedelta) -> tuple[int, int]:
-    # Three transactions: whoever comes to need a vector clears its mark first (`claim_orphans`), which it can only see
-    # when that is committed; and a mark that came after that does no harm, because by then the text has a chunk.
+    # Three transactions. A run that needs a vector clears its mark first (`claim_orphans`), and only sees committed
+    # marks. A mark that is set after that does no harm, because by then the text has a chunk.
     conn.execute(
         "UPDATE embeddings e SET orphaned_at = NULL WHERE orphaned_at IS NOT NULL "
         "AND EXISTS (SELECT FROM chunks c WHERE c.content_hash = e.content_hash)"

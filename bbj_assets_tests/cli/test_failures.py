@@ -1,14 +1,15 @@
-"""`bbj-assets failures` tells a person, a program and a file what the table `failures` holds, until it is healed."""
+"""`bbj-assets failures` tells a person, a program and a file what the table `failures` holds, until it recovers."""
 
 import fcntl
 import json
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from bbj_assets.errors import ParseError, TextRejected
+from bbj_assets.errors import ParseError
 from bbj_assets.failures import append_failures
 from bbj_assets.outcomes import Failure
 from bbj_assets.store.connection import connect
@@ -42,12 +43,28 @@ def failing(desk: Desk) -> Desk:
         record_failures(
             conn,
             [
-                Failure.of("parse", "guide://grids/bad.md", "guide", "grids", ParseError("Save the file as UTF-8.")),
-                Failure.of("embed", chunk.content_hash.hex(), "notes", "_root", TextRejected("It is too long.")),
+                unparsed("guide://grids/bad.md", section="grids", error="Save the file as UTF-8."),
+                unembedded(chunk.content_hash),
             ],
             "run-1",
         )
     return desk
+
+
+def unparsed(key: str, *, section: str, error: str) -> Failure:
+    return Failure.of_item(key=key, source="guide", partition_key=section, error=ParseError(error))
+
+
+def unembedded(content_hash: bytes = b"\xab" * 32) -> Failure:
+    """A text of `notes` that its model refused; of which model is not known."""
+    return Failure(
+        stage="embed",
+        item=content_hash.hex(),
+        source="notes",
+        partition_key="_root",
+        error_type="TextRejected",
+        error="It is too long.",
+    )
 
 
 def listed(desk: Desk, *arguments: str) -> list[dict[str, object]]:
@@ -110,7 +127,7 @@ def test_they_are_selected_by_source_and_stage_listed_and_exported_alike(
 
 
 def test_a_person_reads_where_what_and_the_remedy_of_each_kind_once(failing: Desk) -> None:
-    worse = Failure.of("parse", "guide://worse.md", "guide", "_root", ParseError("It cannot be read."))
+    worse = unparsed("guide://worse.md", section="_root", error="It cannot be read.")
     with connect(failing.url) as conn:
         record_failures(conn, [worse], "run-1")
 
@@ -125,7 +142,7 @@ def test_a_person_reads_where_what_and_the_remedy_of_each_kind_once(failing: Des
 
 
 def test_a_failure_of_a_model_that_search_does_not_use_says_so_and_who_tries_it_again(failing: Desk) -> None:
-    of_another = Failure("embed", "ab" * 32, "notes", "_root", "TextRejected", "It is too long.", model="second")
+    of_another = replace(unembedded(), model="second")
     with connect(failing.url) as conn:
         ensure_model(conn, "first", 3)  # which search uses from then on
         ensure_model(conn, "second", 3)
@@ -161,7 +178,7 @@ def test_an_export_appends_and_can_be_read_back(failing: Desk, tmp_path: Path) -
     assert done.output == f"Appended 2 failures to {file}.\n"
     mine, *records = lines(file)
     assert mine == {"mine": True}
-    assert all(datetime.fromisoformat(record.pop("exported_at")) for record in records)
+    assert all(datetime.fromisoformat(str(record.pop("exported_at"))) for record in records)
     assert records == [*listed(failing), *listed(failing)]
 
 
@@ -196,7 +213,7 @@ def test_an_export_cuts_off_nothing_but_half_a_failure(last: str, failing: Desk,
 
 def test_an_export_waits_for_the_one_that_is_writing(tmp_path: Path) -> None:
     file = tmp_path / "failures.jsonl"
-    failure = StoredFailure("embed", "00" * 32, "notes", "_root", "TextRejected", "It is too long.")
+    failure = StoredFailure(**asdict(unembedded()))
     with ThreadPoolExecutor(1) as elsewhere:
         with file.open("wb", buffering=0) as writing:
             fcntl.flock(writing, fcntl.LOCK_EX)

@@ -5,6 +5,7 @@ from dagster import AddDynamicPartitionsRequest, DagsterError, DagsterEventType,
 from pydantic import SecretStr
 
 from bbj_assets.defs.tags import RANGE_END_TAG, RANGE_START_TAG, SOURCE_TAG
+from bbj_assets.errors import ParseError
 from bbj_assets.outcomes import Failure
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.failures import record_failures
@@ -28,7 +29,10 @@ def ask(driver: RunSensorDriver) -> str:
 
 
 def fail(conn: Connection, *sections: str) -> None:
-    failures = [Failure("parse", f"guide://{key}/a.md", "guide", key, "ParseError", "Bad.") for key in sections]
+    failures = [
+        Failure.of_item(key=f"guide://{key}/a.md", source="guide", partition_key=key, error=ParseError("Bad."))
+        for key in sections
+    ]
     record_failures(conn, failures, None)
 
 

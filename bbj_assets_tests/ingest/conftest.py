@@ -31,7 +31,7 @@ def site(tmp_path: Path) -> Site:
 
 @pytest.fixture
 def refresh(conn: Connection, site: Site) -> Refresh:
-    """Bring the site's partitions (or the given ones) up to date, as a run of Dagster does."""
+    """Return a function that refreshes the site's partitions (or the given ones), as a run of Dagster does."""
 
     def run(
         partitions: Collection[str] | None = None,
@@ -45,9 +45,11 @@ def refresh(conn: Connection, site: Site) -> Refresh:
     ) -> ChunksReport:
         source = source or site.source
         if partitions is None:
-            listed, vanished = current_partitions(conn, source)
-            partitions = listed | vanished
-        options = ParseOptions(chunks, processes, allow_shrink=allow_shrink, only_failed=only_failed, run_id="run-1")
+            listed, deleted = current_partitions(conn, source)
+            partitions = listed | deleted
+        options = ParseOptions(
+            chunks, processes=processes, allow_shrink=allow_shrink, only_failed=only_failed, run_id="run-1"
+        )
         return refresh_chunks(conn, source, sorted(partitions), options, ListeningProgress(**callbacks))
 
     return run

@@ -1,4 +1,4 @@
-"""What changed, as a law: a listing and a store are split into what is parsed, what stays and what goes."""
+"""A listing and a store are split into items to parse, unchanged items and deleted items."""
 
 import hashlib
 import tempfile
@@ -54,7 +54,7 @@ states = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(states)
-def test_every_listed_item_is_parsed_or_unchanged_and_what_is_stored_and_not_listed_has_vanished(state: State) -> None:
+def test_a_listed_item_is_parsed_or_unchanged_and_a_stored_item_that_is_not_listed_is_deleted(state: State) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "part").mkdir()
@@ -86,10 +86,10 @@ def test_every_listed_item_is_parsed_or_unchanged_and_what_is_stored_and_not_lis
     assert changes.unchanged == [item for item in items if is_unchanged(item)]
     assert changes.parse == [item for item in items if not is_unchanged(item)]
     listed = {item.key for item in items}
-    assert changes.vanished == {key: known for key, known in state.stored.items() if key not in listed}
+    assert changes.deleted == {key: known for key, known in state.stored.items() if key not in listed}
 
 
-def test_the_store_that_was_given_is_not_changed(tmp_path: Path) -> None:
+def test_the_given_stored_items_are_not_modified(tmp_path: Path) -> None:
     stored = {"x://a.md": StoredItem("_root", sha256(b""), "this", {}, 1)}
     given_items = dict(stored)
 

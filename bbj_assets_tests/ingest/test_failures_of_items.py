@@ -1,4 +1,4 @@
-"""A bad item costs itself: it is a row of `failures` until it is healed or gone, and its old document stays."""
+"""A bad item fails alone: it is a row of `failures` until it recovers or is deleted, and its old document stays."""
 
 import os
 from dataclasses import replace
@@ -37,7 +37,7 @@ def test_a_file_that_is_no_text_fails_alone(conn: Connection, site: Site, refres
     assert [failure.item for failure in report.failures] == ["mdx-test://part/bad.md"]
 
 
-def test_attempts_are_counted_up_while_an_item_fails(conn: Connection, site: Site, refresh: Refresh) -> None:
+def test_attempts_are_added_up_while_an_item_fails(conn: Connection, site: Site, refresh: Refresh) -> None:
     site.write({"bad.md": NO_TEXT})
     refresh()
     first = only_failure(conn)
@@ -67,7 +67,7 @@ def test_the_old_document_stays_while_its_item_fails(conn: Connection, site: Sit
 
 @pytest.mark.parametrize("only_failed", [False, True], ids=["in any run", "in one over failures"])
 @pytest.mark.parametrize("cure", ["rewritten", "put back", "deleted"])
-def test_a_failure_goes_when_its_item_is_healed_or_gone(
+def test_a_failure_is_deleted_when_its_item_recovers_or_is_deleted(
     conn: Connection, site: Site, refresh: Refresh, cure: str, *, only_failed: bool
 ) -> None:
     site.write({"a.md": GOOD, "z.md": GOOD})
@@ -88,7 +88,7 @@ def test_a_failure_goes_when_its_item_is_healed_or_gone(
 
 
 @pytest.mark.parametrize("only_failed", [False, True], ids=["in any run", "in one over failures"])
-def test_the_failure_of_an_item_that_never_was_a_document_goes_with_its_file(
+def test_the_failure_of_an_item_that_never_was_a_document_is_deleted_with_its_file(
     conn: Connection, site: Site, refresh: Refresh, *, only_failed: bool
 ) -> None:
     site.write({"part/bad.md": NO_TEXT, "a.md": GOOD})
@@ -112,7 +112,7 @@ def test_failures_of_other_partitions_are_kept(conn: Connection, site: Site, ref
     }
 
 
-def test_a_run_over_failures_takes_up_those_and_nothing_else(conn: Connection, site: Site, refresh: Refresh) -> None:
+def test_a_run_over_failures_processes_failed_items_only(conn: Connection, site: Site, refresh: Refresh) -> None:
     site.write({"a.md": GOOD, "b.md": NO_TEXT, "c.md": NO_TEXT, "gone.md": GOOD})
     refresh()
     before = physical_rows(conn)[0]
@@ -129,7 +129,7 @@ def test_a_run_over_failures_takes_up_those_and_nothing_else(conn: Connection, s
     assert only_failure(conn).attempts == 2
 
 
-def test_what_failed_and_is_gone_in_great_numbers_is_not_believed_in_a_run_over_failures_either(
+def test_a_run_over_failures_does_not_delete_most_of_a_source_either(
     conn: Connection, site: Site, refresh: Refresh
 ) -> None:
     pages = [f"{number:02d}.md" for number in range(30)]
@@ -154,7 +154,7 @@ def test_what_failed_and_is_gone_in_great_numbers_is_not_believed_in_a_run_over_
         pytest.param('title: "\\ud800"', id="half a surrogate pair in the title"),
     ],
 )
-def test_what_cannot_be_stored_costs_no_other_item(
+def test_an_item_that_cannot_be_stored_fails_alone(
     conn: Connection, site: Site, refresh: Refresh, front_matter: str
 ) -> None:
     site.write({"a.md": GOOD, "bad.md": f"---\n{front_matter}\n---\n\nText.\n", "z.md": GOOD})
@@ -197,7 +197,7 @@ def test_a_file_that_cannot_be_read_fails_with_the_reason(conn: Connection, site
     assert "symbolic links" in only_failure(conn).error
 
 
-def test_a_file_beyond_all_measure_is_refused_unread(conn: Connection, site: Site, refresh: Refresh) -> None:
+def test_a_file_over_the_size_limit_is_refused_unread(conn: Connection, site: Site, refresh: Refresh) -> None:
     with (site.root / "huge.md").open("wb") as huge:
         huge.truncate(1 << 40)
 

@@ -1,4 +1,4 @@
-"""Items that hold no page are remembered, so that they too are parsed once."""
+"""Items without a page are stored as such, so that they are parsed once as well."""
 
 import shutil
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from bbj_assets.documents import Item
-from bbj_assets.ingest import refresh
 from bbj_assets.ingest.changes import find_changes
 from bbj_assets.ingest.code_version import code_version_of
 from bbj_assets.ingest.listing import current_partitions, list_items
 from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
+from bbj_assets.reports import ChunksReport
 from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.documents import count_documents, stored_items
@@ -28,15 +28,14 @@ def source(tmp_path: Path) -> Source:
     return Source(name="programs", parser="bbj-source", roots=(root,))
 
 
-def _refresh(conn: Connection, source: Source) -> refresh.ChunksReport:
+def _refresh(conn: Connection, source: Source) -> ChunksReport:
     listed, stored = current_partitions(conn, source)
     return refresh_chunks(conn, source, listed | stored, OPTIONS)
 
 
 def _to_parse(conn: Connection, source: Source) -> list[Item]:
-    return find_changes(
-        list_items(source), stored_items(conn, source.name), code_version_of(source, OPTIONS.chunks)
-    ).parse
+    stored = stored_items(conn, source.name)
+    return list(find_changes(list_items(source), stored, code_version_of(source, OPTIONS.chunks)).parse)
 
 
 def test_prose_among_programs_is_parsed_once_and_is_no_document(conn: Connection, source: Source) -> None:

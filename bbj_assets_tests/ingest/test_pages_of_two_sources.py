@@ -1,7 +1,7 @@
-"""A page that two sources read stays with the one that has it, and the other is told; none takes it back and forth."""
+"""A page that two sources have stays with the first one, and is a failure of the other in every run."""
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +10,14 @@ import pytest
 from bbj_assets.ingest.fetching import fetch_site
 from bbj_assets.ingest.listing import current_partitions
 from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
-from bbj_assets.ingest.writing import Writer
+from bbj_assets.ingest.writing import WriteOptions, Writer, Written
 from bbj_assets.outcomes import Failure, ItemContent
 from bbj_assets.reports import PartitionReport
 from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.documents import delete_items, replace_items, stored_items
 from bbj_assets.store.failures import list_failures
+from bbj_assets.store.ownership import NO_TAKEOVER, Takeover, takeover_from_removed
 from bbj_assets_tests.fakes.site_server import SiteServer
 from bbj_assets_tests.ingest.stored import physical_rows
 from bbj_assets_tests.sources.web_crawl.help_site import path_of, publish, source, url_of
@@ -26,11 +27,11 @@ PAGE = "https://docs.example/page.htm"
 TOPICS = 6
 
 
-def ingest(conn: Connection, crawled: Source, sources: Collection[str] | None = None) -> PartitionReport:
+def ingest(conn: Connection, crawled: Source, takeover: Takeover = NO_TAKEOVER) -> PartitionReport:
     fetch_site(conn, crawled)
-    listed, vanished = current_partitions(conn, crawled)
-    options = ParseOptions(ChunkSettings(), processes=1, sources=sources, allow_shrink=True)
-    return refresh_chunks(conn, crawled, sorted(listed | vanished), options).total
+    listed, deleted = current_partitions(conn, crawled)
+    options = ParseOptions(ChunkSettings(), processes=1, takeover=takeover, allow_shrink=True)
+    return refresh_chunks(conn, crawled, sorted(listed | deleted), options).total
 
 
 def sources_of_documents(conn: Connection) -> dict[str, str]:
@@ -64,11 +65,11 @@ def test_each_page_stays_with_the_source_that_had_it_first(
 
     assert physical_rows(conn) == before
     failures = list_failures(conn, source="second")
-    assert len(failures) == TOPICS + 1, "a run of the one does not forget the failures of the other"
+    assert len(failures) == TOPICS + 1, "a run of one source keeps the failures of the other"
     assert {failure.error_type for failure in failures} == {"ParseError"}
     page = url_of(help_site, 1)
     assert next(failure.error for failure in failures if failure.item == page) == (
-        f"{page}: another source gives the same page: {page} (of source 'first'). "
+        f"{page}: another source has the same page: {page} (of source 'first'). "
         "Narrow `url` or `exclude` of one of them in sources.toml."
     )
 
@@ -100,40 +101,41 @@ def test_pages_that_one_source_no_longer_lists_stay_with_the_other(conn: Connect
     assert [failure.item for failure in list_failures(conn)] == [first.url]
 
 
-def test_pages_of_a_source_that_left_the_table_move(conn: Connection, crawls: list[Source]) -> None:
+def test_pages_of_a_source_that_was_removed_from_the_table_move(conn: Connection, crawls: list[Source]) -> None:
     first, second = crawls
-    ingest(conn, first, {"first", "second"})
-    assert ingest(conn, second, {"first", "second"}).changed == 0
+    both = takeover_from_removed(["first", "second"])
+    ingest(conn, first, both)
+    assert ingest(conn, second, both).changed == 0
 
-    report = ingest(conn, second, {"second"})
+    report = ingest(conn, second, takeover_from_removed(["second"]))
 
     assert (report.changed, report.failed) == (TOPICS + 1, 0)
     assert set(sources_of_documents(conn).values()) == {"second"}
     assert list_failures(conn) == []
 
 
-def written(conn: Connection, *items: ItemContent) -> list[Failure]:
-    failures: list[Failure] = []
-    with Writer(conn, [item.key for item in items], None, {}, failures) as writer:
+def write(conn: Connection, *items: ItemContent) -> list[Failure]:
+    written = Written()
+    with Writer(conn, WriteOptions(listed=[item.key for item in items]), written) as writer:
         writer.add(items)
-    return failures
+    return written.failures
 
 
 @pytest.mark.parametrize("neighbours", [[], ["https://docs.example/other.htm"]], ids=["alone", "in a batch"])
-def test_of_two_sources_that_store_a_page_at_once_the_later_one_is_told_the_same(
+def test_if_two_sources_store_a_page_at_once_the_later_one_fails_in_the_same_way(
     conn: Connection, database_url: str, neighbours: list[str]
 ) -> None:
     failures: list[Failure] = []
 
     def later() -> None:
         with connect(database_url) as own:
-            failures.extend(written(own, *(item(key, "of the second", source="second") for key in [*neighbours, PAGE])))
+            failures.extend(write(own, *(item(key, "of the second", source="second") for key in [*neighbours, PAGE])))
 
     thread = threading.Thread(target=later)
     with connect(database_url) as own, own.transaction():
         replace_items(own, [item(PAGE, "of the first", source="first")], None)
         thread.start()
-        thread.join(1)  # it has looked who has the page, found nobody, and waits for this transaction
+        thread.join(1)  # it has found no owner of the page, and waits for this transaction
     thread.join(30)
 
     assert sources_of_documents(conn) == {PAGE: "first", **dict.fromkeys(neighbours, "second")}
@@ -144,8 +146,8 @@ def test_of_two_sources_that_store_a_page_at_once_the_later_one_is_told_the_same
 def test_an_address_without_a_page_is_no_failure_of_either(conn: Connection) -> None:
     empty = replace(item(PAGE, source="first"), documents=[])
 
-    assert written(conn, empty) == []
-    assert written(conn, replace(empty, source="second")) == []
+    assert write(conn, empty) == []
+    assert write(conn, replace(empty, source="second")) == []
 
     assert stored_items(conn, "first").keys() == {PAGE}
     delete_items(conn, "second", [PAGE])

@@ -85,7 +85,7 @@ def test_a_text_that_cannot_be_stored_is_a_failure(
         assert error in outcome.error
 
 
-def test_a_bug_in_a_parser_is_a_failure_with_its_real_type(tmp_path: Path) -> None:
+def test_a_bug_in_a_parser_is_a_failure_with_its_type(tmp_path: Path) -> None:
     (outcome,) = parsed(tmp_path, {"a.md": b"text"}, parser="none such")
 
     assert isinstance(outcome, Failure)
@@ -107,13 +107,13 @@ SOURCE = Source("x", "mdx", (Path("/a"),))
         (SOURCE, ChunkSettings(overlap_tokens=51), False),
     ],
 )
-def test_the_recipe_is_of_what_decides_the_chunks_and_of_nothing_else(
+def test_the_code_version_depends_on_what_determines_the_chunks_and_on_nothing_else(
     source: Source, chunks: ChunkSettings, *, same: bool
 ) -> None:
     assert (code_version_of(source, chunks) == code_version_of(SOURCE, ChunkSettings())) == same
 
 
-def test_a_new_version_of_a_parser_is_another_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_version_of_a_parser_is_another_code_version(monkeypatch: pytest.MonkeyPatch) -> None:
     before = code_version_of(SOURCE, ChunkSettings())
     monkeypatch.setattr("bbj_assets.sources.mdx.VERSION", 10_000)
 

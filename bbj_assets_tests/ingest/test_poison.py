@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from bbj_assets.documents import Item
-from bbj_assets.ingest import refresh, workers
+from bbj_assets.ingest import listing, workers
 from bbj_assets.ingest.changes import MAX_LOST_PARSERS
 from bbj_assets.source import ChunkSettings, Source
 from bbj_assets.store.connection import Connection
@@ -22,7 +22,7 @@ GOOD = "# Good\n\nA page.\n"
 @pytest.fixture(autouse=True)
 def _poison_is_hostile(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page that says so does what its name says to the process that is to parse it."""
-    listed = refresh.list_items
+    listed = listing.list_items
 
     def with_hostile_items(source: Source) -> list[Item]:
         return [
@@ -30,7 +30,7 @@ def _poison_is_hostile(monkeypatch: pytest.MonkeyPatch) -> None:
             for item in listed(source)
         ]
 
-    monkeypatch.setattr(refresh, "list_items", with_hostile_items)
+    monkeypatch.setattr(listing, "list_items", with_hostile_items)
 
 
 def only_failure(conn: Connection) -> StoredFailure:
@@ -43,7 +43,7 @@ def test_it_is_parsed_a_few_times_and_then_left_alone(
     harm: str, says: str, conn: Connection, site: Site, refresh: Refresh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if harm == "hang":
-        monkeypatch.setattr(workers, "_SECONDS_AN_ITEM", 1.0)
+        monkeypatch.setattr(workers, "_SECONDS_PER_ITEM", 1.0)
     site.write({f"{harm}.md": POISON})
     for attempt in range(1, MAX_LOST_PARSERS + 1):
         report = refresh()
@@ -59,7 +59,7 @@ def test_it_is_parsed_a_few_times_and_then_left_alone(
     [failure] = report.failures
     assert (report.total.failed, failure.item) == (1, before.item)
     assert failure.error.startswith(before.error)
-    assert "`bbj-ingest-all --retry-failed` tries it all the same" in failure.error
+    assert "`bbj-ingest-all --retry-failed` tries it anyway" in failure.error
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def left_alone(site: Site, refresh: Refresh) -> Site:
     return site
 
 
-def test_its_neighbours_are_parsed_all_the_while(conn: Connection, left_alone: Site, refresh: Refresh) -> None:
+def test_its_neighbours_are_parsed_in_every_run(conn: Connection, left_alone: Site, refresh: Refresh) -> None:
     left_alone.write({"good.md": GOOD + "\nWith more text.\n", "new.md": GOOD})
 
     report = refresh()
@@ -81,13 +81,13 @@ def test_its_neighbours_are_parsed_all_the_while(conn: Connection, left_alone: S
 
 
 @pytest.mark.usefixtures("left_alone")
-def test_whoever_asks_for_what_failed_has_it_tried_again(conn: Connection, refresh: Refresh) -> None:
+def test_a_run_over_failures_tries_it_again(conn: Connection, refresh: Refresh) -> None:
     report = refresh(only_failed=True)
 
     assert (report.total.failed, only_failure(conn).attempts) == (1, MAX_LOST_PARSERS + 1)
 
 
-def test_when_its_bytes_change_it_is_tried_and_counted_anew(
+def test_when_its_bytes_change_it_is_tried_and_its_attempts_start_again(
     conn: Connection, left_alone: Site, refresh: Refresh
 ) -> None:
     left_alone.write({"signal.md": POISON + "\nStill.\n"})
@@ -102,7 +102,7 @@ def test_when_its_bytes_change_it_is_tried_and_counted_anew(
 
 
 @pytest.mark.usefixtures("left_alone")
-def test_when_the_recipe_changes_it_is_tried_again(conn: Connection, refresh: Refresh) -> None:
+def test_when_the_code_version_changes_it_is_tried_again(conn: Connection, refresh: Refresh) -> None:
     refresh(chunks=ChunkSettings(target_tokens=200))
 
     assert only_failure(conn).attempts == 1

@@ -1,4 +1,4 @@
-"""Runs over a source: what changed is replaced, what is gone goes, and everything else stays as it is."""
+"""Runs over a source: changed items are replaced, deleted items are deleted, and the others stay as they are."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -109,7 +109,7 @@ def test_a_moved_page_is_found_under_its_new_url_only_and_keeps_its_hashes(
     assert (report.total.changed, report.total.deleted, report.total.unchanged) == (1, 1, 3)
 
 
-def test_of_a_page_that_moves_to_another_section_only_the_breadcrumb_is_new(
+def test_a_page_that_moves_to_another_section_keeps_its_text_and_gets_a_new_breadcrumb(
     conn: Connection, site: Site, refresh: Refresh
 ) -> None:
     site.write(PAGES)
@@ -124,7 +124,7 @@ def test_of_a_page_that_moves_to_another_section_only_the_breadcrumb_is_new(
     assert set(hashes(conn, moved)).isdisjoint(before), "search would say the old section"
 
 
-def test_a_deleted_page_is_gone_with_its_chunks(conn: Connection, site: Site, refresh: Refresh) -> None:
+def test_a_deleted_page_is_deleted_with_its_chunks(conn: Connection, site: Site, refresh: Refresh) -> None:
     site.write(PAGES)
     refresh()
     (site.root / "events" / "click.mdx").unlink()
@@ -175,7 +175,7 @@ def test_a_partial_that_lies_outside_of_the_source_does_not_make_its_page_look_c
 
 
 @pytest.mark.parametrize("change", ["chunk length", "overlap", "generation", "display url"])
-def test_another_recipe_parses_every_page_anew(site: Site, refresh: Refresh, change: str) -> None:
+def test_another_code_version_parses_every_page_again(site: Site, refresh: Refresh, change: str) -> None:
     site.write({"a.md": page(1), "b.md": page(2)})
     refresh()
     source, chunks = site.source, ChunkSettings()
@@ -227,7 +227,9 @@ def test_only_the_selected_partitions_are_touched(conn: Connection, site: Site, 
     assert (report.total.seen, report.total.changed, report.total.deleted) == (2, 2, 0)
 
 
-def test_partitions_that_only_the_store_has_are_told_apart(conn: Connection, site: Site, refresh: Refresh) -> None:
+def test_partitions_that_only_the_store_has_are_listed_separately(
+    conn: Connection, site: Site, refresh: Refresh
+) -> None:
     site.write(PAGES)
     refresh()
     (site.root / "events" / "click.mdx").unlink()
@@ -248,7 +250,7 @@ def test_sources_do_not_touch_each_other(conn: Connection, site: Site, refresh: 
     assert len(texts(conn)) == 6
 
 
-# Deletions are believed only when they are believable
+# Deletions are inferred only from a complete listing
 
 
 def test_a_source_that_cannot_be_listed_loses_nothing(
@@ -289,17 +291,17 @@ def test_progress_ends_with_everything_done(site: Site, refresh: Refresh) -> Non
     assert len(progress) > 2
 
 
-def test_a_run_that_is_broken_off_leaves_whole_documents_and_the_next_one_completes_it(
+def test_an_interrupted_run_leaves_whole_documents_and_the_next_run_completes_it(
     conn: Connection, site: Site, refresh: Refresh
 ) -> None:
     site.write({f"{n}.md": page(n) for n in range(100)})
 
-    def break_off(done: int, _total: int) -> None:
+    def interrupt(done: int, _total: int) -> None:
         if done:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        refresh(on_progress=break_off)
+        refresh(on_progress=interrupt)
     kept = texts(conn)
 
     report = refresh()

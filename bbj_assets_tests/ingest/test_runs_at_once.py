@@ -30,7 +30,7 @@ def test_of_two_runs_over_a_source_the_second_waits_and_then_changes_nothing(
                 assert second_waits.wait(60)
 
         with connect(database_url) as own:
-            options = ParseOptions(ChunkSettings(), 1)
+            options = ParseOptions(ChunkSettings(), processes=1)
             reports["first"] = refresh_chunks(
                 own, site.source, partitions, options, ListeningProgress(on_progress=progress)
             )
@@ -38,7 +38,7 @@ def test_of_two_runs_over_a_source_the_second_waits_and_then_changes_nothing(
     def second() -> None:
         assert first_has_begun.wait(60)
         with connect(database_url) as own:
-            options = ParseOptions(ChunkSettings(), 1)
+            options = ParseOptions(ChunkSettings(), processes=1)
             reports["second"] = refresh_chunks(
                 own, site.source, partitions, options, ListeningProgress(on_wait=second_waits.set)
             )
@@ -62,7 +62,7 @@ def test_runs_over_two_sources_do_not_wait_for_each_other(site: Site, refresh: R
         if done == 0:
             with connect(database_url) as own:
                 other = replace(site.source, name="mdx-other")
-                options = ParseOptions(ChunkSettings(), 1)
+                options = ParseOptions(ChunkSettings(), processes=1)
                 report = refresh_chunks(
                     own, other, ["grids"], options, ListeningProgress(on_wait=lambda: waited.append("other"))
                 )

@@ -1,4 +1,4 @@
-"""A source that loses most of its documents at once: believed only when somebody confirms it."""
+"""A source that loses most of its documents at once: refused until it is confirmed."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_losing_more_than_half_of_a_source_is_refused_until_it_is_confirmed(
     assert (report.total.deleted, report.total.changed, report.total.unchanged) == (22, 1, 20)
 
 
-def test_losing_half_of_a_source_or_no_more_than_twenty_documents_is_believed(
+def test_losing_half_of_a_source_or_at_most_twenty_documents_is_allowed(
     conn: Connection, site: Site, refresh: Refresh
 ) -> None:
     site.write({f"{n}.md": page(n) for n in range(42)})
@@ -44,7 +44,7 @@ def test_losing_half_of_a_source_or_no_more_than_twenty_documents_is_believed(
     assert texts(conn).keys() == {"mdx-test://41.md"}
 
 
-def test_a_loss_is_judged_over_the_whole_source_however_few_of_its_sections_a_run_is_over(
+def test_a_loss_is_compared_with_the_whole_source_also_in_a_run_over_some_sections(
     conn: Connection, site: Site, refresh: Refresh
 ) -> None:
     site.write({f"part{n // 10}/{n}.md": page(n) for n in range(50)})
@@ -55,7 +55,7 @@ def test_a_loss_is_judged_over_the_whole_source_however_few_of_its_sections_a_ru
     for part in ("part1", "part2"):
         with pytest.raises(ShrinkError, match="40 of its 50 documents"):
             refresh([part])
-    assert refresh(["part0"]).total.unchanged == 10, "what has lost nothing is brought up to date"
+    assert refresh(["part0"]).total.unchanged == 10, "a section without losses is refreshed"
     assert len(texts(conn)) == 50
 
     assert refresh(["part1"], allow_shrink=True).total.deleted == 10

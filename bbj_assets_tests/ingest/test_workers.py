@@ -1,4 +1,4 @@
-"""Parsing in processes: whatever an item does to its process, it costs that item only, and nothing is left over."""
+"""Parsing in processes: an item that harms its process fails alone, and no process is left behind."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import psutil
 import pytest
@@ -33,7 +34,7 @@ def worker_processes(of: int | None = None) -> list[psutil.Process]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_over() -> Iterator[None]:
+def _no_process_left_behind() -> Iterator[None]:
     yield
     assert worker_processes() == []
 
@@ -77,7 +78,7 @@ def test_an_item_that_kills_its_process_fails_and_its_neighbours_are_parsed(site
 def test_an_item_that_takes_too_long_fails_and_the_next_task_is_done(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "_SECONDS_AN_ITEM", 5.0)
+    monkeypatch.setattr(workers, "_SECONDS_PER_ITEM", 5.0)
 
     outcomes = [
         o for done in parse_in_processes([task(site, hostile("hang")), task(site, page(site, "a"))], 1) for o in done
@@ -88,7 +89,7 @@ def test_an_item_that_takes_too_long_fails_and_the_next_task_is_done(
     assert outcome_of(outcomes)["mdx-test://a.md"] == "parsed"
 
 
-def test_every_task_is_done_once_whatever_happens_to_the_processes(site: Site) -> None:
+def test_every_task_is_done_once_also_when_processes_are_lost(site: Site) -> None:
     tasks = [
         task(site, page(site, f"a{n}"), *([hostile("exit")] if n == 3 else []), page(site, f"b{n}")) for n in range(8)
     ]
@@ -96,7 +97,7 @@ def test_every_task_is_done_once_whatever_happens_to_the_processes(site: Site) -
     outcomes = [outcome for done in parse_in_processes(tasks, 2) for outcome in done]
 
     assert len(outcomes) == 17
-    assert sorted(key for key, said in outcome_of(outcomes).items() if said == "parsed") == sorted(
+    assert sorted(key for key, outcome in outcome_of(outcomes).items() if outcome == "parsed") == sorted(
         f"mdx-test://{letter}{n}.md" for letter in "ab" for n in range(8)
     )
 
@@ -105,7 +106,7 @@ def test_no_tasks_are_no_processes() -> None:
     assert list(parse_in_processes([], 4)) == []
 
 
-def test_tasks_are_taken_up_only_as_outcomes_are_fetched(site: Site) -> None:
+def test_tasks_are_started_only_when_outcomes_are_fetched(site: Site) -> None:
     taken = 0
 
     def tasks() -> Iterator[ParseTask]:
@@ -123,7 +124,7 @@ def test_tasks_are_taken_up_only_as_outcomes_are_fetched(site: Site) -> None:
     assert taken < 30
 
 
-@pytest.mark.timeout(60)  # half of what an item may take
+@pytest.mark.timeout(60)  # half the time limit of an item
 def test_closing_early_ends_the_processes_also_in_the_middle_of_an_item(site: Site) -> None:
     outcomes = parse_in_processes([task(site, hostile("hang")), task(site, page(site, "a"))], 2)
     assert outcome_of(next(outcomes)) == {"mdx-test://a.md": "parsed"}
@@ -134,7 +135,7 @@ def test_closing_early_ends_the_processes_also_in_the_middle_of_an_item(site: Si
     assert worker_processes() == []
 
 
-def test_a_listing_that_breaks_off_is_raised_where_the_outcomes_are_fetched(site: Site) -> None:
+def test_an_error_of_the_listing_is_raised_where_the_outcomes_are_fetched(site: Site) -> None:
     def tasks() -> Iterator[ParseTask]:
         yield task(site, page(site, "a"))
         raise LookupError("no more")
@@ -149,9 +150,10 @@ def test_a_process_that_is_started_while_its_worker_is_closed_is_ended_at_once(
     worker = workers._Worker()
     start = subprocess.Popen
 
-    def closed_meanwhile(*args: object, **options: object) -> object:
+    def closed_meanwhile(*args: Any, **options: Any) -> "subprocess.Popen[bytes]":
         worker.interrupt()
-        return start(*args, **options)
+        process: subprocess.Popen[bytes] = start(*args, **options)
+        return process
 
     monkeypatch.setattr(subprocess, "Popen", closed_meanwhile)
 
@@ -171,7 +173,7 @@ def test_the_processes_end_when_their_parent_is_killed(site: Site, harm: str | N
         from bbj_assets_tests.sources.mdx.pages import Site
         from pathlib import Path
 
-        workers._SECONDS_AN_ITEM = 4.0
+        workers._SECONDS_PER_ITEM = 4.0
         site = Site(Path({str(site.root)!r}))
         def tasks():
             yield ParseTask(site.source, [page(site, "a")], ChunkSettings(), "code_version")

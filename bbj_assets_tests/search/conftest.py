@@ -1,13 +1,14 @@
-"""An index that a test fills by hand, so that it knows what is near to what."""
+"""An index that a test fills with vectors at given angles, so that distances are known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 
-from bbj_assets.documents import Chunk, Document
+from bbj_assets.documents import Chunk, Document, Vectors
 from bbj_assets.outcomes import ItemContent
 from bbj_assets.search import Filters, Hit, search
 from bbj_assets.store.connection import Connection
@@ -18,8 +19,8 @@ from bbj_assets.store.vector_index import refresh_index
 DIMENSIONS = 16
 
 
-def direction(angle: float) -> np.ndarray:
-    """A vector at this angle, in degrees, to the question's."""
+def direction(angle: float) -> Vectors:
+    """Return a vector at this angle, in degrees, to that of the question."""
     vector = np.zeros((1, DIMENSIONS), dtype=np.float32)
     vector[0, :2] = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     return vector
@@ -41,7 +42,7 @@ class Index:
         deprecated: bool = False,
         display_url: str | None = None,
     ) -> None:
-        """A page; its source is the scheme of its URL. Without an angle to the question it has no vectors yet."""
+        """Add a page. Its source is the scheme of its URL; without an angle it has no vectors."""
         source = source_url.partition("://")[0]
         chunks = [Chunk(ordinal, text, f"{header} {source_url}", 10) for ordinal, text in enumerate(texts)]
         document = Document(
@@ -53,7 +54,15 @@ class Index:
             deprecated=deprecated,
             display_url=display_url,
         )
-        item = ItemContent(source_url, source, "section", b"sha", "code_version", {}, [(document, chunks)])
+        item = ItemContent(
+            key=source_url,
+            source=source,
+            partition_key="section",
+            content_sha256=b"sha",
+            code_version="code_version",
+            dependencies={},
+            documents=[(document, chunks)],
+        )
         replace_items(self.conn, [item], None)
         if angle is None:
             return
@@ -64,13 +73,13 @@ class Index:
             )
 
     def settle(self) -> None:
-        """What `search_index` does after an ingest."""
+        """Do what the asset `search_index` does after an ingest."""
         refresh_index(self.conn, timedelta(days=7))
 
-    def find(self, question: str = "", *, limit: int = 50, **filters: object) -> list[Hit]:
-        return search(self.conn, question, direction(0), self.model, Filters(**filters), limit)  # type: ignore[arg-type]
+    def find(self, question: str = "", *, limit: int = 50, **filters: Any) -> list[Hit]:
+        return search(self.conn, question, direction(0), self.model, Filters(**filters), limit=limit)
 
-    def urls(self, question: str = "", *, limit: int = 50, **filters: object) -> list[str]:
+    def urls(self, question: str = "", *, limit: int = 50, **filters: Any) -> list[str]:
         return [hit.source_url for hit in self.find(question, limit=limit, **filters)]
 
 

@@ -1,9 +1,9 @@
 """Questions that a BBj programmer would ask, put to real documentation with the real model.
 
-The questions were written before anybody saw what they find, but for three whose pages say nothing of what was asked
+The questions were written before their hits were seen, except for three whose pages did not answer the first wording
 (`scrolling`, `a long calculation`, `without blocking the window`). One set of tutorials is embedded, and every sixth
-class of the API beside those that answer a question, because all 5,338 texts of the corpus would take two minutes of
-two cores. They do with BBJ_ASSETS_WHOLE_CORPUS=1 in the environment; else the third set is only parsed.
+class of the API beside those that answer a question, because all 5,338 texts of the corpus take two minutes of two
+cores. With BBJ_ASSETS_WHOLE_CORPUS=1 in the environment all are embedded; otherwise the third set is only parsed.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from bbj_assets.store.models import active_model
 from bbj_assets.store.vector_index import refresh_index
 from bbj_assets_tests.conftest import REPOSITORY, _database
 
-pytestmark = pytest.mark.timeout(900)  # whoever shares the cores makes the two minutes longer
+pytestmark = pytest.mark.timeout(900)  # the two minutes get longer on shared cores
 
 _API = "bbj_api://com.basis.bbj.proxies"
 
@@ -84,7 +84,7 @@ class Library:
     def find(self, question: str, limit: int) -> list[Hit]:
         model = active_model(self.conn)
         assert model is not None
-        return search(self.conn, question, self.vectors[question], model, Filters(), limit)
+        return search(self.conn, question, self.vectors[question], model, Filters(), limit=limit)
 
 
 @pytest.fixture(scope="module")

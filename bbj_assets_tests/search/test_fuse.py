@@ -71,7 +71,7 @@ def test_no_list_counts_more_than_another(one: list[ChunkKey], other: list[Chunk
 
 
 @given(LISTS, KEYS)
-def test_being_found_once_more_never_costs_a_document_a_place(lists: list[list[ChunkKey]], key: ChunkKey) -> None:
+def test_a_document_in_one_more_list_never_loses_a_place(lists: list[list[ChunkKey]], key: ChunkKey) -> None:
     def place(where: Sequence[Sequence[ChunkKey]]) -> int:
         urls = [url for url, _ in order(where)]
         return urls.index(key[0]) if key[0] in urls else len(urls)

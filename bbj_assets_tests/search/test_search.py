@@ -1,12 +1,16 @@
-"""What a question finds: near in meaning, equal in words, within the filters."""
+"""The hits of a question: near in meaning, equal in words, within the filters."""
+
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from psycopg import sql
 
 from bbj_assets.search.hybrid import MARK_END, MARK_START
+from bbj_assets.search.lexical import split_words
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.vector_index import index_name
 from bbj_assets_tests.search.conftest import DIMENSIONS, Index
@@ -36,7 +40,7 @@ def test_a_document_is_found_once_by_its_best_chunk(index: Index) -> None:
     assert hits[0].content == "The zither, and again the zither."
 
 
-def test_a_hit_says_what_a_reader_needs(index: Index) -> None:
+def test_a_hit_has_the_fields_that_a_reader_needs(index: Index) -> None:
     index.add(
         "docs://html-view",
         "A page in a window.",
@@ -62,7 +66,7 @@ def test_a_page_without_an_address_shows_its_source_url(index: Index) -> None:
     assert index.find()[0].url == "docs://page"
 
 
-def test_what_is_deprecated_is_found_and_says_so(index: Index) -> None:
+def test_a_deprecated_page_is_found_and_marked(index: Index) -> None:
     index.add("docs://old", "An old way.", angle=0, deprecated=True)
     index.add("docs://new", "A new way.", angle=10)
 
@@ -85,7 +89,7 @@ def test_what_is_deprecated_is_found_and_says_so(index: Index) -> None:
         ("Sorting is done by the grid.", "sorted grids"),
     ],
 )
-def test_words_are_found_where_they_stand(index: Index, text: str, question: str) -> None:
+def test_words_are_found_within_names_and_paths(index: Index, text: str, question: str) -> None:
     index.add("docs://right", text)
     for number in range(3):
         index.add(f"docs://wrong-{number}", f"Nothing of it, page {number}.")
@@ -125,7 +129,7 @@ def test_a_word_in_the_header_counts_more_than_one_in_the_text(index: Index) -> 
     assert index.urls("zither")[0] == "docs://about"
 
 
-def test_words_are_weighed_before_anybody_counted_them(index: Index) -> None:
+def test_words_have_weights_before_the_first_analyze(index: Index) -> None:
     """A first search, before `search_index` has run."""
     index.add("docs://wrong", "Something else.", angle=50)
     index.add("docs://right", "One zither.", angle=60)
@@ -146,13 +150,48 @@ def test_the_excerpt_shows_the_words_of_the_question(index: Index) -> None:
     assert len(excerpt.split()) <= 60
 
 
-def test_the_excerpt_shows_what_there_is_when_a_word_is_missing(index: Index) -> None:
+def test_the_excerpt_marks_the_other_words_if_one_is_missing(index: Index) -> None:
     filler = " ".join(f"Sentence {number} says little." for number in range(80))
     index.add("docs://page", f"{filler} Here the zither is tuned. {filler}", angle=0)
 
     excerpt = index.find("tune my grandmother's zither")[0].excerpt
 
     assert f"{MARK_START}zither{MARK_END} is {MARK_START}tuned{MARK_END}" in excerpt
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "marked"),
+    [
+        ("Set the title of it first.", "window.title", "title"),
+        ("Set `window.title` first.", "window.title", "window.title"),
+        ("The themes of a DWC app.", "bui/dwc/themes", "themes"),
+        ("Set `window.title` first, then the title of a tab.", "window.title", "title"),
+    ],
+)
+def test_the_excerpt_marks_the_words_of_a_dotted_name_or_a_path(
+    index: Index, text: str, question: str, marked: str
+) -> None:
+    index.add("docs://page", text, angle=10)
+
+    [hit] = index.find(question)
+
+    assert f"{MARK_START}{marked}{MARK_END}" in hit.excerpt
+
+
+@given(st.text(st.sampled_from("ab./ -_'"), max_size=20))
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_words_of_a_question_are_split_as_those_of_the_texts(index: Index, text: str) -> None:
+    """The rule is in `split_words` and in the definition of the column `search_vector`."""
+    index.conn.execute("DELETE FROM documents")
+    index.add("docs://page", text)
+    query = sql.SQL(
+        "SELECT search_vector, setweight(to_tsvector('english', {}), 'A') || to_tsvector('english', {}) FROM chunks"
+    )
+    words = query.format(split_words(sql.Identifier("context_header")), split_words(sql.Identifier("content")))
+
+    [(stored, computed)] = index.conn.execute(words).fetchall()
+
+    assert stored == computed
 
 
 def test_an_excerpt_of_nothing_in_common_is_the_beginning(index: Index) -> None:
@@ -195,9 +234,9 @@ def of_generations(index: Index) -> Index:
     ],
 )
 def test_filters_hold_for_meaning_and_for_words(
-    of_generations: Index, filters: dict[str, object], expected: set[str]
+    of_generations: Index, filters: dict[str, Any], expected: set[str]
 ) -> None:
-    """`all` speaks of every generation."""
+    """A page of `all` passes every generation."""
     assert set(of_generations.urls("", **filters)) == expected
     assert set(of_generations.urls("zither", **filters)) == expected
 
@@ -308,7 +347,7 @@ def test_no_question_is_an_error(index: Index) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
 @example("'")
 @example("a\\b")
-def test_no_text_at_all_is_an_error(index: Index, question: str) -> None:
+def test_no_text_is_an_error(index: Index, question: str) -> None:
     if not index.urls():
         index.add("docs://grid", "A grid, O'Brien's.", angle=10)
 

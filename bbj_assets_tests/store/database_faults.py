@@ -1,4 +1,4 @@
-"""The faults of PostgreSQL: how each is injected into a run, and what the user then sees."""
+"""The faults of PostgreSQL: how each one is injected into a run, and the message that the user sees."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -11,17 +11,18 @@ from bbj_assets.store.connection import Connection
 from bbj_assets.store.outages import RETRIES
 
 ROLE = "visitor"
-"""Who runs: no superuser, because those are never refused a connection."""
+"""The role that runs: no superuser, because those are never refused a connection."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`inject` is given a superuser's connection and the table that is written to, and lasts for its `with`.
+    """A fault of PostgreSQL.
 
     Attributes:
-        under_way: whether something was stored before it strikes.
-        says: what the user sees of it: PostgreSQL's reason, and the remedy.
-        tries: how often an ingest tries again before it gives up; all of them where that may help.
+        inject: takes a superuser's connection and the table that is written to; the fault lasts as long as the context.
+        says: a pattern of the message: PostgreSQL's reason, and the remedy.
+        tries: the number of retries of an ingest before it fails; all of them if a retry may help.
+        under_way: whether something is stored before the fault begins.
     """
 
     inject: Callable[[Connection, str], AbstractContextManager[None]]
@@ -36,7 +37,7 @@ class Fault:
 
 @contextmanager
 def raising(conn: Connection, table: str, statement: str) -> Iterator[None]:
-    """Whoever writes to the table meets this statement of PL/pgSQL first."""
+    """Run this statement of PL/pgSQL before each INSERT into the table."""
     conn.execute(f"CREATE FUNCTION strike() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {statement}; END'".encode())
     conn.execute(f"CREATE TRIGGER fault BEFORE INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION strike()".encode())
     yield
@@ -44,13 +45,13 @@ def raising(conn: Connection, table: str, statement: str) -> Iterator[None]:
 
 
 def failing(code: str, words: str) -> Callable[[Connection, str], AbstractContextManager[None]]:
-    """PostgreSQL's own error of this SQLSTATE."""
+    """Inject PostgreSQL's error with this SQLSTATE."""
     return lambda conn, table: raising(conn, table, f"RAISE EXCEPTION ''{words}'' USING ERRCODE = ''{code}''")
 
 
 @contextmanager
 def configured(conn: Connection, name: str, value: str) -> Iterator[None]:
-    """A setting of the role, for the connections that it opens from now on; those that are open end."""
+    """Change a setting of the role, and end its sessions, so that new ones have the setting."""
     conn.execute(sql.SQL("ALTER ROLE {} SET {} = {}").format(sql.Identifier(ROLE), sql.Identifier(name), value))
     end_sessions(conn)
     yield
@@ -73,7 +74,7 @@ def locked_by_others(conn: Connection, table: str) -> Iterator[None]:
 
 @contextmanager
 def dropped(conn: Connection, table: str) -> Iterator[None]:
-    """Every connection, whenever it writes."""
+    """Drop every connection when it writes."""
     with raising(conn, table, "PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(60)"):
         end_sessions(conn)
         yield
@@ -81,15 +82,15 @@ def dropped(conn: Connection, table: str) -> Iterator[None]:
 
 @contextmanager
 def full_of_clients(conn: Connection, _table: str) -> Iterator[None]:
-    """No room for one more: with SQLSTATE 53300, as when max_connections is reached."""
+    """Refuse new connections with SQLSTATE 53300, as when max_connections is reached."""
     conn.execute(f"ALTER ROLE {ROLE} CONNECTION LIMIT 1".encode())
-    end_sessions(conn, but="%pending%")  # also what a pool has in reserve, but not what holds the reader's list
+    end_sessions(conn, but="%pending%")  # also idle ones of a pool, but not the one with the list of pending texts
     yield
     conn.execute(f"ALTER ROLE {ROLE} CONNECTION LIMIT -1".encode())
 
 
 def end_sessions(conn: Connection, but: str = "") -> None:
-    """End the role's sessions, but for those whose last statement was like this."""
+    """End the role's sessions, except those whose last statement matches `but`."""
     conn.execute(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = %s AND query NOT LIKE %s",
         [ROLE, but],
@@ -118,7 +119,7 @@ PASSING = [name for name, fault in FAULTS.items() if fault.passes]
 
 
 class Striking:
-    """Lets a fault begin at the right moment of a run, and end it when it is told to."""
+    """Begins a fault at the right moment of a run, and ends it on `heal`, or when it was seen."""
 
     def __init__(self, fault: Fault, conn: Connection, table: str) -> None:
         self.outages: list[str] = []
@@ -132,9 +133,9 @@ class Striking:
             self._state = "on"
             self._injected.__enter__()
 
-    def on_outage(self, said: object) -> None:
-        self.outages.append(str(said))
-        if self.heals_when_seen and re.search(self._fault.says, str(said)):
+    def on_outage(self, message: object) -> None:
+        self.outages.append(str(message))
+        if self.heals_when_seen and re.search(self._fault.says, str(message)):
             self.heal()
 
     def heal(self) -> None:

@@ -1,9 +1,10 @@
-"""Items as a parse gives them, made of a few words."""
+"""Parsed items and failures, made of a few words."""
 
 from collections.abc import Mapping
 
 from bbj_assets.documents import Chunk, Document
-from bbj_assets.outcomes import ItemContent
+from bbj_assets.errors import ParseError, TextRejected
+from bbj_assets.outcomes import Failure, ItemContent
 
 
 def document(url: str, **fields: object) -> Document:
@@ -13,6 +14,23 @@ def document(url: str, **fields: object) -> Document:
 
 def chunks(*texts: str) -> list[Chunk]:
     return [Chunk(ordinal, text, "A page", 4) for ordinal, text in enumerate(texts)]
+
+
+def parse_failure(key: str, *, source: str = "docs", partition: str = "_root") -> Failure:
+    return Failure.of_item(key=key, source=source, partition_key=partition, error=ParseError("bad"))
+
+
+def text_failure(text: str, *, model: str, partition: str = "_root") -> Failure:
+    """The failure of the chunk with this text."""
+    (chunk,) = chunks(text)
+    return Failure.of_text(
+        content_hash=chunk.content_hash,
+        source="docs",
+        partition_key=partition,
+        error=TextRejected("too long"),
+        model=model,
+        source_url="x://a",
+    )
 
 
 def item(

@@ -18,7 +18,7 @@ def message(url: str) -> str:
     return str(caught.value)
 
 
-def test_nobody_at_the_address_is_an_error_with_the_address_and_the_remedy() -> None:
+def test_an_address_without_a_server_is_an_error_with_the_address_and_the_remedy() -> None:
     text = message("postgresql://bbj:sesame@127.0.0.1:1/index")
 
     assert "postgresql://bbj@127.0.0.1:1/index" in text
@@ -27,7 +27,7 @@ def test_nobody_at_the_address_is_an_error_with_the_address_and_the_remedy() -> 
     assert "sesame" not in text
 
 
-def test_a_database_that_is_not_there_is_named(database_url: str) -> None:
+def test_a_missing_database_is_named(database_url: str) -> None:
     assert '"no_such_index" does not exist' in message(conninfo.make_conninfo(database_url, dbname="no_such_index"))
 
 
@@ -48,7 +48,7 @@ def guarded_role(server_url: str) -> Iterator[str]:
         conn.execute("DROP ROLE guarded")
 
 
-def test_a_wrong_password_is_an_error_that_does_not_tell_it(server_url: str, guarded_role: str) -> None:
+def test_a_wrong_password_is_an_error_without_the_password(server_url: str, guarded_role: str) -> None:
     wrong = conninfo.make_conninfo(server_url, user=guarded_role, password="open-barley")  # noqa: S106 - wrong on purpose
     refused = False
     while not refused:  # until the server has read its new rules
@@ -131,7 +131,7 @@ def test_no_session_is_ended_while_it_waits_for_a_parser_or_a_model(conn: Connec
     assert asyncio.run(_session_of_pool(database_url)) == ("0", "on")
 
 
-def test_another_connection_like_one_is_to_the_same_database_and_schema(database_url: str) -> None:
+def test_connect_like_opens_the_same_database_and_schema(database_url: str) -> None:
     url = conninfo.make_conninfo(database_url, options="-c search_path=elsewhere")
     query = "SELECT current_database(), current_setting('search_path')"
 

@@ -1,16 +1,24 @@
-"""The index in numbers."""
+"""The counts of the index."""
 
-from bbj_assets.outcomes import Failure
 from bbj_assets.store.connection import Connection
-from bbj_assets.store.corpus import CorpusCounts, SourceCounts, corpus_counts
+from bbj_assets.store.corpus import CorpusCounts, SourceCounts, corpus_counts, has_chunks
 from bbj_assets.store.documents import replace_items
 from bbj_assets.store.failures import record_failures
 from bbj_assets.store.models import ensure_model
-from bbj_assets_tests.store.samples import chunks, item
+from bbj_assets_tests.store.samples import chunks, item, parse_failure
 
 
 def test_an_empty_index_counts_nothing(conn: Connection) -> None:
     assert corpus_counts(conn, None) == CorpusCounts((), {}, {})
+    assert not has_chunks(conn)
+
+
+def test_a_document_without_text_has_no_chunks(conn: Connection) -> None:
+    replace_items(conn, [item("a://1")], None)
+    assert not has_chunks(conn)
+
+    replace_items(conn, [item("a://2", "one")], None)
+    assert has_chunks(conn)
 
 
 def test_documents_chunks_vectors_and_failures_are_counted_by_source(conn: Connection) -> None:
@@ -30,7 +38,7 @@ def test_documents_chunks_vectors_and_failures_are_counted_by_source(conn: Conne
         conn.execute("INSERT INTO embeddings VALUES (%s, %s, '[1,0,0]')", [model.name, chunk.content_hash])
     record_failures(
         conn,
-        [Failure("parse", f"{source}://bad", source, "_root", "ParseError", "bad") for source in ("a", "c")],
+        [parse_failure(f"{source}://bad", source=source) for source in ("a", "c")],
         None,
     )
 

@@ -60,10 +60,10 @@ def write(site: Site, version: str) -> None:
 
 
 def refresh(conn: Connection, site: Site, striking: Striking | None = None) -> ChunksReport:
-    listed, vanished = current_partitions(conn, site.source)
+    listed, deleted = current_partitions(conn, site.source)
     options = ParseOptions(ChunkSettings(), processes=1, initial_delay=0.001)
     progress = ListeningProgress(on_progress=striking.on_progress, on_outage=striking.on_outage) if striking else SILENT
-    return refresh_chunks(conn, site.source, sorted(listed | vanished), options, progress)
+    return refresh_chunks(conn, site.source, sorted(listed | deleted), options, progress)
 
 
 def clean_contents(conn: Connection, site: Site) -> object:
@@ -79,7 +79,7 @@ def assert_each_page_is_of_one_version(conn: Connection) -> None:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_an_ingest_under_a_fault_that_stays_ends_with_one_clear_error_and_nothing_half_written(
+def test_an_ingest_with_a_permanent_fault_ends_with_one_clear_error_and_nothing_half_written(
     name: str, conn: Connection, visitor: str, site: Site
 ) -> None:
     striking = Striking(FAULTS[name], conn, "chunks")
@@ -106,7 +106,7 @@ def test_an_ingest_under_a_fault_that_stays_ends_with_one_clear_error_and_nothin
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_an_ingest_under_a_fault_that_passes_is_completed_and_counted_once(
+def test_an_ingest_with_a_passing_fault_is_completed_and_counted_once(
     name: str, conn: Connection, visitor: str, site: Site
 ) -> None:
     striking = Striking(FAULTS[name], conn, "chunks")
@@ -125,12 +125,12 @@ def test_an_ingest_under_a_fault_that_passes_is_completed_and_counted_once(
     assert contents(conn) == clean_contents(conn, site)
 
 
-def test_whoever_stops_an_ingest_during_an_outage_does_not_wait_for_its_end(
+def test_an_ingest_that_is_stopped_during_an_outage_ends_at_once(
     conn: Connection, visitor: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     striking = Striking(FAULTS["a deadlock"], conn, "chunks")
 
-    def stop(_said: object) -> None:
+    def stop(_message: object) -> None:
         raise Stopped("enough")
 
     monkeypatch.setattr(striking, "on_outage", stop)
@@ -138,7 +138,7 @@ def test_whoever_stops_an_ingest_during_an_outage_does_not_wait_for_its_end(
         refresh(own, site, striking)
 
 
-def test_waiting_for_another_run_is_no_time_out(conn: Connection, visitor: str) -> None:
+def test_waiting_for_another_run_does_not_time_out(conn: Connection, visitor: str) -> None:
     with configured(conn, "statement_timeout", "100ms"), source_lock(conn, "guide"):
         waited = asyncio.run(_wait_for_lock(visitor, conn))
 
@@ -153,15 +153,13 @@ async def _wait_for_lock(url: str, holder: Connection) -> str:
     waiting = asyncio.create_task(asyncio.to_thread(wait))
     await batch_runs.until(lambda: batch_runs.waiting_for_locks(holder.info.dsn) == 1)
     await asyncio.sleep(0.5)
-    said = "gave up" if waiting.done() else "still waiting"
+    state = "gave up" if waiting.done() else "still waiting"
     end_sessions(holder)
     await asyncio.wait([waiting])
-    return said
+    return state
 
 
-def test_a_server_that_is_restarted_under_an_ingest_costs_a_wait(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_ingest_goes_on_after_a_restart_of_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     monkeypatch.setattr("bbj_assets.ingest.refresh._TASK_ITEMS", 2)
     monkeypatch.setattr(writing, "_BATCH_CHUNKS", 2)
@@ -175,8 +173,8 @@ def test_a_server_that_is_restarted_under_an_ingest_costs_a_wait(
             if done and not outages:
                 server.stop()
 
-        def start(said: str) -> None:
-            outages.append(said)
+        def start(message: str) -> None:
+            outages.append(message)
             server.keep()
 
         try:

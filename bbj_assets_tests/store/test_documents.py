@@ -8,23 +8,22 @@ import pytest
 from bbj_assets.outcomes import Failure, ItemContent
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.documents import (
-    Owner,
     StoredItem,
     chunk_totals,
     count_documents,
     delete_items,
     delete_source,
-    owners,
     replace_items,
     stored_items,
     stored_partitions,
 )
 from bbj_assets.store.failures import list_failures, record_failures
-from bbj_assets_tests.store.samples import chunks, document, item
+from bbj_assets.store.ownership import Owner, owners, takeover_from_removed
+from bbj_assets_tests.store.samples import chunks, document, item, parse_failure
 
 
 def stored(conn: Connection) -> dict[str, list[str]]:
-    """The texts of every document, and of chunks that have none."""
+    """Return the texts of every document, and those of chunks without a document."""
     rows = conn.execute(
         "SELECT source_url, array_agg(content ORDER BY ordinal) FILTER (WHERE content IS NOT NULL) "
         "FROM documents FULL JOIN chunks USING (source_url) GROUP BY 1 ORDER BY 1"
@@ -33,7 +32,7 @@ def stored(conn: Connection) -> dict[str, list[str]]:
 
 
 def failed(*items: str, source: str = "docs") -> list[Failure]:
-    return [Failure("parse", key, source, "_root", "ParseError", "bad") for key in items]
+    return [parse_failure(key, source=source) for key in items]
 
 
 def test_every_field_of_a_document_comes_back(conn: Connection) -> None:
@@ -71,7 +70,7 @@ def test_a_new_version_replaces_the_document_and_all_its_chunks(conn: Connection
     assert stored(conn) == {"x://a": ["new"], "x://b": ["other"]}
 
 
-def test_pages_that_an_item_no_longer_gives_are_gone(conn: Connection) -> None:
+def test_pages_that_an_item_no_longer_has_are_deleted(conn: Connection) -> None:
     replace_items(conn, [item("x://p", pages={"x://p/1": ("1",), "x://p/2": ("2",)})], None)
 
     replace_items(conn, [item("x://p", pages={"x://p/2": ("2",), "x://p/3": ("3",)})], None)
@@ -79,7 +78,7 @@ def test_pages_that_an_item_no_longer_gives_are_gone(conn: Connection) -> None:
     assert stored(conn) == {"x://p/2": ["2"], "x://p/3": ["3"]}
 
 
-def test_an_item_that_gives_no_page_any_more_leaves_none(conn: Connection) -> None:
+def test_an_item_that_has_no_page_any_more_leaves_no_document(conn: Connection) -> None:
     replace_items(conn, [item("x://a", "1")], None)
 
     replace_items(conn, [replace(item("x://a"), documents=[])], None)
@@ -87,7 +86,7 @@ def test_an_item_that_gives_no_page_any_more_leaves_none(conn: Connection) -> No
     assert stored(conn) == {}
 
 
-def test_a_page_that_comes_of_another_item_now_belongs_to_that(conn: Connection) -> None:
+def test_a_page_that_another_item_of_the_source_has_now_belongs_to_that_item(conn: Connection) -> None:
     replace_items(conn, [item("x://old", pages={"x://page": ("old",), "x://rest": ("rest",)})], None)
 
     replace_items(conn, [item("x://new", pages={"x://page": ("new",)})], None)
@@ -99,18 +98,18 @@ def test_a_page_that_comes_of_another_item_now_belongs_to_that(conn: Connection)
     }
 
 
-def test_what_another_source_has_is_neither_replaced_nor_deleted_nor_healed(conn: Connection) -> None:
+def test_the_documents_and_failures_of_another_source_stay(conn: Connection) -> None:
     replace_items(conn, [item("x://a", "theirs", source="other")], None)
     record_failures(conn, failed("x://a", "x://b", source="other"), None)
 
     with pytest.raises(psycopg.errors.UniqueViolation):
-        replace_items(conn, [item("x://a", "ours")], None, ["docs", "other"])
+        replace_items(conn, [item("x://a", "ours")], None, takeover_from_removed(["docs", "other"]))
     replace_items(conn, [item("x://b", "ours")], None)
     delete_items(conn, "docs", ["x://a", "x://b"])
 
     assert stored(conn) == {"x://a": ["theirs"]}
     assert [failure.item for failure in list_failures(conn)] == ["x://a", "x://b"]
-    replace_items(conn, [item("x://a", "ours")], None, ["docs"])
+    replace_items(conn, [item("x://a", "ours")], None, takeover_from_removed(["docs"]))
     assert stored(conn) == {"x://a": ["ours"]}
     assert [failure.item for failure in list_failures(conn)] == ["x://b"]
 
@@ -130,7 +129,7 @@ def test_what_another_source_has_is_neither_replaced_nor_deleted_nor_healed(conn
         ),
     ],
 )
-def test_a_row_that_cannot_be_stored_leaves_the_old_documents_wholly_there(conn: Connection, bad: ItemContent) -> None:
+def test_a_row_that_cannot_be_stored_leaves_the_old_documents_unchanged(conn: Connection, bad: ItemContent) -> None:
     replace_items(conn, [item("x://a", "old a"), item("x://b", "old b", "more")], None)
     record_failures(conn, failed("x://a"), None)
 
@@ -143,8 +142,8 @@ def test_a_row_that_cannot_be_stored_leaves_the_old_documents_wholly_there(conn:
     assert stored(conn)["x://a"] == ["new a"]
 
 
-def test_success_clears_the_failure_of_that_item_only(conn: Connection) -> None:
-    embedding = Failure("embed", "x://a", "docs", "_root", "TextRejected", "too long")
+def test_storing_an_item_deletes_its_failure_only(conn: Connection) -> None:
+    embedding = replace(parse_failure("x://a"), stage="embed")
     record_failures(conn, [*failed("x://a", "x://b"), embedding], None)
 
     replace_items(conn, [item("x://a", "1")], None)
@@ -155,7 +154,7 @@ def test_success_clears_the_failure_of_that_item_only(conn: Connection) -> None:
     ]
 
 
-def test_deleting_items_takes_their_chunks_and_failures_along(conn: Connection) -> None:
+def test_deleting_items_deletes_their_chunks_and_failures(conn: Connection) -> None:
     replace_items(conn, [item("x://a", "1", "2"), item("x://b", "3")], None)
     record_failures(conn, failed("x://a", "x://b", "x://never"), None)
 
@@ -175,7 +174,7 @@ def test_deleting_a_source_leaves_the_others(conn: Connection) -> None:
     assert [failure.item for failure in list_failures(conn)] == ["y://c"]
 
 
-def test_what_is_known_of_items_is_by_source_and_partition(conn: Connection) -> None:
+def test_stored_items_are_selected_by_source_and_partition(conn: Connection) -> None:
     replace_items(
         conn,
         [
@@ -186,7 +185,7 @@ def test_what_is_known_of_items_is_by_source_and_partition(conn: Connection) -> 
         ],
         None,
     )
-    record_failures(conn, [Failure("parse", "x://f", "docs", "failed", "ParseError", "bad")], None)
+    record_failures(conn, [parse_failure("x://f", partition="failed")], None)
     a = StoredItem("_root", b"\1" * 32, "code_version", {"_note.md": "ab"}, 1)
     p = replace(a, partition_key="part", documents=2)
 

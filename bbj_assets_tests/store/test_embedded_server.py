@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL runs while somebody uses it, whatever becomes of them."""
+"""The embedded PostgreSQL runs while a process uses it, also if that process is killed."""
 
 import os
 import signal
@@ -75,7 +75,7 @@ def answers(url: str) -> bool:
     return True
 
 
-def test_it_runs_for_the_length_of_a_with_and_keeps_what_was_stored(server: EmbeddedServer) -> None:
+def test_it_runs_in_the_context_and_keeps_what_was_stored(server: EmbeddedServer) -> None:
     with server.use() as url, connect(url) as conn:
         assert server.running
         conn.execute("CREATE TABLE kept AS SELECT 42 AS answer")
@@ -118,7 +118,7 @@ def test_a_user_within_a_user_does_not_stop_it(server: EmbeddedServer, home: Pat
 def test_a_user_that_was_killed_is_not_counted(server: EmbeddedServer, user: User) -> None:
     with user() as killed:
         os.kill(killed.pid, signal.SIGKILL)
-    assert server.running  # nobody was left to stop it
+    assert server.running  # no process was left to stop it
 
     with server.use() as url:
         assert answers(url)
@@ -133,7 +133,7 @@ def test_an_error_within_the_with_stops_it_too(server: EmbeddedServer) -> None:
     assert not server.running
 
 
-def test_kept_it_stays_without_users_until_it_is_stopped(server: EmbeddedServer) -> None:
+def test_after_keep_it_runs_without_users_until_it_is_stopped(server: EmbeddedServer) -> None:
     url = server.keep()
     with server.use() as same:
         assert same == url
@@ -160,19 +160,21 @@ def test_a_server_that_was_killed_recovers(server: EmbeddedServer, home: Path) -
 
 
 @contextmanager
-def dead_server_whose_number_is_in_use_again(server: EmbeddedServer, home: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """As after a restart of the machine or of a container: a process of the same user has it, and no server runs."""
-    notes = home / "postgres" / "postmaster.pid"
+def killed_server_whose_process_id_is_in_use_again(
+    server: EmbeddedServer, home: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Kill the server and give its process id to another process of the user, as after a restart of the machine."""
+    pid_file = home / "postgres" / "postmaster.pid"
     with server.use() as url:
         with connect(url) as conn:
             conn.execute("CREATE TABLE still_there AS SELECT 1")
             conn.execute("CHECKPOINT")
-        number, *more = notes.read_text().splitlines(keepends=True)
+        number, *more = pid_file.read_text().splitlines(keepends=True)
         processes = [psutil.Process(int(number)), *psutil.Process(int(number)).children(recursive=True)]
         processes[0].kill()
         psutil.wait_procs(processes, timeout=30)
     with subprocess.Popen(["sleep", "300"], user=(home / "postgres").owner()) as other:
-        notes.write_text("".join([f"{other.pid}\n", *more]))
+        pid_file.write_text("".join([f"{other.pid}\n", *more]))
         lock = Path(more[3].rstrip("\n")) / ".s.PGSQL.5432.lock"  # of its socket, which says the same
         lock.write_text(lock.read_text().replace(f"{number.strip()}\n", f"{other.pid}\n", 1))
         try:
@@ -181,10 +183,8 @@ def dead_server_whose_number_is_in_use_again(server: EmbeddedServer, home: Path)
             other.kill()
 
 
-def test_a_server_that_was_killed_and_whose_number_another_process_has_starts_again(
-    server: EmbeddedServer, home: Path
-) -> None:
-    with dead_server_whose_number_is_in_use_again(server, home) as other:
+def test_a_killed_server_whose_process_id_another_process_has_starts_again(server: EmbeddedServer, home: Path) -> None:
+    with killed_server_whose_process_id_is_in_use_again(server, home) as other:
         assert not server.running
         assert server.stop() is False
         with server.use() as url, connect(url) as conn:
@@ -256,7 +256,7 @@ def test_without_a_url_the_configured_database_is_the_embedded_one(server: Embed
     assert not server.running
 
 
-def test_the_index_of_the_versions_that_had_no_database_of_its_own_is_kept(server: EmbeddedServer) -> None:
+def test_the_index_of_an_earlier_version_in_the_database_postgres_is_kept(server: EmbeddedServer) -> None:
     with server.use() as url, connect(url.replace("/bbj_assets?", "/postgres?")) as conn:
         conn.execute("DROP DATABASE bbj_assets")
         conn.execute("CREATE TABLE kept ()")
@@ -266,10 +266,10 @@ def test_the_index_of_the_versions_that_had_no_database_of_its_own_is_kept(serve
 
 
 @pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")  # which the wheel warns of when it is imported
-def test_on_a_fresh_machine_one_process_at_a_time_makes_the_user_that_the_server_runs_as(
+def test_on_a_fresh_machine_one_process_at_a_time_adds_the_user_of_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Made by several at once, it had two numbers, and the data belonged to the one that was gone. Only root needs it.
+    # If several processes add the user at once, it gets two ids, and the data may belong to a lost one. Only for root.
     makers: list[str] = []
     most = 0
 

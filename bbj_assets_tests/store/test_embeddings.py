@@ -1,4 +1,4 @@
-"""Which texts have no vector yet: each one once, whoever else has it, and as it is now."""
+"""Texts without a vector are listed once each, and vectors are stored as they are."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -10,11 +10,10 @@ import psycopg
 import pytest
 
 from bbj_assets.documents import Chunk, Vectors
-from bbj_assets.outcomes import Failure
+from bbj_assets.reports import Coverage
 from bbj_assets.store.connection import AsyncConnection, Connection, configure
 from bbj_assets.store.documents import delete_items, replace_items
 from bbj_assets.store.embeddings import (
-    Coverage,
     _binary_copy,
     coverage,
     note_pending,
@@ -23,12 +22,12 @@ from bbj_assets.store.embeddings import (
 )
 from bbj_assets.store.failures import record_failures
 from bbj_assets.store.models import ensure_model
-from bbj_assets_tests.store.samples import chunks, document, item
+from bbj_assets_tests.store.samples import chunks, document, item, text_failure
 
 Result = TypeVar("Result")
 
 
-def run(url: str, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+def with_connection(url: str, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
     async def connected() -> Result:
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as own:
             await configure(own)
@@ -60,41 +59,39 @@ def _texts(conn: Connection) -> None:
         conn.execute("INSERT INTO embeddings VALUES (%s, %s, '[1,0,0]')", [model, hash_of(text)])
 
 
-def pending(url: str, *, only_failed: bool = False, parsed_in: Collection[str] = ()) -> list[str]:
+def pending_texts(url: str, *, only_failed: bool = False, parsed_in: Collection[str] = ()) -> list[str]:
     async def work(conn: AsyncConnection) -> list[str]:
         count = await note_pending(conn, "m", "docs", ["p", "q"], only_failed=only_failed, parsed_in=parsed_in)
         page = await pending_page(conn, "m", 0, 100)
         assert len(page) == count
         return [pending.text.partition("\n\n")[2] for pending in page]
 
-    return run(url, work)
+    return with_connection(url, work)
 
 
 @pytest.mark.usefixtures("_texts")
 def test_every_text_of_the_partitions_without_a_vector_of_the_model_is_pending_once(database_url: str) -> None:
-    assert sorted(pending(database_url)) == ["shared", "three", "two"]
+    assert sorted(pending_texts(database_url)) == ["shared", "three", "two"]
 
 
 @pytest.mark.usefixtures("_texts")
-def test_only_what_failed_is_pending_when_that_is_asked_for(conn: Connection, database_url: str) -> None:
+def test_with_only_failed_only_failed_texts_are_pending(conn: Connection, database_url: str) -> None:
     for text in ("two", "one"):
-        record_failures(
-            conn, [Failure("embed", hash_of(text).hex(), "docs", "p", "TextRejected", "no", model="m")], None
-        )
+        record_failures(conn, [text_failure(text, model="m", partition="p")], None)
 
-    assert pending(database_url, only_failed=True) == ["two"]
+    assert pending_texts(database_url, only_failed=True) == ["two"]
 
 
 @pytest.mark.usefixtures("_texts")
-def test_with_what_failed_the_texts_of_the_files_that_were_parsed_with_it_are_pending(
+def test_with_only_failed_the_texts_of_items_that_given_runs_parsed_are_pending_too(
     conn: Connection, database_url: str
 ) -> None:
-    record_failures(conn, [Failure("embed", hash_of("two").hex(), "docs", "p", "TextRejected", "no", model="m")], None)
+    record_failures(conn, [text_failure("two", model="m", partition="p")], None)
     replace_items(conn, [item("x://b", "three", "shared", partition="q")], "run-1")
     replace_items(conn, [item("x://d", "four", partition="q")], "run-2")
     replace_items(conn, [item("x://e", "five", partition="q")], "run-3")
 
-    assert sorted(pending(database_url, only_failed=True, parsed_in=["run-1", "run-2"])) == [
+    assert sorted(pending_texts(database_url, only_failed=True, parsed_in=["run-1", "run-2"])) == [
         "four",
         "shared",
         "three",
@@ -107,11 +104,11 @@ def test_the_longest_texts_come_first(conn: Connection, database_url: str) -> No
     lengths = [Chunk(n, f"text {n}", "", tokens) for n, tokens in enumerate([5, 300, 20, 1000])]
     replace_items(conn, [replace(item("x://a", partition="p"), documents=[(document("x://a"), lengths)])], None)
 
-    assert pending(database_url) == ["text 3", "text 1", "text 2", "text 0"]
+    assert pending_texts(database_url) == ["text 3", "text 1", "text 2", "text 0"]
 
 
 @pytest.mark.usefixtures("_texts")
-def test_pages_go_through_all_that_is_pending_and_leave_out_what_is_done_or_gone(
+def test_pages_cover_all_pending_texts_and_leave_out_embedded_and_deleted_ones(
     conn: Connection, database_url: str
 ) -> None:
     async def work(own: AsyncConnection) -> list[str]:
@@ -121,14 +118,14 @@ def test_pages_go_through_all_that_is_pending_and_leave_out_what_is_done_or_gone
         pages = [await pending_page(own, "m", after, 1) for after in range(4)]
         return [found.text for page in pages for found in page]
 
-    assert run(database_url, work) == ["A page\n\nshared"]
+    assert with_connection(database_url, work) == ["A page\n\nshared"]
 
 
 @pytest.mark.usefixtures("_texts")
 def test_coverage_counts_chunks_and_those_with_a_vector_of_the_model(database_url: str) -> None:
     partitions = ["p", "q", "none"]
 
-    assert run(database_url, lambda conn: coverage(conn, "m", "docs", partitions)) == {
+    assert with_connection(database_url, lambda conn: coverage(conn, "m", "docs", partitions)) == {
         "p": Coverage(chunks=3, embedded=1),
         "q": Coverage(chunks=2, embedded=0),
     }
@@ -141,7 +138,7 @@ def test_a_vector_comes_back_as_it_was_stored_and_the_first_one_stays(conn: Conn
         both = [hash_of("three"), hash_of("two")]
         await store_vectors(own, "m", both, np.array([[1, 2, 3], [9, 9, 9]], dtype=np.float32))
 
-    run(database_url, work)
+    with_connection(database_url, work)
 
     rows = conn.execute("SELECT content_hash, embedding::text FROM embeddings WHERE model = 'm'").fetchall()
     assert dict(rows) == {
@@ -151,8 +148,8 @@ def test_a_vector_comes_back_as_it_was_stored_and_the_first_one_stays(conn: Conn
     }
 
 
-def laid_out(vectors: Vectors, layout: str) -> Vectors:
-    """The same numbers, elsewhere in memory."""
+def with_layout(vectors: Vectors, layout: str) -> Vectors:
+    """Return the same numbers in another memory layout."""
     match layout:
         case "by columns":
             return np.asfortranarray(vectors)
@@ -179,17 +176,17 @@ def test_vectors_come_back_bit_for_bit(dimensions: int, layout: str, conn: Conne
     vectors[~np.isfinite(vectors)] = 1.0
     vectors[: len(odd), 0] = vectors[: len(odd), -1] = odd
     expected = {hash_of(str(number)): vector.astype(">f4").tobytes() for number, vector in enumerate(vectors)}
-    given = laid_out(vectors, layout)
+    given = with_layout(vectors, layout)
     assert _binary_copy(model, list(expected), given) == _binary_copy(model, list(expected), vectors)
 
-    run(database_url, lambda own: store_vectors(own, model, list(expected), given))
+    with_connection(database_url, lambda own: store_vectors(own, model, list(expected), given))
 
     rows = conn.execute("SELECT model, content_hash, orphaned_at, vector_send(embedding) FROM embeddings").fetchall()
     head = dimensions.to_bytes(2, "big") + bytes(2)
     assert sorted(rows) == sorted((model, content_hash, None, head + v) for content_hash, v in expected.items())
 
 
-def test_reading_a_page_of_texts_reads_them_and_not_all_chunks_for_each(conn: Connection, database_url: str) -> None:
+def test_reading_a_page_of_texts_does_not_read_all_chunks_for_each_text(conn: Connection, database_url: str) -> None:
     ensure_model(conn, "m", 3)
     count = 4_000
     pages = [
@@ -209,4 +206,4 @@ def test_reading_a_page_of_texts_reads_them_and_not_all_chunks_for_each(conn: Co
             row = await cursor.fetchone()
             return int(row[0]) if row else 0
 
-    assert count <= run(database_url, work) <= 3 * count
+    assert count <= with_connection(database_url, work) <= 3 * count

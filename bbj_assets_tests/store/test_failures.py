@@ -1,6 +1,7 @@
-"""Failures are rows that say what failed, why, and how often, until it is done or gone."""
+"""A failure is a row with item, error and number of attempts, until the item succeeds or is deleted."""
 
 import asyncio
+from dataclasses import fields
 
 import pytest
 from psycopg import AsyncConnection
@@ -34,13 +35,13 @@ def failure(key: str, error: str = "bad", **fields: object) -> Failure:
     ],
 )
 def test_any_exception_can_be_recorded(conn: Connection, error: Exception, text: str) -> None:
-    record_failures(conn, [Failure.of("parse", "x://a", "docs", "_root", error)], "run-1")
+    record_failures(conn, [Failure.of_item(key="x://a", source="docs", partition_key="_root", error=error)], "run-1")
 
     (found,) = list_failures(conn)
     assert (found.error_type, found.error) == ("ValueError", text)
 
 
-def test_a_failure_that_is_there_already_is_counted_up_and_told_anew(conn: Connection) -> None:
+def test_recording_a_stored_failure_again_adds_up_its_attempts_and_replaces_its_error(conn: Connection) -> None:
     record_failures(conn, [failure("x://a", "first")], "run-1")
     (first,) = list_failures(conn)
 
@@ -76,7 +77,23 @@ def test_failures_are_listed_by_source_stage_and_partition(conn: Connection) -> 
     assert keys(limit=2) == ["x://1", "x://2"]
 
 
-def test_clearing_forgets_the_named_parse_failures_only(conn: Connection) -> None:
+def test_a_failure_comes_back_as_it_was_recorded(conn: Connection) -> None:
+    replace_items(conn, [item("x://a", "text")], None)
+    (chunk,) = chunks("text")
+    url = {"source_url": "x://a"}
+    recorded = [
+        failure("x://a", input=b"hash", attempts=2, **url),
+        failure(chunk.content_hash.hex(), stage="embed", model="m", **url),
+    ]
+
+    record_failures(conn, recorded, "run-1")
+
+    found = list_failures(conn)
+    assert [Failure(**{each.name: getattr(row, each.name) for each in fields(Failure)}) for row in found] == recorded
+    assert {row.run_id for row in found} == {"run-1"}
+
+
+def test_clearing_deletes_only_the_named_parse_failures(conn: Connection) -> None:
     record_failures(conn, [failure("x://1"), failure("x://2"), failure("x://1", stage="embed")], None)
 
     clear_parse_failures(conn, "docs", [])
@@ -86,7 +103,9 @@ def test_clearing_forgets_the_named_parse_failures_only(conn: Connection) -> Non
     assert [(found.stage, found.item) for found in list_failures(conn)] == [("parse", "x://2"), ("embed", "x://1")]
 
 
-def test_embedding_failures_settle_when_the_text_has_its_vector_or_is_gone(conn: Connection, database_url: str) -> None:
+def test_embedding_failures_are_deleted_when_the_text_has_a_vector_or_is_deleted(
+    conn: Connection, database_url: str
+) -> None:
     ensure_model(conn, "m", 3)
     ensure_model(conn, "another", 3)
     replace_items(conn, [item("x://a", "embedded", "waiting", "of another model")], None)

@@ -1,4 +1,4 @@
-"""One run a source at a time; a killed one holds up nobody."""
+"""One run per source at a time. A killed run leaves no lock behind."""
 
 import threading
 
@@ -9,7 +9,7 @@ from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.locks import source_lock
 
 
-def test_the_second_waits_until_the_first_is_done(database_url: str) -> None:
+def test_the_second_run_waits_until_the_first_is_done(database_url: str) -> None:
     order: list[str] = []
     waiting = threading.Event()
 

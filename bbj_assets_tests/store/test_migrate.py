@@ -1,4 +1,4 @@
-"""The schema comes into being once, whoever is first, and never goes back."""
+"""The schema is created once, also by programs that start together, and never downgraded."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -80,7 +80,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty_database_url: str) -
         assert tables(conn) == {"failures"}
 
 
-def test_the_tables_live_in_the_default_schema_of_the_connection(empty_database_url: str) -> None:
+def test_the_tables_are_in_the_default_schema_of_the_connection(empty_database_url: str) -> None:
     with connect(empty_database_url) as conn:
         conn.execute("CREATE SCHEMA docs")
 
@@ -106,7 +106,7 @@ def test_two_schemas_of_one_database_are_two_indexes(empty_database_url: str) ->
         assert count_documents(conn, "docs") == 0
 
 
-def test_a_vector_type_out_of_sight_is_an_error_with_the_remedy(empty_database_url: str) -> None:
+def test_a_vector_type_outside_of_the_search_path_is_an_error_with_the_remedy(empty_database_url: str) -> None:
     with connect(empty_database_url) as conn:
         conn.execute("CREATE SCHEMA tools; CREATE SCHEMA docs; CREATE EXTENSION vector SCHEMA tools")
 
@@ -117,7 +117,7 @@ def test_a_vector_type_out_of_sight_is_an_error_with_the_remedy(empty_database_u
         migrate(conn)
 
 
-def test_a_user_who_may_not_create_the_extension_is_told_who_may(empty_database_url: str) -> None:
+def test_a_user_without_the_right_to_create_the_extension_gets_the_remedy(empty_database_url: str) -> None:
     with connect(empty_database_url) as conn:
         conn.execute("CREATE ROLE nobody_special LOGIN; GRANT CREATE ON SCHEMA public TO nobody_special")
         try:
@@ -128,12 +128,12 @@ def test_a_user_who_may_not_create_the_extension_is_told_who_may(empty_database_
             conn.execute("RESET ROLE; DROP OWNED BY nobody_special; DROP ROLE nobody_special")
 
 
-def test_the_configured_database_is_ready_when_it_is_given(empty_database_url: str) -> None:
+def test_the_configured_database_has_the_schema(empty_database_url: str) -> None:
     with database(load_settings(database_url=empty_database_url)) as url, connect(url) as conn:
         assert tables(conn) >= CORE
 
 
-def test_a_server_that_takes_no_tables_is_told_with_its_remedy(empty_database_url: str) -> None:
+def test_a_read_only_server_is_an_error_with_the_remedy(empty_database_url: str) -> None:
     settings = load_settings(database_url=f"{empty_database_url}&options=-c%20default_transaction_read_only%3Don")
 
     with pytest.raises(DatabaseError, match=r"read-only.*BBJ_ASSETS_DATABASE_URL must name one"), database(settings):

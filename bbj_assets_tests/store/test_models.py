@@ -1,4 +1,4 @@
-"""The models that the index has vectors of; search uses one of them."""
+"""The models of the index, of which search uses one."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,7 +17,7 @@ from bbj_assets.store.models import (
 )
 
 
-def test_the_first_model_is_active_and_later_ones_wait_beside_it(conn: Connection) -> None:
+def test_the_first_model_is_active_and_later_ones_are_not(conn: Connection) -> None:
     assert active_model(conn) is None
 
     first, second = ensure_model(conn, "first", 384), ensure_model(conn, "second", 768)
@@ -54,7 +54,7 @@ def test_of_many_first_models_at_once_one_is_active(database_url: str, conn: Con
     assert sum(model.active for model in registered) == 1
 
 
-def test_a_model_that_is_gone_is_not_activated_and_search_keeps_its_own(conn: Connection) -> None:
+def test_an_unknown_model_is_not_activated_and_search_keeps_its_model(conn: Connection) -> None:
     first = ensure_model(conn, "first", 3)
 
     with pytest.raises(ConfigurationError, match="no model 'gone'"):
@@ -77,7 +77,7 @@ def test_the_model_that_search_uses_is_not_removed(conn: Connection) -> None:
     assert conn.execute("SELECT model FROM embeddings").fetchall() == [("first",)]
 
 
-def test_of_many_activations_at_once_the_last_one_counts(database_url: str, conn: Connection) -> None:
+def test_after_many_activations_at_once_one_model_is_active(database_url: str, conn: Connection) -> None:
     names = [ensure_model(conn, f"m{number}", 3).name for number in range(6)]
 
     def activate(name: str) -> None:

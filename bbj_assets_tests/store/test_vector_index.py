@@ -1,4 +1,4 @@
-"""The vector index of each model, and vectors whose text is gone."""
+"""The vector index of each model, and orphans: vectors whose text no chunk has."""
 
 import time
 from collections.abc import Iterator
@@ -106,7 +106,7 @@ def test_each_model_has_an_index_of_its_own_over_its_own_vectors(conn: Connectio
 
 
 @pytest.mark.parametrize(("dimensions", "built"), [(2_001, True), (4_001, False)])
-def test_models_of_many_dimensions_are_indexed_as_far_as_pgvector_can(
+def test_models_of_many_dimensions_are_indexed_up_to_the_limit_of_pgvector(
     conn: Connection, monkeypatch: pytest.MonkeyPatch, dimensions: int, *, built: bool
 ) -> None:
     monkeypatch.setattr("bbj_assets.store.vector_index._EXACT_BELOW", 3)
@@ -140,7 +140,7 @@ def _small_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
         (200, 51, True),
     ],
 )
-def test_the_index_is_dropped_for_a_load_of_more_than_a_quarter_of_what_is_there(
+def test_the_index_is_dropped_for_a_load_of_more_than_a_quarter_of_the_vectors(
     conn: Connection, model: Model, present: int, rows: int, *, dropped: bool
 ) -> None:
     add_vectors(conn, model, present)
@@ -216,7 +216,7 @@ def test_search_goes_on_while_an_index_is_dropped_after_a_backup(
 
 
 @pytest.mark.usefixtures("_small_numbers")
-def test_an_index_that_is_read_for_too_long_stays_and_it_is_said_why(
+def test_an_index_that_is_read_for_too_long_stays_and_the_error_says_why(
     conn: Connection, model: Model, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bbj_assets.store.vector_index._LOCK_WAIT", "20ms")
@@ -233,7 +233,7 @@ def test_an_index_that_is_read_for_too_long_stays_and_it_is_said_why(
 # Orphans
 
 
-def test_a_vector_whose_text_is_gone_is_marked_once_and_kept(conn: Connection, model: Model) -> None:
+def test_a_vector_without_a_chunk_is_marked_once_and_kept(conn: Connection, model: Model) -> None:
     replace_items(conn, [item("x://a", "stays"), item("x://b", "goes"), item("x://c", "stays")], None)
     add_vector(conn, model, "stays")
     add_vector(conn, model, "goes")
@@ -273,7 +273,7 @@ def test_an_orphan_is_deleted_after_the_grace_period(conn: Connection, model: Mo
     assert report.vectors == {"all-minilm": 1 - deleted, "other": 1}
 
 
-def test_without_a_grace_period_orphans_go_at_once(conn: Connection, model: Model) -> None:
+def test_without_a_grace_period_orphans_are_deleted_at_once(conn: Connection, model: Model) -> None:
     add_vector(conn, model, "gone")
 
     assert refresh_index(conn, timedelta(0)).orphans_deleted == 1

@@ -21,6 +21,7 @@ from bbj_assets.source import Source
 from bbj_assets.store.connection import connect
 from bbj_assets.store.database import database
 from bbj_assets.store.outages import explaining
+from bbj_assets.store.ownership import takeover_from_removed
 from bbj_assets.store.samples import SampleChunk, sample_chunks
 
 
@@ -82,7 +83,7 @@ def _parse_options(settings: Settings, config: ChunksConfig, *, sources: Collect
         allow_shrink=config.allow_shrink,
         only_failed=config.retry_failed,
         initial_delay=settings.embedding_retry_seconds,
-        sources=set(sources),
+        takeover=takeover_from_removed(sources),
         run_id=run_id,
     )
 

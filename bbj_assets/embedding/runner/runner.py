@@ -24,7 +24,7 @@ from bbj_assets.errors import (
     TextRejected,
     TransientEmbeddingError,
 )
-from bbj_assets.outcomes import Failure
+from bbj_assets.outcomes import LEFT_ALONE, Failure
 from bbj_assets.retrying import retry_delay
 from bbj_assets.store.embeddings import PendingText
 
@@ -32,7 +32,6 @@ SHUTDOWN_TIMEOUT = 10.0
 """Seconds for storing what a run had embedded when it was stopped: stopping does not wait for a lock for longer."""
 
 _PAGE_BATCHES = 8
-_LEFT_ALONE = "It is left alone until it changes; `bbj-ingest-all --retry-failed` tries it anyway."
 
 
 class Runner:
@@ -188,9 +187,13 @@ class Runner:
         """Store and count the failure of a single text."""
         self._unanswered.discard(sub_batch)
         [text] = sub_batch.texts
-        item, source = text.content_hash.hex(), self._run.task.source
-        failure = Failure.of(
-            "embed", item, source, text.partition_key, error, source_url=text.source_url, model=self._run.model
+        failure = Failure.of_text(
+            content_hash=text.content_hash,
+            source=self._run.task.source,
+            partition_key=text.partition_key,
+            error=error,
+            model=self._run.model,
+            source_url=text.source_url,
         )
         await self._storer.record_failure(failure, sub_batch)
         self._reporter.count_failure(sub_batch, failure)
@@ -204,7 +207,7 @@ class Runner:
             [sub_batch] = self._unanswered
             crash = EmbedderUnavailable(
                 "The model server goes down when it is asked for this text, and did not come back before the retries "
-                f"ended: {error} {_LEFT_ALONE}"
+                f"ended: {error} {LEFT_ALONE}"
             )
             await self._record_failure(sub_batch, crash)
 

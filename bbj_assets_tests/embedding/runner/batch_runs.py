@@ -114,7 +114,15 @@ def put(
     key = f"{source}://{partition}/{page}.md"
     document = Document(source_url=key, title=page, content="", doc_type="tutorial", generations=("dwc",))
     chunks = [Chunk(ordinal, text, HEADER, len(text)) for ordinal, text in enumerate(texts)]
-    item = ItemContent(key, source, partition, b"sha256", "code_version", {}, [(document, chunks)])
+    item = ItemContent(
+        key=key,
+        source=source,
+        partition_key=partition,
+        content_sha256=b"sha256",
+        code_version="code_version",
+        dependencies={},
+        documents=[(document, chunks)],
+    )
     replace_items(conn, [item], None)
     return key
 

@@ -41,7 +41,7 @@ def ingest(project: Project, before: dict[str, StoredItem]) -> tuple[dict[str, S
     """Parse the topics that a run would parse. Return all stored items after it, and the names of the parsed topics."""
     changes = find_changes(flare.discover(project.source), before, "code_version")
     outcomes = run_task(ParseTask(project.source, changes.parse, ChunkSettings(), "code_version"))
-    stored = {key: known for key, known in before.items() if key not in changes.vanished}
+    stored = {key: known for key, known in before.items() if key not in changes.deleted}
     for outcome in outcomes:
         assert isinstance(outcome, ItemContent)
         stored[outcome.key] = StoredItem(

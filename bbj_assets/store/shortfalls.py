@@ -1,4 +1,4 @@
-"""What the index lacks, counted, each with a sample of a few rows: what the asset checks are made of."""
+"""The rows of a source that lack something, counted, with a sample: the queries of the asset checks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ SAMPLE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Lack:
-    """Something that rows of a source lack.
+class Shortfall:
+    """Rows of a source that lack something.
 
     Attributes:
-        count: of how many rows.
-        total: of how many in all.
-        sample: the first of them, as a table.
+        count: the number of rows that lack it.
+        total: the number of rows in all.
+        sample: the first rows that lack it, as a table.
     """
 
     count: int
@@ -24,8 +24,8 @@ class Lack:
     sample: tuple[Mapping[str, str], ...] = field(default=())
 
 
-def chunks_without_vector(conn: Connection, source: str, model: str | None) -> Lack:
-    """Chunks that have no vector of the model and whose text is no failure, which is told of elsewhere."""
+def chunks_without_vector(conn: Connection, source: str, model: str | None) -> Shortfall:
+    """Return the chunks without a vector of the model, except those whose text is in `failures`."""
     missing = """
         FROM documents d JOIN chunks c USING (source_url)
         WHERE d.source = %(source)s
@@ -36,7 +36,7 @@ def chunks_without_vector(conn: Connection, source: str, model: str | None) -> L
     """
     parameters = {"source": source, "model": model}
     total = _count(conn, "FROM documents JOIN chunks USING (source_url) WHERE source = %(source)s", parameters)
-    return Lack(
+    return Shortfall(
         _count(conn, missing, parameters),
         total,
         _sample(
@@ -48,14 +48,14 @@ def chunks_without_vector(conn: Connection, source: str, model: str | None) -> L
     )
 
 
-def documents_titled_alike(conn: Connection, source: str) -> Lack:
-    """Documents that a reader of search results cannot tell apart: the same title at the same place."""
+def documents_titled_alike(conn: Connection, source: str) -> Shortfall:
+    """Return the documents that share section path and title, which search results do not tell apart."""
     alike = """
         FROM (SELECT section_path, title, count(*) AS documents, min(source_url) AS first, max(source_url) AS last
               FROM documents WHERE source = %(source)s GROUP BY 1, 2 HAVING count(*) > 1) AS alike
     """
     parameters = {"source": source}
-    return Lack(
+    return Shortfall(
         _count(conn, alike, parameters, "coalesce(sum(documents), 0)"),
         _count(conn, _DOCUMENTS, parameters),
         _sample(
@@ -67,11 +67,11 @@ def documents_titled_alike(conn: Connection, source: str) -> Lack:
     )
 
 
-def documents_without_generation(conn: Connection, source: str) -> Lack:
-    """Documents of which is not known what generation of BBj they speak of."""
+def documents_without_generation(conn: Connection, source: str) -> Shortfall:
+    """Return the documents that no rule assigns to a generation of BBj."""
     untagged = _DOCUMENTS + " AND generations = ARRAY[%(untagged)s]"
     parameters = {"source": source, "untagged": UNTAGGED}
-    return Lack(
+    return Shortfall(
         _count(conn, untagged, parameters),
         _count(conn, _DOCUMENTS, parameters),
         _sample(

@@ -1,0 +1,37 @@
+"""The shrink guard: when the loss of documents is more likely a fault than a wish."""
+
+from collections.abc import Collection
+
+from bbj_assets.errors import ShrinkError
+from bbj_assets.store.connection import Connection
+from bbj_assets.store.documents import documents_of_items
+
+_ALWAYS_ALLOWED = 20
+"""The number of documents that may be lost from a source of any size."""
+
+
+def lost_too_much(*, lost: int, before: int) -> bool:
+    """Return whether a source that had `before` documents has lost more than half of them, and more than 20."""
+    return lost > _ALWAYS_ALLOWED and lost * 2 > before
+
+
+def refuse_great_loss(conn: Connection, source: str, listed: Collection[str]) -> None:
+    """Refuse to delete too many documents of a source.
+
+    The whole source is compared: a loss that is spread over several runs would look small to each of them.
+
+    Args:
+        listed: the keys of all items that the source has now.
+
+    Raises:
+        ShrinkError: the source would lose too many documents.
+    """
+    stored = documents_of_items(conn, source)
+    before = sum(stored.values())
+    lost = sum(documents for key, documents in stored.items() if key not in listed)
+    if lost_too_much(lost=lost, before=before):
+        raise ShrinkError(
+            f"Source {source!r}: {lost} of its {before} documents are no longer there, which looks like a "
+            "fault. Nothing was deleted. Check its paths; if they are meant to go, run bbj-ingest-all with "
+            "--allow-shrink."
+        )
