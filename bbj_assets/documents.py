@@ -1,4 +1,4 @@
-"""The records that travel from a source to the index: Item, Document, Chunk.
+"""The records that travel from a source to the index: Item, Document, Chunk, and the vectors of chunks.
 
     Item ──parse──▶ Document ──chunk──▶ Chunk
 
@@ -9,7 +9,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:  # every command imports this module, and NumPy alone takes a tenth of a second
+    import numpy as np
+    from numpy.typing import NDArray
+
+Vectors: TypeAlias = "NDArray[np.float32]"
+"""One row for each text: shape (texts, dimensions), float32."""
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 

@@ -20,7 +20,7 @@ EmbedderName = Literal["embedded", "ollama", "openai"]
 
 
 class Settings(BaseSettings):
-    """The environment: `BBJ_ASSETS_...`, and `DATA_DIR`, `OLLAMA_HOST` with their usual meanings."""
+    """The environment: `BBJ_ASSETS_...`, and `DATA_DIR`, `OLLAMA_HOST`, `OLLAMA_API_KEY` with their usual meanings."""
 
     model_config = SettingsConfigDict(
         env_prefix="BBJ_ASSETS_", frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True
@@ -40,6 +40,11 @@ class Settings(BaseSettings):
     embedding_model: str | None = Field(default=None, description="the default is the embedder's own")
     ollama_host: str = Field(
         default="http://127.0.0.1:11434", validation_alias=AliasChoices("OLLAMA_HOST", "ollama_host")
+    )
+    ollama_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OLLAMA_API_KEY", "BBJ_ASSETS_OLLAMA_API_KEY", "ollama_api_key"),
+        description="for an Ollama behind a proxy that asks for a key",
     )
     openai_base_url: str | None = None
     openai_api_key: SecretStr | None = Field(
@@ -88,7 +93,7 @@ class Settings(BaseSettings):
         return ChunkSettings(target_tokens=self.chunk_tokens, overlap_tokens=self.chunk_overlap)
 
 
-_SECRETS = {"database_url", "openai_api_key", "alert_webhook"}
+_SECRETS = {"database_url", "ollama_api_key", "openai_api_key", "alert_webhook"}
 """Their values are in no message."""
 
 

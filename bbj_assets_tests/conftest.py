@@ -69,7 +69,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings of whoever runs it."""
     for name in list(os.environ):
-        if name.startswith("BBJ_ASSETS_") or name in ("DATA_DIR", "OLLAMA_HOST", "BBJ_HOME", "DAGSTER_HOME"):
+        if name.startswith("BBJ_ASSETS_") or name in (
+            "DATA_DIR",
+            "OLLAMA_HOST",
+            "OLLAMA_API_KEY",
+            "OPENAI_API_KEY",
+            "BBJ_HOME",
+            "DAGSTER_HOME",
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
 

@@ -117,6 +117,7 @@ def test_what_does_not_fit_is_given_beside_the_settings_that_do(monkeypatch: pyt
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BBJ_ASSETS_DATABASE_URL", "postgresql://bbj:hush-1@db/index")
     monkeypatch.setenv("OPENAI_API_KEY", "hush-2")
+    monkeypatch.setenv("OLLAMA_API_KEY", "hush-3")
 
     settings = load_settings()
 
@@ -125,3 +126,5 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.database_url.get_secret_value() == "postgresql://bbj:hush-1@db/index"
     assert settings.openai_api_key is not None
     assert settings.openai_api_key.get_secret_value() == "hush-2"
+    assert settings.ollama_api_key is not None
+    assert settings.ollama_api_key.get_secret_value() == "hush-3"

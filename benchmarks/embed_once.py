@@ -13,7 +13,7 @@ from benchmarks.model_server import MODEL
 
 async def embed(url: str, model_server: str, source: str, options: BatchOptions) -> EmbeddingsReport:
     """Embed all that a source has, in its one partition."""
-    async with aclosing(OllamaEmbedder(model_server, MODEL)) as embedder:
+    async with aclosing(OllamaEmbedder(model_server, model=MODEL)) as embedder:
         return await embed_pending(url, embedder, EmbeddingTask(source=source, partitions=["all"]), options)
 
 

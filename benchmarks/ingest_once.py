@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bbj_assets.embedding.embedders.embedder import Vectors
+from bbj_assets.documents import Vectors
 from bbj_assets.embedding.runner.batches import BatchOptions, EmbeddingTask, embed_pending
 from bbj_assets.ingest.listing import current_partitions
 from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks

@@ -1,7 +1,7 @@
-"""Which embedder is in use: the one of the active model.
+"""The embedder in use: the one of the active model.
 
-The environment decides for an index that has no model yet. From then on the index does, or search would be down from
-the moment another model is activated until every program has been configured anew.
+For an index without a model, the environment decides. After that the index does. Otherwise search would fail from the
+moment that another model is activated until the environment of every program had been changed.
 """
 
 from collections.abc import AsyncIterator
@@ -17,11 +17,11 @@ from bbj_assets.store.outages import explaining
 
 @asynccontextmanager
 async def embedder_in_use(settings: Settings, url: str) -> AsyncIterator[Embedder]:
-    """The embedder that fills the index at `url`.
+    """Open the embedder that fills the index at `url`, and record it as the embedder of its model.
 
     Raises:
-        EmbedderMisconfigured: it cannot work as configured, or would fill the model of another one.
-        DatabaseUnavailable: the database is away for the moment.
+        EmbedderMisconfigured: it cannot work as configured, or the model was filled by another embedder.
+        DatabaseUnavailable: the database cannot be reached at the moment.
     """
     with explaining("look up the active model", url), connect(url) as conn:
         used = settings_in_use(settings, active_model(conn))
@@ -33,7 +33,10 @@ async def embedder_in_use(settings: Settings, url: str) -> AsyncIterator[Embedde
 
 
 def settings_in_use(settings: Settings, active: Model | None) -> Settings:
-    """The settings with the embedder of the active model; those given if it is that already, or is not known."""
+    """Return the settings with the embedder of the active model.
+
+    They are returned unchanged if they name that embedder already, or if it is not known.
+    """
     if active is None or active.embedder is None:
         return settings
     if (active.embedder, active.name) == (settings.embedder, model_name(settings)):

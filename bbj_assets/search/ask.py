@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 
+from bbj_assets.documents import Vectors
 from bbj_assets.embedding.embedders import create_embedder
-from bbj_assets.embedding.embedders.embedder import Vectors, checked
+from bbj_assets.embedding.embedders.embedder import checked
 from bbj_assets.embedding.in_use import settings_in_use
 from bbj_assets.errors import ConfigurationError
 from bbj_assets.search.hybrid import Filters, Hit, search

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from bbj_assets.embedding.embedders.embedder import Vectors
+from bbj_assets.documents import Vectors
 from bbj_assets.enrichment.generations import ALL, UNTAGGED
 from bbj_assets.search.lexical import lexical_candidates
 from bbj_assets.store.connection import Connection

@@ -1,4 +1,4 @@
-"""Manuals that exist only as PDF: a document a section, of the text that the pages show."""
+"""Manuals that exist only as PDF: one document for each section, with the text that the pages show."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,13 +8,13 @@ from bbj_assets.source import Source
 from bbj_assets.sources.files import SourceFiles
 from bbj_assets.sources.walk import partition_key, walk
 
-VERSION = 1
+VERSION = 2
 
 _SCHEME = "pdf://"
 
 
 def discover(source: Source) -> Iterator[Item]:
-    """List the PDFs: `pdf://<path>`, a partition each.
+    """List the PDFs as `pdf://<path>`, each in its own partition.
 
     Raises:
         ListingError: a folder could not be read.

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import psycopg
 
-from bbj_assets.documents import embedded_text
-from bbj_assets.embedding.embedders.embedder import Vectors
+from bbj_assets.documents import Vectors, embedded_text
 from bbj_assets.reports import Coverage
 from bbj_assets.store.connection import AsyncConnection
 from bbj_assets.store.suspects import MAX_ALONE

@@ -186,10 +186,14 @@ def test_report_warns_of_what_looks_wrong(desk: Desk) -> None:
     report = json.loads(desk.call(ASSETS, "report", "--json").stdout)
 
     warnings = "\n".join(report["warnings"])
-    assert re.search(r"^empty: empty\. Run `bbj-ingest-all --source empty`", warnings, re.MULTILINE)
-    assert re.search(r"^guide: 1 failures\. `bbj-ingest-all --retry-failed`", warnings, re.MULTILINE)
-    assert re.search(r"^notes: 1 of 1 chunks have no vector\. Run `bbj-ingest-all --sou", warnings, re.MULTILINE)
-    assert re.search(r"^notes: 1 of 1 documents have no generation\. Set generation_tag", warnings, re.MULTILINE)
+    assert re.search(r"^empty: No documents\. Check that the documentation is in", warnings, re.MULTILINE)
+    assert re.search(
+        r"^guide: 1 files or pages could not be read; .*bbj-ingest-all --retry-failed", warnings, re.MULTILINE
+    )
+    assert re.search(r"^notes: 1 texts could not be embedded; .*bbj-ingest-all --retry-failed", warnings, re.MULTILINE)
+    assert re.search(
+        r"^notes: 1 of 1 documents name no generation of BBj.* Set `generation_tag`", warnings, re.MULTILINE
+    )
 
 
 def test_report_of_an_empty_index_says_what_is_missing(desk: Desk) -> None:
@@ -197,7 +201,7 @@ def test_report_of_an_empty_index_says_what_is_missing(desk: Desk) -> None:
 
     assert done.exit_code == 0
     assert "Active model: none yet" in done.output
-    assert "Warning: guide: empty. Run `bbj-ingest-all --source guide`" in done.output
+    assert "Warning: guide: No documents. Check that the documentation is in" in done.output
 
 
 def test_report_needs_no_model_server_and_no_table_of_sources(indexed: Machine) -> None:

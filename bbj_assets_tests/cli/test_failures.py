@@ -134,7 +134,7 @@ def test_a_failure_of_a_model_that_search_does_not_use_says_so_and_who_tries_it_
     output = failing.call(ASSETS, "failures").output
 
     assert "second]" in output
-    assert "Those of second, which search does not use, are tried again by `bbj-assets models add second`." in output
+    assert "Those of second, which search does not use, are retried by `bbj-assets models add second`." in output
 
 
 def test_a_fault_of_a_parser_is_told_from_a_fault_of_the_file(failing: Desk) -> None:

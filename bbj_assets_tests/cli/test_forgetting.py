@@ -29,7 +29,7 @@ def disable(desk: Desk, name: str) -> None:
 
 
 def test_report_and_ingest_tell_of_a_source_that_the_table_has_no_more(left: Desk) -> None:
-    told = f"notes is still in the index, and found, but not in {left.folder / 'sources.toml'}"
+    told = f"notes is still in the index, and found by search, but not in {left.folder / 'sources.toml'}"
 
     report, ingest = left.call(ASSETS, "report"), left.call(INGEST)
 
@@ -45,7 +45,10 @@ def test_report_and_ingest_tell_of_a_source_that_the_table_has_no_more(left: Des
 def test_of_one_that_is_disabled_too(left: Desk) -> None:
     disable(left, "notes")
 
-    assert "notes is still in the index, and found, but disabled in" in left.call(INGEST, "--source", "guide").output
+    assert (
+        "notes is still in the index, and found by search, but disabled in"
+        in left.call(INGEST, "--source", "guide").output
+    )
 
 
 def test_a_source_of_which_only_a_failure_is_left_is_told_of(left: Desk) -> None:

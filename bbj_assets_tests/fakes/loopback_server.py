@@ -1,4 +1,4 @@
-"""What the fake servers share: a loop in a thread of its own that accepts connections on loopback."""
+"""What the fake servers share: an event loop in a thread of its own that accepts connections on loopback."""
 
 import asyncio
 import threading
@@ -7,10 +7,10 @@ from typing import Self
 
 
 class LoopbackServer(ABC):
-    """A context manager: it listens from the beginning of the `with` to its end.
+    """A context manager that listens while its `with` block runs.
 
     Args:
-        port: 0 for any free one, which it keeps from then on.
+        port: 0 for any free one, which it then keeps.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -25,7 +25,7 @@ class LoopbackServer(ABC):
         self.stop()
 
     def start(self) -> None:
-        """Listen; after a `stop`, on the same port again."""
+        """Listen. After a `stop` it listens on the same port again."""
         ready = threading.Event()
         self._thread = threading.Thread(target=asyncio.run, args=(self._run(ready),), daemon=True)
         self._thread.start()
@@ -33,14 +33,14 @@ class LoopbackServer(ABC):
             raise RuntimeError("the fake server did not start")
 
     def stop(self) -> None:
-        """End all connections; from now on nobody listens."""
+        """Close all connections and stop listening."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopped.set)
             self._thread.join(10)
 
     @abstractmethod
     async def exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Read one request and answer it; whether the connection goes on."""
+        """Read one request and answer it. Return whether the connection stays open."""
 
     async def _run(self, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
@@ -59,7 +59,7 @@ class LoopbackServer(ABC):
             while await self.exchange(reader, writer):
                 pass
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass  # the last of them at the end, in the middle of a slow answer
+            pass  # CancelledError: the server stops while it answers
         finally:
             self._connections.discard(writer)
             writer.close()

@@ -1,8 +1,8 @@
-"""What the fake model servers share: HTTP on a port of loopback, vectors, faults, and a memory of what was asked.
+"""What the fake model servers share: HTTP on a loopback port, vectors, faults, and a record of the requests.
 
-Hand-written HTTP over asyncio, because half of what it is for is bad HTTP: bodies that stop in the middle,
-connections that are reset. It is also the fast way: 64 texts are answered in two milliseconds, so that a benchmark
-measures the ingester and not its fake.
+The HTTP is written by hand over asyncio, because many tests need broken HTTP: bodies that stop in the middle, and
+connections that are reset. It is also fast: 64 texts are answered in two milliseconds, so a benchmark measures the
+ingester and not the fake.
 """
 
 import asyncio
@@ -23,16 +23,23 @@ from bbj_assets_tests.fakes.loopback_server import LoopbackServer
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong with one request.
+    """A fault of one request.
 
-    `refuse` answers with `status`; `reset` breaks the connection before an answer, `cut` in the middle of one; `hang`
-    never answers, and `dribble` a byte at a time, never to the end; `truncated` is half of an answer that pretends to
-    be whole, `garbage` is no JSON and `empty` is `{}`; `fewer` leaves out the last vector; `dimensions` gives each
-    vector one number less and `ragged` only the first; `nan` and `zero` spoil the first vector.
+    Attributes:
+        kind: `refuse` answers with `status`, and `refuse_in_plain_json` does so with `reason` as a JSON string instead
+            of an object. `reset` breaks the connection before an answer, `cut` in the middle of one. `hang` never
+            answers. `dribble` sends a byte at a time, without end. `truncated` sends half of an answer as if it were
+            complete, `garbage` is not JSON, `empty` is `{}`, `list` is `[]`. `fewer` leaves out the last vector.
+            `dimensions` removes one number from each vector, `ragged` only from the first. `nan` and `zero` replace
+            numbers of the first vector.
+        status: the status of a refusal.
+        reason: the message of a refusal.
+        headers: further headers of a refusal.
     """
 
     kind: Literal[
         "refuse",
+        "refuse_in_plain_json",
         "reset",
         "cut",
         "hang",
@@ -40,6 +47,7 @@ class Fault:
         "truncated",
         "garbage",
         "empty",
+        "list",
         "fewer",
         "dimensions",
         "ragged",
@@ -52,13 +60,23 @@ class Fault:
 
 
 def refuse(status: int, reason: str = "injected", *, retry_after: str | None = None) -> Fault:
-    """An answer with this status."""
+    """Return a fault that answers with this status."""
     return Fault("refuse", status, reason, {"Retry-After": retry_after} if retry_after is not None else {})
+
+
+def redirect(url: str) -> Fault:
+    """Return a fault that redirects the request, with its body, to another URL."""
+    return Fault("refuse", 307, "moved", {"Location": url})
+
+
+def refuse_in_plain_json(status: int, reason: str) -> Fault:
+    """Return a fault that answers with this status and a JSON string instead of an object, as some proxies do."""
+    return Fault("refuse_in_plain_json", status, reason)
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """One request for vectors."""
+    """A request for vectors."""
 
     model: str
     texts: tuple[str, ...]
@@ -67,7 +85,7 @@ class Embedding:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer, before it is put on the wire."""
+    """An answer, before it is sent."""
 
     body: bytes
     status: int = 200
@@ -75,18 +93,18 @@ class Reply:
 
 
 def signs(text: str, dimensions: int) -> bytes:
-    """The bits of a text's vector: a hash of it, one bit a dimension."""
+    """Return the bits of a text's vector: a hash of the text, one bit for each dimension."""
     return hashlib.shake_128(text.encode()).digest((dimensions + 7) // 8)
 
 
 def vector_for(text: str, dimensions: int = 768) -> NDArray[np.float32]:
-    """The vector that a fake server has for a text: the corner of a cube, so of length 1, and different for each."""
+    """Return the vector of a text at a fake server: a corner of a cube, so of length 1, and different for each text."""
     bits = np.unpackbits(np.frombuffer(signs(text, dimensions), dtype=np.uint8))[:dimensions]
     return np.where(bits == 1, np.float32(_component(dimensions)), -np.float32(_component(dimensions)))
 
 
 def vectors_for(texts: Sequence[str], dimensions: int = 768) -> NDArray[np.float32]:
-    """One row a text."""
+    """Return one row for each text."""
     return np.array([vector_for(text, dimensions) for text in texts]).reshape(len(texts), dimensions)
 
 
@@ -98,12 +116,20 @@ class FakeModelServer(LoopbackServer):
     """A server in a thread of its own; a context manager.
 
     Args:
-        models: what it has; other names are a 404.
+        models: the models that it has; other names are a 404.
         dimensions: of its vectors.
-        latency: seconds that each answer takes, however many are under way.
-        context: the longest text that it takes, in characters; None for any.
-        poison: a text that holds this is refused, and its batch with it.
+        latency: seconds that each answer takes, independent of the number of concurrent requests.
+        context: the longest text that it accepts, in characters; None for any.
+        poison: a batch is refused if one of its texts contains this.
         port: 0 for any free one.
+
+    Attributes:
+        faults: of the next requests for vectors, one each; None for no fault.
+        outage: the fault of every request after those.
+        requests: the requests for vectors so far.
+        embedded: how often each text was embedded.
+        most_at_once: the largest number of concurrent requests for vectors.
+        authorizations: the Authorization header of each request, None if it had none.
     """
 
     def __init__(
@@ -127,38 +153,40 @@ class FakeModelServer(LoopbackServer):
         self.requests: list[Embedding] = []
         self.embedded: Counter[str] = Counter()
         self.most_at_once = 0
+        self.authorizations: list[str | None] = []
         self._at_once = 0
         self._rendered: list[str] = []
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
     def inject(self, *faults: Fault | None) -> None:
-        """Let the next requests for vectors fail, one fault each, None for none; `outage` is for all that follow."""
+        """Add faults for the next requests for vectors, one each; None for no fault."""
         self.faults.extend(faults)
 
     @abstractmethod
     def route(self, method: str, path: str, body: Mapping[str, object]) -> Reply | Embedding:
-        """A finished answer, or the request for vectors that this is."""
+        """Return the answer to a request, or the request for vectors that it is."""
 
     @abstractmethod
     def render(self, request: Embedding, vectors: Sequence[str]) -> str:
-        """The answer in JSON; `vectors` are JSON arrays already."""
+        """Return the answer in JSON; `vectors` are JSON arrays already."""
 
     @abstractmethod
     def error(self, status: int, reason: str, headers: Mapping[str, str]) -> Reply:
-        """A refusal in the words of this protocol."""
+        """Return a refusal in the format of this protocol."""
 
     async def work(self) -> None:
-        """What it does for every request."""
+        """Take as long as a model would."""
         if self.latency:
             await asyncio.sleep(self.latency)
 
     async def exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Read one request and answer it, well or not."""
-        method, path, body = await _read_request(reader)
+        """Read one request and answer it, or do what the next fault says."""
+        method, path, headers, body = await _read_request(reader)
+        self.authorizations.append(headers.get("authorization"))
         await self._answer(writer, method, path, body)
         return True
 
@@ -189,10 +217,14 @@ class FakeModelServer(LoopbackServer):
     def _reply(self, request: Embedding, fault: Fault | None) -> Reply:
         if fault and fault.kind == "refuse":
             return self.error(fault.status, fault.reason, fault.headers)
+        if fault and fault.kind == "refuse_in_plain_json":
+            return Reply(json.dumps(fault.reason).encode(), fault.status, fault.headers)
         if fault and fault.kind == "garbage":
             return Reply(b"<html>Welcome to nginx!</html>")
         if fault and fault.kind == "empty":
             return Reply(b"{}")
+        if fault and fault.kind == "list":
+            return Reply(b"[]")
         if request.model not in self.models:
             return self.error(404, f'model "{request.model}" not found, try pulling it first', {})
         if self.context is not None and any(len(text) > self.context for text in request.texts):
@@ -206,7 +238,7 @@ class FakeModelServer(LoopbackServer):
         return Reply(body[: len(body) // 2] if fault and fault.kind == "truncated" else body)
 
     def _vector(self, text: str) -> str:
-        """Eight components a byte, each byte rendered once."""
+        """Return a vector in JSON. A byte is eight components, and each of the 256 bytes is rendered only once."""
         if not self._rendered:
             component = _component(self.dimensions)
             self._rendered = [
@@ -239,15 +271,13 @@ def _shorter(vector: str) -> str:
     return vector.rsplit(",", 1)[0] + "]"
 
 
-async def _read_request(reader: asyncio.StreamReader) -> tuple[str, str, bytes]:
+async def _read_request(reader: asyncio.StreamReader) -> tuple[str, str, dict[str, str], bytes]:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     method, path, _ = head.split(" ", 2)
-    length = 0
-    for line in head.split("\r\n")[1:]:
-        name, _, value = line.partition(":")
-        if name.lower() == "content-length":
-            length = int(value)
-    return method, path, await reader.readexactly(length) if length else b""
+    lines = (line.partition(":") for line in head.split("\r\n")[1:])
+    headers = {name.lower(): value.strip() for name, _, value in lines}
+    length = int(headers.get("content-length", 0))
+    return method, path, headers, await reader.readexactly(length) if length else b""
 
 
 async def _write(writer: asyncio.StreamWriter, reply: Reply, *, cut: bool = False) -> None:

@@ -1,7 +1,7 @@
 """A fake Ollama: `/api/embed`, `/api/tags` and `/api/version`.
 
-In a test it is a context manager. A benchmark starts it as a process of its own, so that the two do not share a core's
-worth of Python, and reads its address from the first line:
+In a test it is a context manager. A benchmark starts it as a process of its own, so that the two do not share one GIL,
+and reads its address from the first line of its output:
 
     python -m bbj_assets_tests.fakes.ollama_server --port 0 --latency 0.05
 """
@@ -15,13 +15,13 @@ from bbj_assets_tests.fakes.model_server import Embedding, FakeModelServer, Repl
 
 
 class FakeOllama(FakeModelServer):
-    """Answers as Ollama does, as far as embedding is concerned."""
+    """The part of Ollama's API that embedding needs."""
 
     def route(self, method: str, path: str, body: Mapping[str, object]) -> Reply | Embedding:
         match method, path:
             case "POST", "/api/embed":
-                given = body.get("input", [])
-                texts = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, list) else ()
+                inputs = body.get("input", [])
+                texts = (inputs,) if isinstance(inputs, str) else tuple(inputs) if isinstance(inputs, list) else ()
                 if self.context is not None and body.get("truncate") is not False:
                     texts = tuple(text[: self.context] for text in texts)
                 return Embedding(str(body.get("model")), texts, body)

@@ -1,4 +1,4 @@
-"""A fake of an OpenAI-compatible server: `/v1/embeddings`, in base64 or, when told not to know it, in numbers."""
+"""A fake OpenAI-compatible server: `/v1/embeddings`, with vectors in base64 or in numbers."""
 
 import base64
 import json
@@ -10,15 +10,20 @@ from bbj_assets_tests.fakes.model_server import Embedding, FakeModelServer, Repl
 
 
 class FakeOpenAI(FakeModelServer):
-    """Its vectors come in the reverse order: the protocol promises an index, not an order."""
+    """Its vectors are in reverse order: the protocol promises an index, not an order.
+
+    Attributes:
+        knows_base64: False for a server that ignores `encoding_format` and always answers numbers.
+    """
 
     knows_base64 = True
 
     def route(self, method: str, path: str, body: Mapping[str, object]) -> Reply | Embedding:
         if (method, path) != ("POST", "/v1/embeddings"):
             return Reply(b'{"detail":"Not Found"}', 404)
-        given = body["input"]
-        return Embedding(str(body["model"]), (given,) if isinstance(given, str) else tuple(given), body)
+        inputs = body["input"]
+        texts = (inputs,) if isinstance(inputs, str) else tuple(inputs) if isinstance(inputs, list) else ()
+        return Embedding(str(body["model"]), texts, body)
 
     def render(self, request: Embedding, vectors: Sequence[str]) -> str:
         if self.knows_base64 and request.body.get("encoding_format") == "base64":

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from bbj_assets.documents import Vectors
 from bbj_assets.embedding.embedders import create_embedder
-from bbj_assets.embedding.embedders.embedder import Vectors
 from bbj_assets.embedding.runner.batches import BatchOptions, EmbeddingTask, embed_pending
 from bbj_assets.ingest.listing import current_partitions
 from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks

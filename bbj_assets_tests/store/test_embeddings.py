@@ -9,8 +9,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from bbj_assets.documents import Chunk
-from bbj_assets.embedding.embedders.embedder import Vectors
+from bbj_assets.documents import Chunk, Vectors
 from bbj_assets.outcomes import Failure
 from bbj_assets.store.connection import AsyncConnection, Connection, configure
 from bbj_assets.store.documents import delete_items, replace_items

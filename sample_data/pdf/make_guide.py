@@ -1,8 +1,8 @@
-"""Writes the PDFs of the sample data, so that a change of their text is seen in a diff and not in a binary.
+"""Write the PDFs of the sample data, so that a change of their text shows in a diff and not in a binary.
 
-Real manuals have what makes the text of a PDF hard to read back: an outline several levels deep, a header
-and a footer on every page, words broken at the end of a line. So have these. fpdf2 is no dependency of the
-project; run this with it at hand:
+Real manuals have features that make the text of a PDF hard to read back: an outline several levels deep, a header
+and a footer on every page, words divided at the end of a line. These have them too. fpdf2 is not a dependency of
+the project; install it to run this:
 
     python -m venv /tmp/fpdf && /tmp/fpdf/bin/pip install fpdf2
     /tmp/fpdf/bin/python sample_data/pdf/make_guide.py
@@ -16,10 +16,10 @@ from fpdf import FPDF
 
 HERE = Path(__file__).parent
 A5 = (148.0, 210.0)  # millimetres
-WRITTEN = datetime(2024, 6, 1, tzinfo=UTC)  # fixed, so that the same text gives the same bytes
+WRITTEN = datetime(2024, 6, 1, tzinfo=UTC)  # fixed, so that the same text makes the same bytes
 SOFT_HYPHEN = "\u00ad"
 
-# A heading for each entry of the outline, paragraphs, indented code; a word may be broken at its tildes.
+# A heading for each entry of the outline, paragraphs, indented code; a word may be divided at its tildes.
 GUIDE = """\
 # Installation
 
@@ -105,7 +105,7 @@ often first. A second key costs time at each write and saves it at each search.
 
 
 class Manual(FPDF):
-    """Pages with a running header and footer, which a reader of the text does not want to see again."""
+    """Pages with a running header and footer, which the parser must remove."""
 
     def __init__(self, title: str) -> None:
         super().__init__(format=A5)
@@ -116,19 +116,19 @@ class Manual(FPDF):
         self.set_auto_page_break(auto=True, margin=22)
 
     def header(self) -> None:
-        """The title of the book, over a line."""
+        """Write the title of the book, over a line."""
         self.set_font("helvetica", "I", 8)
         self.cell(0, 6, self.running_title, border="B", align="R", new_x="LMARGIN", new_y="NEXT")
         self.ln(4)
 
     def footer(self) -> None:
-        """Whose book it is, and the page."""
+        """Write the publisher and the page number."""
         self.set_y(-15)
         self.set_font("helvetica", "I", 8)
         self.cell(0, 6, f"BBj Assets sample data   |   Page {self.page_no()}", align="C")
 
     def write_heading(self, heading: str) -> None:
-        """An entry of the outline; a chapter starts a page."""
+        """Write a heading with its entry in the outline; a chapter starts a page."""
         marks, _, text = heading.partition(" ")
         depth = len(marks) - 1
         if depth == 0:
@@ -138,13 +138,13 @@ class Manual(FPDF):
         self.multi_cell(0, 9, text, align="L", new_x="LMARGIN", new_y="NEXT")
 
     def write_code(self, code: str) -> None:
-        """Lines that keep their breaks."""
+        """Write code, which keeps its line breaks."""
         self.set_font("courier", size=8)
         self.multi_cell(0, 4, textwrap.dedent(code), align="L", new_x="LMARGIN", new_y="NEXT")
         self.ln(3)
 
     def write_paragraph(self, text: str) -> None:
-        """Lines that are filled, their words broken where a tilde allows it."""
+        """Write a filled paragraph; words may be divided at a tilde."""
         self.set_font("times", size=11)
         filled = " ".join(text.split()).replace("~", SOFT_HYPHEN)
         self.multi_cell(0, 5.5, filled, new_x="LMARGIN", new_y="NEXT")

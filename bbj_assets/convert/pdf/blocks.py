@@ -17,11 +17,20 @@ from bbj_assets.convert.pdf.typography import Typography
 _SAME_MARGIN = 6.0
 """Points by which the markers of one list may differ: numbers of two digits are set farther to the left."""
 
-_MARGIN = -1e9
+_LEFT_OF_EVERYTHING = -1e9
+"""Points: an x that closes every open list."""
+
+_HANGING = 0.4
+"""Font sizes by which the text of an item may begin to the left of its marker and still belong to the item."""
+
+_ITEM_INDENT = 0.5
+"""Font sizes: a marker that is indented by more than this against the line above begins an item."""
+
+_DEEPEST_HEADING = 6
 
 
 def to_markdown(layout: Layout, start: int, end: int) -> str:
-    """The units from `start` up to `end` as Markdown; the largest headings among them are at level two."""
+    """Convert the units from `start` up to `end` to Markdown; the largest headings among them get level two."""
     levels = sorted({layout.headings[at].level for at in range(start, end) if at in layout.headings})
     writer = _Writer(layout.typography)
     at = start
@@ -29,7 +38,9 @@ def to_markdown(layout: Layout, start: int, end: int) -> str:
         heading, unit = layout.headings.get(at), layout.units[at]
         if heading and at + heading.count <= end:
             lines = [unit for unit in layout.units[at : at + heading.count] if isinstance(unit, Line)]
-            writer.heading(plain(lines, layout.typography.words), min(2 + levels.index(heading.level), 6))
+            writer.heading(
+                plain(lines, layout.typography.words), min(2 + levels.index(heading.level), _DEEPEST_HEADING)
+            )
             at += heading.count
             continue
         if isinstance(unit, Table):
@@ -44,14 +55,14 @@ def to_markdown(layout: Layout, start: int, end: int) -> str:
 
 @dataclass(slots=True)
 class _List:
-    """A list that is open; `x0` is where its markers stand."""
+    """An open list; `x0` is the left edge of its markers."""
 
     x0: float
     items: list[list[Block]] = field(default_factory=list)
     labels: list[str | None] = field(default_factory=list)
 
     def block(self) -> Block | None:
-        """The list as Markdown: numbered when its labels count, with bullets and the labels otherwise."""
+        """Return the list as Markdown: numbered when its labels are consecutive, else with bullets and the labels."""
         digits = [(label or "").strip("().[]") for label in self.labels]
         first = int(digits[0]) if digits[0].isdecimal() else None
         if first is not None and digits == [str(first + at) for at in range(len(digits))]:
@@ -60,7 +71,7 @@ class _List:
 
 
 class _Writer:
-    """Collects blocks; holds the paragraph or the code that is being read, and the lists that are open."""
+    """Collects blocks; holds the current paragraph or code, the pending footnotes and the open lists."""
 
     def __init__(self, typography: Typography) -> None:
         self.typography = typography
@@ -72,28 +83,28 @@ class _Writer:
         self._notes: list[Line] = []
 
     def finish(self) -> list[Block]:
-        """All blocks."""
-        self._leave(_MARGIN, None)
+        """Close what is open and return the blocks, in reading order."""
+        self._leave(_LEFT_OF_EVERYTHING, None)
         return self._blocks
 
     def heading(self, text: str, level: int) -> None:
-        """A heading; it ends whatever is open."""
-        self._leave(_MARGIN, None)
+        """Add a heading; it closes the paragraph, the code and the lists that are open."""
+        self._leave(_LEFT_OF_EVERYTHING, None)
         self._blocks.append(Block("heading", escape(text), level=level))
 
     def table(self, table: Table) -> None:
-        """A table, in an item of a list if it stands in one."""
+        """Add a table, inside the item of the list that it is indented into."""
         self._leave(min(line.x0 for line in table.lines), table)
         self._target.extend(table_blocks([[self._cell(cell) for cell in row] for row in table.rows]))
 
     def note(self, line: Line) -> None:
-        """A line of a footnote: it waits for the end of the paragraph, which may be on the next page."""
+        """Hold back a line of a footnote until the paragraph ends, which may be on the next page."""
         if not self._paragraph:
             self._end_code(None)
         self._notes.append(line)
 
     def line(self, line: Line, margin: float) -> None:
-        """A line of a paragraph, of an item, or of code; its right margin is at least at `margin`."""
+        """Add a line of a paragraph, of an item, or of code; its right margin is at least at `margin`."""
         last = self._paragraph[-1][0] if self._paragraph else None
         if is_code(line, last, self._right, self.typography, in_code=bool(self._code)):
             if not self._code:
@@ -101,7 +112,7 @@ class _Writer:
             self._code.append(line)
             return
         self._end_code(line)
-        marker = None if line.turned else marker_of(line.text)
+        marker = None if line.rotated else marker_of(line.text)
         if marker and self._begins_item(last, line, marker):
             self._open_item(line, marker)
             text = without_marker(line, marker)
@@ -109,11 +120,11 @@ class _Writer:
                 self._append(text, margin)
         elif last is None:
             if not self._in_empty_item:
-                self._leave(line.x0 - 0.4 * line.size, line)
+                self._leave(line.x0 - _HANGING * line.size, line)
             self._append(line, margin)
         else:
             if begins_paragraph(last, line, lines=len(self._paragraph), right=self._right, typography=self.typography):
-                self._leave(line.x0 - 0.4 * line.size, line)
+                self._leave(line.x0 - _HANGING * line.size, line)
             self._append(line, margin)
 
     @property
@@ -136,7 +147,11 @@ class _Writer:
             return True
         if last.page != line.page or is_apart(last, line, self.typography):
             return marker.label is None or ends_sentence(last)
-        return abs(line.x0 - last.x0) > 0.5 * line.size or is_forced(last, line, self._right) or last.text.endswith(":")
+        return (
+            abs(line.x0 - last.x0) > _ITEM_INDENT * line.size
+            or is_forced(last, line, self._right)
+            or last.text.endswith(":")
+        )
 
     def _open_item(self, line: Line, marker: Marker) -> None:
         self._end_text(line)
@@ -148,7 +163,7 @@ class _Writer:
         self._lists[-1].labels.append(marker.label)
 
     def _leave(self, x0: float, following: Unit | None) -> None:
-        """End the paragraph or the code, and the lists whose markers are not to the left of `x0`."""
+        """Close the paragraph or the code, and the lists whose markers are not to the left of `x0`."""
         self._end_text(following)
         while self._lists and self._lists[-1].x0 >= x0:
             self._close_list()
@@ -164,7 +179,7 @@ class _Writer:
             self._write(self._paragraph)
             self._paragraph = []
         notes, self._notes = self._notes, []
-        while notes:  # a note begins with its mark, and goes on without one
+        while notes:  # only the first line of a note begins with its mark
             count = next((at for at in range(1, len(notes)) if begins_note(notes[at])), len(notes))
             self._write([(line, False) for line in notes[:count]])
             del notes[:count]

@@ -1,8 +1,8 @@
-"""Running headers, footers and page numbers: what stands in the same place on page after page.
+"""Running headers, footers and page numbers: lines that stand in the same place on page after page.
 
-A line is taken away only when everything farther out on its page is taken away too, so that the text between is
-never touched. Position alone does not tell: the first line of the text stands in the same place on every page.
-Words alone do not tell either: reference pages that all begin with "Name" do so in the same place.
+A line is removed only when every line farther out on its page is removed too, so that the text between is never
+touched. Position alone does not decide: the first line of the text stands in the same place on every page. Words
+alone do not decide either: reference pages that all begin with "Name" do so in the same place.
 """
 
 import re
@@ -15,20 +15,43 @@ from bbj_assets.convert.pdf.geometry import Line, letters_of
 from bbj_assets.convert.pdf.page_numbers import page_numbers, without_numbers
 
 _DEPTH = 6
-"""Rows from the edge that are looked at; addresses in footers have five lines."""
+"""Rows from the edge that are considered; addresses in footers have five lines."""
 
 _SAME_PLACE = 2.5
 """Points; headers of left and right pages differ in their x, never in their y."""
 
 _APART = 1.7
-"""Of the font size: a header is farther from the text than lines of the text are from each other."""
+"""Font sizes: a header is farther from the text than lines of the text are from each other."""
 
 _APART_ON_MOST_PAGES = 1.4
-"""The same for what is on most pages; it still must not be a line of a paragraph."""
+"""The same for text on most pages; it still must not be a line of a paragraph."""
 
-_MUCH, _MOST = 0.3, 0.6
+_USUAL_SHARE = 0.3
+"""Share of the rows of a slot that hold the page number, from which any row of the slot may be a page number."""
+
+_MOST_PAGES = 0.6
+"""Share of the pages (of the left or of the right ones, for a text of one side) that count as most pages."""
+
 _REPEATS = 3
 """Pages on which a text must be for a repetition."""
+
+_FEWEST_MARKED, _MARKED_SHARE = 5, 0.7
+"""Rows of a slot that are furniture, from which the other rows of the slot are furniture too."""
+
+_NEIGHBOUR_SHARE = 0.7
+"""Share of the pages of a repetition that must follow each other."""
+
+_BODY_SIZE = 1.05
+"""Times the size of the text: text of this size or less is not a heading. The rest is for rounding."""
+
+_NO_ROW_INSIDE = 99.0
+"""Font sizes: the gap of the innermost row of a page, which is more than any threshold."""
+
+_NEIGHBOURS = (-2, -1, 1, 2)
+"""Pages beside a page, or one further because left and right pages differ."""
+
+_CELL = 4
+"""Points: the grid on which places of rotated text are compared."""
 
 _HEADING_NUMBER = re.compile(r"^(?:chapter|appendix|section|part)?\d*")
 
@@ -36,7 +59,7 @@ _SHORT = 12
 """Characters of a page number with its ornaments: "- 12 -", "Page 12"."""
 
 _LARGEST = 1.3
-"""Times the size of the text; "Chapter 2" over the second page is larger."""
+"""Times the size of the text: the largest page number; the heading "Chapter 2" of page 2 is larger."""
 
 
 @dataclass(slots=True)
@@ -44,11 +67,14 @@ class _Row:
     """A row near the top or the bottom of a page.
 
     Attributes:
+        page: index of the page.
+        edge: "top" or "bottom".
         depth: rows between it and the edge.
-        gap: to the next row on the inner side, in font sizes; of a row that repeats, beyond all others that do.
+        gap: to the next row on the inner side, in font sizes; for a repeating row, beyond the repeating rows inside it.
         slot: the same for rows of the same height.
-        repeats: it says the same as rows of its height on other pages, but for numbers.
-        is_sure: it is furniture even if nothing else says what it says.
+        repeats: its text, without numbers, is that of rows at its height on other pages.
+        is_furniture: it is to be removed.
+        is_sure: it is furniture even if its text occurs nowhere else.
     """
 
     page: int
@@ -68,14 +94,14 @@ class _Row:
 def furniture(
     pages: Sequence[Sequence[Line]], body_size: float, kept: Collection[tuple[int, int]]
 ) -> set[tuple[int, int]]:
-    """What is furniture, as pairs of (page, index of the line on it).
+    """Return the furniture, as pairs of (page, index of the line on it).
 
     Args:
         pages: the lines of every page.
-        body_size: of most of the text.
+        body_size: the font size of most of the text, in points.
         kept: lines that are known to be text, such as those that the outline leads to.
     """
-    found = _repeated_when_turned(pages)
+    found = _repeated_rotated_lines(pages)
     if len(pages) < 2:
         return found
     judged: list[_Row] = []
@@ -94,17 +120,17 @@ def furniture(
         judged += rows
     unsure = [row for row in judged if row.is_furniture and not row.is_sure]
     found |= {(row.page, at) for row in judged if row.is_furniture for at in row.lines}
-    return found - set(_said_nowhere_else(pages, found, unsure))
+    return found - set(_only_occurrences(pages, found, unsure))
 
 
-def _said_nowhere_else(
+def _only_occurrences(
     pages: Sequence[Sequence[Line]], found: Collection[tuple[int, int]], unsure: Iterable[_Row]
 ) -> Iterator[tuple[int, int]]:
-    """The first of lines that repeat, if the text does not say it: the caption and the head of a table, mostly.
+    """Yield the first of each group of repeating lines whose text occurs nowhere else.
 
-    A title that runs over the pages of a chapter is said by its heading.
+    These are mostly the caption and the head of a table. A running title occurs as the heading of its chapter.
     """
-    said = {
+    texts = {
         _HEADING_NUMBER.sub("", letters_of(line.text))
         for page, lines in enumerate(pages)
         for at, line in enumerate(lines)
@@ -113,14 +139,14 @@ def _said_nowhere_else(
     for row in sorted(unsure, key=lambda row: row.page):
         for at in row.lines:
             letters = _HEADING_NUMBER.sub("", letters_of(pages[row.page][at].text))
-            if letters not in said:
-                said.add(letters)
+            if letters not in texts:
+                texts.add(letters)
                 yield row.page, at
 
 
 def _edge_rows(page: int, lines: Sequence[Line], edge: str) -> list[_Row]:
-    """The outermost rows of a page, from its edge inwards."""
-    order = sorted((at for at, line in enumerate(lines) if not line.turned), key=lambda at: -lines[at].y)
+    """Return the outermost rows of a page, from its edge inwards."""
+    order = sorted((at for at, line in enumerate(lines) if not line.rotated), key=lambda at: -lines[at].y)
     rows: list[list[int]] = []
     for at in order:
         if rows and lines[rows[-1][0]].y - lines[at].y <= _SAME_PLACE:
@@ -134,7 +160,7 @@ def _edge_rows(page: int, lines: Sequence[Line], edge: str) -> list[_Row]:
         row.sort(key=lambda at: lines[at].x0)
         y = lines[row[0]].y
         size = max(lines[at].size for at in row) or 1.0
-        gap = abs(y - lines[rows[depth + 1][0]].y) / size if depth + 1 < len(rows) else 99.0
+        gap = abs(y - lines[rows[depth + 1][0]].y) / size if depth + 1 < len(rows) else _NO_ROW_INSIDE
         text = " ".join(lines[at].text for at in row)
         found.append(_Row(page, edge, depth, y, tuple(row), text, size, gap))
     return found
@@ -151,7 +177,7 @@ def _number_slots(rows: Sequence[_Row]) -> None:
 
 
 def _measure_beyond_repetition(rows: Sequence[_Row]) -> None:
-    """Of rows that repeat together, such as the lines of an address, give each the gap between them and the text."""
+    """Set the gap of rows that repeat together, such as the lines of an address, to that between them and the text."""
     pages: dict[tuple[int, str], set[int]] = defaultdict(set)
     for row in rows:
         pages[row.slot, without_numbers(row.text)].add(row.page)
@@ -161,13 +187,13 @@ def _measure_beyond_repetition(rows: Sequence[_Row]) -> None:
     for inner, row in pairwise(reversed(rows)):  # from the inside to the outside of each page
         if inner.page != row.page or not row.repeats:
             beyond = 0.0
-        elif not inner.repeats:  # here the text begins; where all of a page repeats, it begins nowhere
+        elif not inner.repeats:  # the text begins here; on a page that repeats as a whole it begins nowhere
             beyond = row.gap
         row.gap = max(row.gap, beyond)
 
 
 def _judge(rows: Sequence[_Row], page_count: int, body_size: float) -> None:
-    """Mark those rows of one depth that are furniture."""
+    """Mark the rows of one depth that are furniture."""
     by_slot: dict[int, list[_Row]] = defaultdict(list)
     for row in rows:
         by_slot[row.slot].append(row)
@@ -175,16 +201,19 @@ def _judge(rows: Sequence[_Row], page_count: int, body_size: float) -> None:
         _judge_numbers(slot, page_count, body_size)
         _judge_repetition(slot, page_count, body_size)
         marked = sum(row.is_furniture for row in slot)
-        if marked >= 5 and marked >= 0.7 * len(slot):  # running titles that stand on one page only
+        if marked >= _FEWEST_MARKED and marked >= _MARKED_SHARE * len(
+            slot
+        ):  # running titles that stand on one page only
             for row in slot:
-                row.is_furniture |= row.gap >= _APART and row.size <= 1.05 * body_size
+                row.is_furniture |= row.gap >= _APART and row.size <= _BODY_SIZE * body_size
 
 
 def _judge_numbers(rows: Sequence[_Row], page_count: int, body_size: float) -> None:
-    """Mark rows that hold a number which goes up with the pages.
+    """Mark rows that hold a number which increases with the pages.
 
-    In a long manual the number of a footnote or of a version does so too, on three pages or four, by chance. So it must
-    be so in much of the slot; or the row be hardly more than the number, and its pages follow each other.
+    In a long manual the number of a footnote or of a version does that too on three or four pages, by chance. So the
+    number must be in a good share of the slot; or the row must be little more than the number, on pages that follow
+    each other.
     """
     numbered: dict[tuple[str, int], list[_Row]] = defaultdict(list)
     for row in rows:
@@ -194,7 +223,7 @@ def _judge_numbers(rows: Sequence[_Row], page_count: int, body_size: float) -> N
         pages = {row.page for row in same}
         if len(pages) < (2 if page_count < 2 * _REPEATS else _REPEATS):
             continue
-        is_usual = len(pages) >= _MUCH * len(rows)
+        is_usual = len(pages) >= _USUAL_SHARE * len(rows)
         for row in same:
             short = len(row.text) <= _SHORT
             if row.size <= _LARGEST * body_size and (
@@ -204,7 +233,7 @@ def _judge_numbers(rows: Sequence[_Row], page_count: int, body_size: float) -> N
 
 
 def _judge_repetition(rows: Sequence[_Row], page_count: int, body_size: float) -> None:
-    """Rows that say the same, but for their numbers, on pages that follow each other, or on every other one.
+    """Mark rows with the same text, apart from numbers, on pages that follow each other or on every other page.
 
     "Arguments" begins 194 of the 2,415 pages of R's reference manual, here and there, and each time it is a heading.
     """
@@ -216,8 +245,8 @@ def _judge_repetition(rows: Sequence[_Row], page_count: int, body_size: float) -
         if len(on_pages) < _REPEATS or not _follow_each_other(on_pages):
             continue
         one_side = len({page % 2 for page in on_pages}) == 1
-        on_most_pages = len(on_pages) >= _MOST * page_count / (1 + one_side)
-        apart, largest = (_APART_ON_MOST_PAGES, _LARGEST) if on_most_pages else (_APART, 1.05)
+        on_most_pages = len(on_pages) >= _MOST_PAGES * page_count / (1 + one_side)
+        apart, largest = (_APART_ON_MOST_PAGES, _LARGEST) if on_most_pages else (_APART, _BODY_SIZE)
         for row in same:
             if row.gap >= apart and row.size <= largest * body_size:
                 row.is_furniture = True
@@ -225,16 +254,16 @@ def _judge_repetition(rows: Sequence[_Row], page_count: int, body_size: float) -
 
 
 def _follow_each_other(pages: Collection[int]) -> bool:
-    """Whether most of the pages have another one beside them, or one further: left and right pages differ."""
-    neighbours = sum(any(page + step in pages for step in (-2, -1, 1, 2)) for page in pages)
-    return neighbours >= 0.7 * len(pages)
+    """Return whether most of the pages have another one of them next to them, or one further on the same side."""
+    neighbours = sum(any(page + step in pages for step in _NEIGHBOURS) for page in pages)
+    return neighbours >= _NEIGHBOUR_SHARE * len(pages)
 
 
-def _repeated_when_turned(pages: Iterable[Sequence[Line]]) -> set[tuple[int, int]]:
-    """Text at the side of three or more pages, and watermarks."""
+def _repeated_rotated_lines(pages: Iterable[Sequence[Line]]) -> set[tuple[int, int]]:
+    """Return rotated lines that repeat: text at the side of the pages, and watermarks."""
     places: dict[tuple[str, int, int], set[tuple[int, int]]] = defaultdict(set)
     for page, lines in enumerate(pages):
         for at, line in enumerate(lines):
-            if line.turned:
-                places[without_numbers(line.text), round(line.x0 / 4), round(line.y / 4)].add((page, at))
-    return {place for found in places.values() if len({page for page, _ in found}) >= 3 for place in found}
+            if line.rotated:
+                places[without_numbers(line.text), round(line.x0 / _CELL), round(line.y / _CELL)].add((page, at))
+    return {place for found in places.values() if len({page for page, _ in found}) >= _REPEATS for place in found}

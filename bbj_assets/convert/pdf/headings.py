@@ -9,25 +9,44 @@ from bbj_assets.convert.pdf.paragraphs import is_entry_of_contents
 from bbj_assets.convert.pdf.typography import Typography
 
 _LARGER = 1.12
-"""Times the size of the text: what is less is a matter of taste, not of structure."""
+"""Times the size of the text: a smaller difference is taste, not structure."""
 
 _MOST_LINES = 4
 _MOST_CHARACTERS = 200
+_MOST_LINES_BOLD = 2
 _MOST_CHARACTERS_BOLD = 90
+_FEWEST_LETTERS = 2
 _SAME_SIZE = 0.6
+"""Points by which the sizes of headings of one level differ."""
+
+_SAME_SIZE_IN_HEADING = 0.3
+"""Points by which the sizes of the lines of one heading differ."""
+
+_BOLD_SIZE = 0.95
+"""Times the size of the text: the smallest bold heading."""
+
+_LEADING_IN_HEADING = 1.5
+"""Font sizes from baseline to baseline in one heading, at most."""
+
+_RISE = 0.3
+"""Font sizes by which the next line of a heading may stand higher: a number and its heading, beside each other."""
+
+_BEYOND_LEADING = 0.2
+"""Font sizes beyond the usual leading that separate a bold heading from the text above it."""
+
 _MOST_SECTION_LEVELS = 3
 _FEWEST_CHARACTERS_A_SECTION = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """Lines that head what follows.
+    """Lines that are the heading of the text below them.
 
     Attributes:
-        start: the first unit of it.
-        count: of units.
-        level: from 0, by its looks; the same for all headings of the manual that look the same.
-        larger: it is set larger than the text, not merely bold.
+        start: index of its first unit.
+        count: number of its units.
+        level: from 0, by its style; the same for all headings of the manual in the same style.
+        larger: whether it is larger than the text, not merely bold.
     """
 
     start: int
@@ -37,7 +56,7 @@ class Heading:
 
 
 def find_headings(units: Sequence[Unit], typography: Typography) -> dict[int, Heading]:
-    """The headings among the units of a manual, by their first unit."""
+    """Return the headings among the units of a manual, by their first unit."""
     found: list[tuple[int, int, float, bool]] = []
     at = 0
     while at < len(units):
@@ -54,9 +73,9 @@ def find_headings(units: Sequence[Unit], typography: Typography) -> dict[int, He
 
 
 def section_levels(units: Sequence[Unit], headings: Mapping[int, Heading]) -> int:
-    """How many levels of headings are worth a section each, where there is no outline.
+    """Return how many levels of headings begin sections in a manual without an outline.
 
-    Sections of a line or two are no sections but labels: of a form, of slides.
+    Headings with only a line or two of text each are labels: of a form, of slides.
     """
     characters = sum(len(line.text) for unit in units for line in ((unit,) if isinstance(unit, Line) else unit.lines))
     larger = [heading for heading in headings.values() if heading.larger]
@@ -78,25 +97,30 @@ def _levels(sizes: Sequence[float]) -> dict[float, int]:
 
 
 def _heading_at(units: Sequence[Unit], start: int, typography: Typography) -> int:
-    """How many units from `start` make one heading; 0 for none."""
+    """Return how many units from `start` form one heading; 0 for none."""
     first = units[start]
-    if not isinstance(first, Line) or first.turned or (first.mono and typography.has_code and not first.bold):
+    if not isinstance(first, Line) or first.rotated or (first.mono and typography.has_code and not first.bold):
         return 0
     larger = first.size >= _LARGER * typography.size
-    if not larger and not (first.bold and first.size >= 0.95 * typography.size):
+    if not larger and not (first.bold and first.size >= _BOLD_SIZE * typography.size):
         return 0
     lines = [first]
     for unit in units[start + 1 : start + _MOST_LINES + 1]:
         last = lines[-1]
-        if not isinstance(unit, Line) or unit.turned or unit.page != last.page or abs(unit.size - last.size) > 0.3:
+        if (
+            not isinstance(unit, Line)
+            or unit.rotated
+            or unit.page != last.page
+            or abs(unit.size - last.size) > _SAME_SIZE_IN_HEADING
+        ):
             break
-        if unit.bold != last.bold or not -0.3 * unit.size < last.y - unit.y <= 1.5 * unit.size:
+        if unit.bold != last.bold or not -_RISE * unit.size < last.y - unit.y <= _LEADING_IN_HEADING * unit.size:
             break
         lines.append(unit)
     if any(is_entry_of_contents(line.text) for line in lines):
         return 0
     text = " ".join(line.text for line in lines)
-    if len(lines) > _MOST_LINES or len(text) > _MOST_CHARACTERS or sum(map(str.isalpha, text)) < 2:
+    if len(lines) > _MOST_LINES or len(text) > _MOST_CHARACTERS or sum(map(str.isalpha, text)) < _FEWEST_LETTERS:
         return 0
     if not larger and not _is_bold_heading(units, start, len(lines), text, typography):
         return 0
@@ -104,13 +128,13 @@ def _heading_at(units: Sequence[Unit], start: int, typography: Typography) -> in
 
 
 def _is_bold_heading(units: Sequence[Unit], start: int, count: int, text: str, typography: Typography) -> bool:
-    if count > 2 or len(text) > _MOST_CHARACTERS_BOLD or text.endswith((".", ",", ";", ":")):
+    if count > _MOST_LINES_BOLD or len(text) > _MOST_CHARACTERS_BOLD or text.endswith((".", ",", ";", ":")):
         return False
     line = first_line(units[start])
     marker = marker_of(text)
     if marker and not is_numbering(marker.text):
         return False
-    usual = (typography.leading + 0.2) * line.size
+    usual = (typography.leading + _BEYOND_LEADING) * line.size
     before = first_line(units[start - 1]) if start else None
     if before and before.page == line.page and 0 <= before.y - line.y <= usual:
         return False

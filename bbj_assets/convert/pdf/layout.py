@@ -1,4 +1,4 @@
-"""A manual as a whole: its units in reading order, and what is known of them."""
+"""The layout of a whole manual: its units in reading order, with headings, footnotes and margins."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,19 +11,22 @@ from bbj_assets.convert.pdf.tables import with_tables
 from bbj_assets.convert.pdf.typography import Typography, typography_of
 
 _SMALL_PRINT = 0.92
-"""Times the size of the text."""
+"""Times the size of the text: the largest footnote."""
+
+_MARGIN_CELL = 2
+"""Points: left edges that round to the same multiple share a margin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What `lay_out` finds.
+    """The result of `lay_out`.
 
     Attributes:
-        units: all that is text, in reading order.
+        units: the text without furniture, in reading order.
         headings: by their first unit.
-        notes: the units that are lines of footnotes.
-        margins: how far to the right the lines reach that begin where a unit begins, unit by unit.
-        typography: how the manual is set.
+        notes: indices of the units that are lines of footnotes.
+        margins: for each unit, how far to the right the lines with its left edge reach.
+        typography: sizes, leading and words of the manual.
     """
 
     units: Sequence[Unit]
@@ -34,7 +37,7 @@ class Layout:
 
 
 def lay_out(pages: Sequence[Sequence[Line]], kept: frozenset[tuple[int, int]]) -> Layout:
-    """Put the lines of all pages in order.
+    """Put the lines of all pages into reading order.
 
     Args:
         pages: the lines of each page, as drawn.
@@ -52,7 +55,7 @@ def lay_out(pages: Sequence[Sequence[Line]], kept: frozenset[tuple[int, int]]) -
 
 
 def begins_note(line: Line) -> bool:
-    """Whether a line of small print begins with the mark of a footnote."""
+    """Return whether a line of small print begins with the mark of a footnote."""
     return line.text[:1].isdigit() or line.text[:1] in {"*", "†", "‡", "§"}
 
 
@@ -61,22 +64,22 @@ def _margins(units: Sequence[Unit]) -> list[float]:
     keys = []
     for unit in units:
         line = first_line(unit)
-        keys.append((line.page, round(line.x0 / 2), round(line.size)))
-        if isinstance(unit, Line) and not unit.turned:
+        keys.append((line.page, round(line.x0 / _MARGIN_CELL), round(line.size)))
+        if isinstance(unit, Line) and not unit.rotated:
             margins[keys[-1]] = max(margins.get(keys[-1], line.x1), line.x1)
     return [margins.get(key, first_line(unit).x1) for key, unit in zip(keys, units, strict=True)]
 
 
 def _footnotes(units: Sequence[Unit], size: float) -> frozenset[int]:
-    """The small print at the end of pages, from the first line that begins with a mark."""
+    """Return the small print at the end of pages, from the first line that begins with a mark."""
     small: list[int] = []
-    text_of_page = -1
+    text_of_page: int | None = None
     for at in range(len(units) - 1, -1, -1):
         unit = units[at]
         page = first_line(unit).page
         if page == text_of_page:
             continue
-        if isinstance(unit, Line) and not unit.turned and unit.size <= _SMALL_PRINT * size:
+        if isinstance(unit, Line) and not unit.rotated and unit.size <= _SMALL_PRINT * size:
             small.append(at)
         else:
             text_of_page = page

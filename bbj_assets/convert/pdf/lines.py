@@ -1,4 +1,4 @@
-"""Words into lines: what stands on one baseline, with no gap that a reader would take for a border.
+"""Words into lines: words on one baseline, without a gap that a reader would take for a border.
 
 Words come in the order in which the page draws them. That order is nearly always the order of reading within a
 paragraph and within a cell, so a line is never made of words that the page draws far apart.
@@ -14,37 +14,52 @@ from bbj_assets.convert.pdf.geometry import Line, Span, Word, on_one_baseline
 from bbj_assets.convert.pdf.reading import Page
 
 _GAP = 0.9
-"""Of the font size: a wider space may be the border of a cell or a column. Justified lines stay below it."""
+"""Font sizes: a wider space may be the border of a cell or a column. Justified lines stay below it."""
 
 _GAP_IN_CODE = 30
-"""Spaces in a line of code; programs align their comments."""
+"""Widths of a character in a line of code; programs align their comments."""
 
 _SPACE = 0.12
-"""Of the font size: a narrower space is the kerning of a word that is set in pieces."""
+"""Font sizes: a narrower space is kerning within a word that is drawn in parts."""
 
 _SCRIPT = 0.85
-"""A superscript is at most this large."""
+"""Times the size of the text beside it: the largest superscript or subscript."""
+
+_SCRIPT_LIFT = 0.6
+"""Font sizes by which a superscript or subscript is off the baseline, at most."""
+
+_SAME_BASELINE = 0.15
+"""Font sizes by which baselines within a line differ."""
+
+_OVERLAP = 0.35
+"""Font sizes by which a word may begin before the end of the word before it."""
+
+_OVERLAP_IN_ROW = 0.3
+"""Font sizes: the same for lines beside each other."""
+
+_SAME_SIZE = 0.5
+"""Points by which the sizes of one line of code differ."""
 
 _TEXT, _MONO = itemgetter(0), itemgetter(1)
 
 
 def page_lines(number: int, page: Page) -> list[Line]:
-    """The lines of a page in the order in which it draws them; those that are turned come last.
+    """Return the lines of a page in the order in which it draws them; rotated lines come last.
 
     Args:
-        number: of the page, from 0.
-        page: as it was read.
+        number: index of the page, from 0.
+        page: its words.
     """
-    by_turn: dict[int, list[Word]] = defaultdict(list)
+    by_rotation: dict[int, list[Word]] = defaultdict(list)
     for word in page.words:
-        by_turn[word.style.turn].append(word)
-    upright = [_line(number, run, turned=False) for run in _runs(by_turn.pop(page.turn, []))]
-    turned = [_line(number, run, turned=True) for turn in sorted(by_turn) for run in _runs(by_turn[turn])]
-    return upright + turned
+        by_rotation[word.style.rotation].append(word)
+    upright = [_line(number, run, rotated=False) for run in _runs(by_rotation.pop(page.rotation, []))]
+    rotated = [_line(number, run, rotated=True) for _, words in sorted(by_rotation.items()) for run in _runs(words)]
+    return upright + rotated
 
 
 def joined(lines: Sequence[Line]) -> Line:
-    """Lines beside each other, from left to right, as one."""
+    """Join lines beside each other, from left to right, to one line."""
     spans = list(lines[0].spans)
     for line in lines[1:]:
         spans.append(Span(" ", mono=False))
@@ -61,16 +76,16 @@ def joined(lines: Sequence[Line]) -> Line:
 
 
 def with_spans(line: Line, spans: Iterable[tuple[str, bool]]) -> Line:
-    """The line at its place, saying something else."""
+    """Return the line with other text at the same place."""
     merged = _merged(spans)
     return replace(line, spans=merged, text="".join(span.text for span in merged))
 
 
 def rows(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """Lines that follow each other on one baseline, from left to right."""
+    """Yield the groups of consecutive lines that stand on one baseline, from left to right."""
     row: list[Line] = []
     for line in lines:
-        if row and not (on_one_baseline(row[-1], line) and line.x0 >= row[-1].x1 - 0.3 * line.size):
+        if row and not (on_one_baseline(row[-1], line) and line.x0 >= row[-1].x1 - _OVERLAP_IN_ROW * line.size):
             yield row
             row = []
         row.append(line)
@@ -80,7 +95,7 @@ def rows(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 @dataclass(slots=True)
 class _Run:
-    """The words of a line that is being read."""
+    """The words of the current line."""
 
     words: list[Word] = field(default_factory=list)
     y: float = 0.0
@@ -94,19 +109,19 @@ class _Run:
             return False
         size = max(self.size, word.style.size, 1.0)
         lift = word.y - self.y
-        if abs(lift) > 0.15 * size:
+        if abs(lift) > _SAME_BASELINE * size:
             smaller = min(self.size, word.style.size) <= _SCRIPT * size
-            if not (smaller and abs(lift) < 0.6 * size):
+            if not (smaller and abs(lift) < _SCRIPT_LIFT * size):
                 return False
         gap = word.x0 - self.x1
-        if gap < -0.35 * size:
+        if gap < -_OVERLAP * size:
             return False
-        if self.mono and word.style.mono and abs(word.style.size - self.size) < 0.5:
+        if self.mono and word.style.mono and abs(word.style.size - self.size) < _SAME_SIZE:
             return gap < _GAP_IN_CODE * max((last.x1 - last.x0) / len(last.text), 1.0)
         return gap < _GAP * size
 
     def add(self, word: Word) -> None:
-        if not self.words or word.style.size > self.size:  # what is smaller may be a superscript
+        if not self.words or word.style.size > self.size:  # smaller text may be a superscript
             self.y, self.size = word.y, word.style.size
         self.mono = self.mono and word.style.mono
         self.x1 = max(self.x1, word.x1) if self.words else word.x1
@@ -117,7 +132,7 @@ def _runs(words: Sequence[Word]) -> Iterator[_Run]:
     run = _Run()
     for word in words:
         if run.words and not run.takes(word):
-            beside = abs(word.y - run.y) <= 0.15 * run.size and word.x0 >= run.x1
+            beside = abs(word.y - run.y) <= _SAME_BASELINE * run.size and word.x0 >= run.x1
             yield from _parted(run, is_code=run.mono and not (beside and not word.style.mono))
             run = _Run()
         run.add(word)
@@ -126,7 +141,7 @@ def _runs(words: Sequence[Word]) -> Iterator[_Run]:
 
 
 def _parted(run: _Run, *, is_code: bool) -> Iterator[_Run]:
-    """A line of code as it is; what only begins like one, as a term does, without the wide gaps of code."""
+    """Yield a line of code as it is; a line that only begins like code, such as a term, divided at its wide gaps."""
     piece = _Run()
     for word in run.words:
         if piece.words and not is_code and word.x0 - piece.x1 >= _GAP * run.size:
@@ -136,7 +151,7 @@ def _parted(run: _Run, *, is_code: bool) -> Iterator[_Run]:
     yield piece
 
 
-def _line(page: int, run: _Run, *, turned: bool) -> Line:
+def _line(page: int, run: _Run, *, rotated: bool) -> Line:
     words = run.words
     sizes: dict[float, int] = defaultdict(int)
     for word in words:
@@ -170,7 +185,7 @@ def _line(page: int, run: _Run, *, turned: bool) -> Line:
         text="".join(span.text for span in merged),
         spans=merged,
         first_width=(first_end or run.x1) - words[0].x0,
-        turned=turned,
+        rotated=rotated,
     )
 
 

@@ -1,4 +1,4 @@
-"""What begins an item of a list, and what numbers a heading."""
+"""Markers of list items, and numbers of headings."""
 
 import re
 from dataclasses import replace
@@ -23,13 +23,13 @@ class Marker(NamedTuple):
 
 
 def marker_of(text: str) -> Marker | None:
-    """The marker that a line begins with."""
+    """Return the marker that a line begins with; None without one."""
     found = _ITEM.match(text)
     return Marker(found[0], found["label"]) if found else None
 
 
 def without_marker(line: Line, marker: Marker) -> Line | None:
-    """The text of an item, where it begins; None if its first line has no text."""
+    """Return the first line of an item without its marker; None if there is no text behind it."""
     left = len(marker.text)
     spans: list[Span] = []
     for span in line.spans:
@@ -44,11 +44,11 @@ def without_marker(line: Line, marker: Marker) -> Line | None:
 
 
 def is_marker(text: str) -> bool:
-    """Whether a text is a marker and nothing else."""
+    """Return whether a text is a marker and nothing else."""
     found = _ITEM.fullmatch(text.strip())
     return found is not None
 
 
 def is_numbering(text: str) -> bool:
-    """Whether a text is the number of a heading (`3.1`, `A.2`) and nothing else."""
+    """Return whether a text is the number of a heading (`3.1`, `A.2`) and nothing else."""
     return _NUMBERING.match(text.strip()) is not None

@@ -1,4 +1,4 @@
-"""A whole PDF as documents: one a section, in the order of the pages."""
+"""A whole PDF as documents: one for each section, in the order of the pages."""
 
 import re
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ from bbj_assets.convert.pdf.geometry import Line, lines_of
 from bbj_assets.convert.pdf.headings import section_levels
 from bbj_assets.convert.pdf.layout import Layout, lay_out
 from bbj_assets.convert.pdf.lines import page_lines
-from bbj_assets.convert.pdf.reading import OutlineEntry, open_pdf
+from bbj_assets.convert.pdf.reading import open_pdf
 from bbj_assets.convert.pdf.reflow import plain
 from bbj_assets.convert.pdf.sections import Section, heading_sections, outline_sections, targets, titled_lines
+from bbj_assets.convert.pdf.structure import OutlineEntry, read_structure
 from bbj_assets.documents import Document, Json
 from bbj_assets.errors import ParseError
 
@@ -22,80 +23,102 @@ _NO_TITLE = re.compile(
     r"|\.(?:ai|docx?|dvi|fm|book|indd|key|odt|pdf|pptx?|pub|qxd|rtf|tex|txt)$",
     re.IGNORECASE,
 )
-"""What programs write as a title when nobody gave one."""
+"""What programs write into the title property when the author entered none."""
 
 _LARGE_TITLE = 1.4
-"""Times the size of the text, on the first page."""
+"""Times the body size: the least size of a title on the first page."""
+
+_TITLE_CHARACTERS = range(4, 101)
+"""Length of a heading on the first page that may be the title of the manual."""
+
+_EMPTY_PAGES_WITHOUT_WARNING = 2
+_EMPTY_SHARE_WITHOUT_WARNING = 10
+"""Covers and separator pages have no text: 2 pages, or one page in 10, need no warning."""
+
+_EMPTY_PAGES_SHOWN = 10
 
 
 def documents(raw: bytes, *, name: str, url: str) -> Sequence[Document]:
-    """Turn the bytes of a PDF into documents.
+    """Convert the bytes of a PDF to documents.
 
     Args:
         raw: the file.
-        name: of the file, for messages, and for its title when it has none.
-        url: the source_url of what stands before the first section; a section is at `<url>#<slug of its title>`,
-            the second one of that title at `<url>#<slug>-2`.
+        name: the file's name, for messages, and for the title when the file has none.
+        url: the source_url of the text before the first section. A section is at `<url>#<slug of its title>`, the
+            second one with the same title at `<url>#<slug>-2`.
 
     Returns:
-        A document for each section that says something. `metadata` has `pages`, its first and its last one, from 1;
-        `author`, when the file names one; `warnings`, on the first document, when pages have no text.
+        A document for each section that has text of its own. `metadata` has `pages`, the first and the last page of
+        the section, from 1; `author`, when the file names one; and, on the first document, `warnings` about pages
+        without text and about parts of the file that cannot be read.
 
     Raises:
-        ParseError: it cannot be opened, or has no text.
+        ParseError: the file cannot be opened, or has no text.
     """
     with open_pdf(raw, name) as pdf:
-        outline = list(pdf.outline())
-        title, author = pdf.property("Title"), pdf.property("Author")
+        structure = read_structure(raw, page_count=pdf.page_count)
         pages: list[list[Line]] = []
-        turns: list[int] = []
+        rotations: list[int] = []
         for number, page in enumerate(pdf.pages()):
             pages.append(page_lines(number, page))
-            turns.append(page.turn)
+            rotations.append(page.rotation)
     if not any(any(map(str.isalnum, line.text)) for lines in pages for line in lines):
         raise ParseError(
             f"{name}: no text layer: its {len(pages)} pages are pictures. Add one with OCR (`ocrmypdf`), or leave "
             "the file out with `exclude` in sources.toml."
         )
-    layout, sections = _sections(pages, outline, turns)
-    title, title_units = _title(title, layout, sections, PurePosixPath(name).stem)
-    metadata: dict[str, Json] = {"author": author} if author else {}
+    layout, sections = _sections(pages, structure.outline, rotations)
+    title, title_units = _title(structure.title, layout, sections, PurePosixPath(name).stem)
     first = sections[0].start if sections else len(layout.units)
     sections = [Section(title, (), 0, min(title_units, first), first), *sections]
+    metadata: dict[str, Json] = {"author": structure.author} if structure.author else {}
+    found = _section_documents(layout, sections, url=url, metadata=metadata)
+    return _with_warnings(found, [*structure.warnings, *_empty_page_warnings(pages)])
+
+
+def _section_documents(
+    layout: Layout, sections: Sequence[Section], *, url: str, metadata: dict[str, Json]
+) -> list[Document]:
+    """Return the documents of the sections; the first one holds the text before all others."""
+    title = sections[0].title
     contents = [to_markdown(layout, section.start + section.heading, section.end) for section in sections]
     urls = _urls(url, sections)
     found = []
     for at in _worth_a_document(sections, contents):
         section = sections[at]
         path = section.path if at == 0 or (*section.path, section.title)[0] == title else (title, *section.path)
-        pages_of_section = [line.page + 1 for line in lines_of(layout.units[section.start : section.end])]
-        shown: list[Json] = [min(pages_of_section), max(pages_of_section)]
+        page_numbers = [line.page + 1 for line in lines_of(layout.units[section.start : section.end])]
+        first_and_last: list[Json] = [min(page_numbers), max(page_numbers)]
         found.append(
             Document(
                 source_url=urls[at],
                 title=section.title,
                 content=contents[at],
                 section_path=path,
-                metadata={**metadata, "pages": shown},
+                metadata={**metadata, "pages": first_and_last},
             )
         )
-    return _with_warnings(found, pages)
+    return found
 
 
 def _worth_a_document(sections: Sequence[Section], contents: Sequence[str]) -> list[int]:
-    """Those that say something, or whose heading would not be said otherwise: in the path of what follows them."""
+    """Return the indices of the sections that become documents.
+
+    A section with content does. A section that is only a heading does when no following section would keep that
+    heading in its path.
+    """
     worth: list[int] = []
     for at in range(len(sections) - 1, -1, -1):
         section = sections[at]
-        named = (*section.path, section.title)
-        in_path = worth[-1:] == [at + 1] and sections[at + 1].path[: len(named)] == named
-        if contents[at] or (section.heading and not in_path):
+        full_path = (*section.path, section.title)
+        in_next_path = worth[-1:] == [at + 1] and sections[at + 1].path[: len(full_path)] == full_path
+        if contents[at] or (section.heading and not in_next_path):
             worth.append(at)
     return worth[::-1]
 
 
 def _urls(url: str, sections: Sequence[Section]) -> list[str]:
-    """The URL of the manual for the first one, which stands before all sections; slugs below it for the others."""
+    """Return the URL of each section: that of the manual for the first one, with a slug for the others."""
     urls = [url]
     taken: dict[str, int] = {}
     for section in sections[1:]:
@@ -106,20 +129,21 @@ def _urls(url: str, sections: Sequence[Section]) -> list[str]:
 
 
 def _sections(
-    pages: Sequence[Sequence[Line]], outline: Sequence[OutlineEntry], turns: Sequence[int]
+    pages: Sequence[Sequence[Line]], outline: Sequence[OutlineEntry], rotations: Sequence[int]
 ) -> tuple[Layout, list[Section]]:
-    leads_to = targets(outline, turns)
-    layout = lay_out(pages, titled_lines(outline, leads_to, pages))
-    if leads_to:
-        return layout, outline_sections(outline, leads_to, layout)
+    """Lay out the pages and divide them by the outline, or by headings when no entry has a target."""
+    found = targets(outline, rotations)
+    layout = lay_out(pages, titled_lines(outline, found, pages))
+    if found:
+        return layout, outline_sections(outline, found, layout)
     return layout, heading_sections(layout, section_levels(layout.units, layout.headings))
 
 
-def _title(said: str, layout: Layout, sections: Sequence[Section], stem: str) -> tuple[str, int]:
-    """The title of the manual, and how many units at its start say just that.
+def _title(title_property: str, layout: Layout, sections: Sequence[Section], stem: str) -> tuple[str, int]:
+    """Return the title of the manual, and how many units at its start consist of just that title.
 
-    It is the title that the file has; or else that of the section which holds all others; or else a large heading on
-    the first page, before all sections; or else the name of the file.
+    The title is, in this order: the title property of the file; the title of the section that contains all others; a
+    large heading on the first page before all sections; the name of the file.
     """
     before = sections[0].start if sections else len(layout.units)
     shown, count = "", 0
@@ -130,19 +154,25 @@ def _title(said: str, layout: Layout, sections: Sequence[Section], stem: str) ->
         if heading.level == 0:
             shown, count = plain(lines, layout.typography.words), 0 if heading.start else heading.count
             break
-    if said and not _NO_TITLE.search(said):
-        return said, count if said.casefold() == shown.casefold() else 0
+    if title_property and not _NO_TITLE.search(title_property):
+        return title_property, count if title_property.casefold() == shown.casefold() else 0
     others = sections[1:]
     if others and not sections[0].path and all(section.path[:1] == (sections[0].title,) for section in others):
         return sections[0].title, 0
-    return (shown, count) if 4 <= len(shown) <= 100 else (stem, 0)
+    return (shown, count) if len(shown) in _TITLE_CHARACTERS else (stem, 0)
 
 
-def _with_warnings(found: Sequence[Document], pages: Sequence[Sequence[Line]]) -> Sequence[Document]:
-    """Say of pages without text that they are not in the index; a few, covers and the like, are no news."""
+def _empty_page_warnings(pages: Sequence[Sequence[Line]]) -> list[str]:
+    """Return a warning that names the pages without text, unless they are few."""
     empty = [number for number, lines in enumerate(pages, 1) if not lines]
-    if len(empty) <= max(2, len(pages) // 10):
+    if len(empty) <= max(_EMPTY_PAGES_WITHOUT_WARNING, len(pages) // _EMPTY_SHARE_WITHOUT_WARNING):
+        return []
+    shown = ", ".join(map(str, empty[:_EMPTY_PAGES_SHOWN])) + (", ..." if len(empty) > _EMPTY_PAGES_SHOWN else "")
+    return [f"{len(empty)} of {len(pages)} pages have no text layer: {shown}."]
+
+
+def _with_warnings(found: Sequence[Document], warnings: Sequence[str]) -> Sequence[Document]:
+    """Return the documents with the warnings in the metadata of the first one."""
+    if not warnings or not found:
         return found
-    shown = ", ".join(map(str, empty[:10])) + (", ..." if len(empty) > 10 else "")
-    warning = f"{len(empty)} of {len(pages)} pages have no text layer: {shown}."
-    return [replace(found[0], metadata={**found[0].metadata, "warnings": [warning]}), *found[1:]]
+    return [replace(found[0], metadata={**found[0].metadata, "warnings": list(warnings)}), *found[1:]]

@@ -1,16 +1,16 @@
-"""Numbers of pages in running headers and footers, arabic and roman."""
+"""Page numbers in running headers and footers, arabic and roman."""
 
 import re
 
 _NUMBER = re.compile(r"(?<!\w)\d+(?!\w)")
-"""Not the digits of `STRING2(`, which are a part of a name."""
+"""Digits that are not part of a name such as `STRING2`."""
 
 _ROMAN = re.compile(r"(?<![a-z])(?=[ivxlc])(?:c{0,3})(?:x[cl]|l?x{0,3})(?:i[xv]|v?i{0,3})(?![a-z])", re.IGNORECASE)
 _ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 
 
 def page_numbers(text: str) -> set[tuple[str, int]]:
-    """What may be the number of the page: the first and the last number of a row, arabic or roman."""
+    """Return the candidates for the number of the page: the first and the last number of a row, arabic or roman."""
     found: set[tuple[str, int]] = set()
     arabic = _NUMBER.findall(text)
     for digits in {*arabic[:1], *arabic[-1:]}:
@@ -32,7 +32,7 @@ def _roman(numeral: str) -> int:
 
 
 def without_numbers(text: str) -> str:
-    """The same text for all pages, whatever their numbers."""
+    """Return the text with its numbers replaced, so that it is equal on all pages."""
     words = _NUMBER.sub("#", text).split()
     ends = {0, len(words) - 1}
     return " ".join("#" if at in ends and _ROMAN.fullmatch(word) else word for at, word in enumerate(words)).lower()

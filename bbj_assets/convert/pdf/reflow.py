@@ -1,7 +1,7 @@
-"""Lines of a paragraph as running text: hyphens of line ends taken back, code marked as code.
+"""Lines of a paragraph as running text: line-end hyphens removed, code marked as code.
 
 Whether a hyphen at the end of a line belongs to the word ("read-only") or to the line ("pro-gram") is not in the
-file. The rest of the manual knows it: one of the two spellings mostly occurs elsewhere, within a line.
+file. The rest of the manual decides: one of the two spellings mostly occurs elsewhere, within a line.
 """
 
 import re
@@ -18,12 +18,12 @@ _OPEN_NAME = re.compile(r"_$|\S*(?:://|/\S*)/$|\S*://\S*[/.?&=-]$")
 
 
 def paragraph(lines: Sequence[tuple[Line, bool]], words: Collection[str], *, has_code: bool) -> list[str]:
-    """The Markdown of lines; none when nothing of them is visible.
+    """Return the paragraphs of some lines as Markdown; none if no text is visible.
 
     Args:
-        lines: each with whether it begins on a line of its own.
-        words: of the whole manual.
-        has_code: fixed-pitch text is code.
+        lines: each line, and whether it stays on a line of its own.
+        words: all words of the manual.
+        has_code: whether fixed-pitch text is code.
     """
     tokens: list[Token] = []
     ends_in_code = False
@@ -49,7 +49,7 @@ def paragraph(lines: Sequence[tuple[Line, bool]], words: Collection[str], *, has
 
 
 def plain(lines: Sequence[Line], words: Collection[str]) -> str:
-    """The words of lines as they are read, without any mark."""
+    """Return the text of lines without Markdown."""
     text = ""
     for at, line in enumerate(lines):
         if at:
@@ -61,7 +61,7 @@ def plain(lines: Sequence[Line], words: Collection[str]) -> str:
 
 
 def _separator(before: Line, line: Line, words: Collection[str]) -> tuple[str, bool]:
-    """What comes between two lines, and whether the hyphen before it goes."""
+    """Return the text between two lines, and whether the hyphen before it is removed."""
     text = before.text.rstrip()
     both_code = before.spans[-1].mono and line.spans[0].mono
     if both_code and _OPEN_NAME.search(text):
@@ -79,7 +79,7 @@ def _separator(before: Line, line: Line, words: Collection[str]) -> tuple[str, b
 
 
 def _is_compound(left: str, right: str, words: Collection[str]) -> bool:
-    """Whether the hyphen is part of the word."""
+    """Return whether the hyphen is part of the word."""
     if right[0].isupper():
         return True
     left, right = left.lower(), right.lower()
@@ -100,7 +100,7 @@ def _drop_last_character(tokens: list[Token]) -> None:
 
 
 def _joined_code(tokens: list[Token]) -> list[Token]:
-    """The tokens with neighbouring pieces of code as one."""
+    """Return the tokens with adjacent code joined."""
     joined: list[Token] = []
     for token in tokens:
         if token == Mark("code") and joined and joined[-1] == Mark("code", opens=False):

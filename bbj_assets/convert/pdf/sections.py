@@ -1,18 +1,18 @@
 """Where the sections of a manual begin: by its outline, or else by its headings.
 
-An entry of an outline leads to a place on a page, or just to the page, and seldom to where its heading is: writers
-of PDFs aim above it, at the top of its page, or at the end of the page before. So the heading is looked for by its
-words, and the place decides among those that say the same, or where the heading is a picture.
+An entry of an outline leads to a place on a page, or just to the page, and seldom exactly to its heading: programs
+aim above it, at the top of its page, or at the end of the page before. So the heading is found by its words. The
+place decides among headings with the same words, and where the heading is a picture.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bbj_assets.convert.pdf.geometry import Line, Unit, first_line, letters_of, lines_of, turned
+from bbj_assets.convert.pdf.geometry import Line, Unit, first_line, letters_of, lines_of, rotated_point
 from bbj_assets.convert.pdf.layout import Layout
-from bbj_assets.convert.pdf.reading import OutlineEntry
 from bbj_assets.convert.pdf.reflow import plain
+from bbj_assets.convert.pdf.structure import OutlineEntry
 
 _MOST_LINES_OF_A_TITLE = 4
 _FIRST_UNITS = 3
@@ -23,15 +23,25 @@ _NUMBERING = re.compile(r"(?:chapter|appendix|part|section|kapitel|anhang)?(?:[0
 _ELSEWHERE = 1000.0
 """Points: a heading that an earlier entry has taken is farther away than any other."""
 
+_NEARER = 4
+"""Points by which a line counts as nearer to a target, for each point of its size."""
+
+_TOLERANCE = 1
+"""Points by which a target may be below the baseline of its line."""
+
+_SHORTEST_TITLE = 3
+"""Letters that must match besides the numbering."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
     """A part of the manual with a title.
 
     Attributes:
+        title: its heading, or the title in the outline.
         path: the titles of the sections around it, outermost first.
-        start: its first unit, which is its own heading when there is one.
-        heading: how many units are its heading, and said by its title.
+        start: its first unit, which is its heading when there is one.
+        heading: number of units of its heading, which the title repeats.
         end: the unit after its last one, which may begin its first subsection.
     """
 
@@ -44,11 +54,12 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an entry of the outline leads, as the reader of the page sees it.
+    """Where an entry of the outline leads, in the coordinates of upright text.
 
     Attributes:
-        entry: its index in the outline.
-        y: the top of what it leads to; None for the whole page.
+        entry: index of the entry in the outline.
+        page: index of the page.
+        x, y: left and top edge of the target; None for the whole page.
     """
 
     entry: int
@@ -59,22 +70,22 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Units that begin a section: `count` of them are its heading, which says `title`."""
+    """The start of a section: `count` units are its heading, whose text is `title`."""
 
     start: int
     count: int
     title: str
 
 
-def targets(outline: Sequence[OutlineEntry], turns: Sequence[int]) -> list[Target]:
-    """Where the entries lead that lead somewhere; `turns` are the quarter turns of the pages."""
+def targets(outline: Sequence[OutlineEntry], rotations: Sequence[int]) -> list[Target]:
+    """Return the targets of the entries that have one; `rotations` are those of the text of each page."""
     found = []
     for at, entry in enumerate(outline):
         if entry.page is None:
             continue
-        x, y, turn = entry.x, entry.y, turns[entry.page]
-        if turn:  # only a whole point can be turned
-            x, y = turned(x, y, turn) if x is not None and y is not None else (None, None)
+        x, y, rotation = entry.x, entry.y, rotations[entry.page]
+        if rotation:  # only a whole point can be rotated
+            x, y = rotated_point(x, y, rotation) if x is not None and y is not None else (None, None)
         found.append(Target(at, entry.page, x, y))
     return found
 
@@ -82,24 +93,26 @@ def targets(outline: Sequence[OutlineEntry], turns: Sequence[int]) -> list[Targe
 def titled_lines(
     outline: Sequence[OutlineEntry], found: Sequence[Target], pages: Sequence[Sequence[Line]]
 ) -> frozenset[tuple[int, int]]:
-    """The lines that the outline leads to, as (page, index): they are text, however often they are repeated."""
+    """Return the lines that the outline leads to, as (page, index): they are text even if they repeat."""
     kept: set[tuple[int, int]] = set()
-    said: dict[int, list[str]] = {}
+    letters_of_page: dict[int, list[str]] = {}
     for target in found:
         title = letters_of(outline[target.entry].title)
         lines = pages[target.page]
-        if target.page not in said:
-            said[target.page] = [letters_of(line.text) for line in lines]
-        saying = [at for at, letters in enumerate(said[target.page]) if title and _says(letters, title)]
-        if saying:
-            kept.add((target.page, min(saying, key=lambda at: _distance(lines[at], target))))
+        if target.page not in letters_of_page:
+            letters_of_page[target.page] = [letters_of(line.text) for line in lines]
+        matching = [
+            at for at, letters in enumerate(letters_of_page[target.page]) if title and _is_title(letters, title)
+        ]
+        if matching:
+            kept.add((target.page, min(matching, key=lambda at: _distance(lines[at], target))))
     return frozenset(kept)
 
 
 def outline_sections(outline: Sequence[OutlineEntry], found: Sequence[Target], layout: Layout) -> list[Section]:
-    """The sections that the outline names, in the order of the pages.
+    """Return the sections of the outline, in the order of the pages.
 
-    An entry that leads nowhere is a title in the paths of those below it.
+    An entry without a target is only a title in the paths of its children.
     """
     finder = _Finder(layout)
     places = {target.entry: finder.place(outline[target.entry].title, target) for target in found}
@@ -121,12 +134,12 @@ def outline_sections(outline: Sequence[OutlineEntry], found: Sequence[Target], l
 
 
 def heading_sections(layout: Layout, levels: int) -> list[Section]:
-    """The sections under the headings of the first `levels` levels."""
+    """Return the sections under the headings of the first `levels` levels."""
     chosen = [heading for heading in layout.headings.values() if heading.larger and heading.level < levels]
     ends = [*(heading.start for heading in chosen[1:]), len(layout.units)]
     sections = []
     around: list[tuple[int, str]] = []
-    for heading, end in zip(chosen, ends, strict=False):  # no headings, one end
+    for heading, end in zip(chosen, ends, strict=False):  # without headings there is still one end
         lines = lines_of(layout.units[heading.start : heading.start + heading.count])
         title = plain(list(lines), layout.typography.words)
         while around and around[-1][0] >= heading.level:
@@ -138,16 +151,16 @@ def heading_sections(layout: Layout, levels: int) -> list[Section]:
 
 
 class _Finder:
-    """Finds headings by their words; remembers which were found."""
+    """Finds headings by their words; remembers which ones are taken."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._said = [letters_of(unit.text) if isinstance(unit, Line) else None for unit in layout.units]
+        self._letters = [letters_of(unit.text) if isinstance(unit, Line) else None for unit in layout.units]
         self._pages = _pages(layout.units)
         self._taken: set[int] = set()
 
     def place(self, title: str, target: Target) -> _Place:
-        """Where the section of an entry begins."""
+        """Return where the section of an entry begins."""
         page = self._pages.get(target.page, range(0))
         found = self._heading(title, page, target)
         if found is None and self._leads_to_the_end(page, target):
@@ -162,7 +175,7 @@ class _Finder:
         letters = letters_of(title)
         found: list[tuple[float, int, int]] = []
         for at in units if letters else ():
-            count = self._units_that_say(letters, at, units.stop)
+            count = self._matching_units(letters, at, units.stop)
             if count:
                 distance = _distance(first_line(self._layout.units[at]), target)
                 found.append((distance + _ELSEWHERE * (at in self._taken), at, count))
@@ -172,15 +185,15 @@ class _Finder:
         lines = lines_of(self._layout.units[at : at + count])
         return _Place(at, count, plain(list(lines), self._layout.typography.words))
 
-    def _units_that_say(self, title: str, start: int, end: int) -> int:
-        """How many units from `start` say the title; 0 if they do not."""
+    def _matching_units(self, title: str, start: int, end: int) -> int:
+        """Return how many units from `start` form the title; 0 if they do not."""
         together = ""
         for at in range(start, min(start + _MOST_LINES_OF_A_TITLE, end)):
-            line = self._said[at]
+            line = self._letters[at]
             if line is None:
                 return 0
             together += line
-            if _says(together, title):
+            if _is_title(together, title):
                 return at - start + 1
             if len(together) > len(title) + _LONGEST_NUMBERING:
                 return 0
@@ -190,7 +203,7 @@ class _Finder:
         return not page or (target.y is not None and self._first_below(page, target) == page.stop)
 
     def _first_below(self, page: range, target: Target) -> int:
-        """The first unit at or below the target; where text goes on, if its page has none."""
+        """Return the first unit at or below the target, or the first one of a later page."""
         if not page:
             following = [units.start for number, units in self._pages.items() if number > target.page]
             return min(following, default=len(self._layout.units))
@@ -198,13 +211,13 @@ class _Finder:
             return page.start
         for at in page:
             line = first_line(self._layout.units[at])
-            if line.y <= target.y + 1 and not line.turned and (target.x is None or line.x1 >= target.x):
+            if line.y <= target.y + _TOLERANCE and not line.rotated and (target.x is None or line.x1 >= target.x):
                 return at
         return page.stop
 
 
 def _pages(units: Sequence[Unit]) -> Mapping[int, range]:
-    """The units of each page that has any."""
+    """Return the range of units of each page that has any."""
     pages: dict[int, range] = {}
     for at, unit in enumerate(units):
         page = first_line(unit).page
@@ -213,18 +226,18 @@ def _pages(units: Sequence[Unit]) -> Mapping[int, range]:
 
 
 def _distance(line: Line, target: Target) -> float:
-    """How far a line is from where an entry leads, in points; larger type is nearer, because it is a heading."""
+    """Return the distance of a line from a target, in points; larger type counts as nearer, because it is a heading."""
     far = abs(target.y - line.y - line.size) if target.y is not None else 0.0
-    return far - 4 * line.size
+    return far - _NEARER * line.size
 
 
-def _says(said: str, title: str) -> bool:
-    """Whether both are the same but for the number of the chapter, which either may leave out."""
-    if said == title:
+def _is_title(text: str, title: str) -> bool:
+    """Return whether both are equal apart from the number of the chapter, which either may omit."""
+    if text == title:
         return True
-    if said[-1:] != title[-1:] or abs(len(said) - len(title)) > _LONGEST_NUMBERING:
+    if text[-1:] != title[-1:] or abs(len(text) - len(title)) > _LONGEST_NUMBERING:
         return False
-    longer, shorter = (said, title) if len(said) > len(title) else (title, said)
-    if len(shorter) < 3 or not longer.endswith(shorter):
+    longer, shorter = (text, title) if len(text) > len(title) else (title, text)
+    if len(shorter) < _SHORTEST_TITLE or not longer.endswith(shorter):
         return False
     return _NUMBERING.fullmatch(longer.removesuffix(shorter)) is not None

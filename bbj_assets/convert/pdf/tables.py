@@ -1,8 +1,8 @@
-"""Tables, found by how their cells stand: a PDF says where text is, and never that it is a table.
+"""Tables, found by the positions of their cells: a PDF does not mark them.
 
-The lines of a page come row by row. A cell of several lines is drawn as a whole before its neighbour, so the
-neighbour goes back up; that is how wrapped cells are kept apart. Rows are a table when their cells line up in
-columns. What does not line up (a wide space in a justified line, a number before its heading) is joined again.
+The lines of a page come row by row. A cell of several lines is drawn as a whole before its neighbour, which begins
+higher up again; that separates wrapped cells. Rows are a table when their cells line up in columns. Parts that do not
+line up (a wide space in a justified line, a number before its heading) are joined again.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from bbj_assets.convert.pdf.lists import is_marker, is_numbering, marker_of
 from bbj_assets.convert.pdf.paragraphs import is_entry_of_contents
 
 _MOST_LINES_IN_A_CELL = 15
-"""More than this beside another text is a column of the page."""
+"""More lines beside another text are a column of the page."""
 
 _TIGHT = 1.5
-"""Of the font size: lines of one cell are not farther apart."""
+"""Font sizes: lines of one cell are not farther apart."""
 
 _HANG = 30.0
 """Points by which lines of one cell may be indented."""
@@ -26,20 +26,37 @@ _CENTRED = 2.6
 """Font sizes by which a tall cell begins above the short ones beside it."""
 
 _PARAGRAPH_IN_CELL = 2.2
-"""Of the font size: paragraphs of one cell are not farther apart."""
+"""Font sizes: paragraphs of one cell are not farther apart."""
 
 _WIDEST_ROW_GAP = 4.0
-"""Of the font size, from the last line of a row to the next row."""
+"""Font sizes from the last line of a row to the next row."""
 
 _MOST_COLUMNS = 30
-_MOST = 0.7
+_ALIGNED_SHARE = 0.7
+"""Share of the cells of a column that must be aligned."""
+
+_RISE = 0.3
+"""Font sizes: baselines that differ by less are at one height."""
+
+_TOP = 0.6
+"""Font sizes by which the first lines of neighbouring cells may differ in height."""
+
+_CLEAR = 0.8
+"""Font sizes that a cell must stay below the row above it."""
+
+_HEADING_SIZE = 1.1
+"""Times the size of the row above: a larger line is a heading between two tables."""
+
+_TOUCH, _CELL_OVERLAP = 1, 2
+"""Points by which neighbouring cells, and rows or lines of one cell, may overlap."""
+
 _ALIGNED = 3.0
 """Points by which the cells of a column may differ on the side that they are aligned to."""
 
 
 @dataclass(slots=True)
 class _Row:
-    """Cells from left to right; in most rows just one, a line of a paragraph."""
+    """Cells from left to right; most rows have one, a line of a paragraph."""
 
     cells: list[list[Line]]
 
@@ -66,7 +83,7 @@ class _Found:
 
 
 def with_tables(lines: Sequence[Line]) -> list[Unit]:
-    """The lines of one page in reading order, with tables made of those that are cells."""
+    """Return the lines of one page in reading order, with cells combined to tables."""
     rows = _rows(lines)
     units: list[Unit] = []
     at = 0
@@ -87,7 +104,7 @@ def with_tables(lines: Sequence[Line]) -> list[Unit]:
 def _rows(lines: Sequence[Line]) -> list[_Row]:
     rows: list[_Row] = []
     for line in lines:
-        if line.turned or not rows:
+        if line.rotated or not rows:
             rows.append(_Row([[line]]))
         elif _ends_last_line(rows[-1], line):
             rows[-1].cells[-1][-1] = joined([rows[-1].cells[-1][-1], line])
@@ -104,39 +121,39 @@ def _rows(lines: Sequence[Line]) -> list[_Row]:
 
 
 def _ends_last_line(row: _Row, line: Line) -> bool:
-    """Whether the line is the rest of the last one: the text of an item, what follows a small picture in a cell."""
+    """Return whether the line continues the last one: the text of an item, or text after a picture in a cell."""
     cell = row.cells[-1]
-    if not on_one_baseline(cell[-1], line) or line.x0 < cell[-1].x1 - 1:
+    if not on_one_baseline(cell[-1], line) or line.x0 < cell[-1].x1 - _TOUCH:
         return False
     return is_marker(cell[-1].text) or line.x0 < max(old.x1 for old in cell)
 
 
 def _is_next_cell(rows: Sequence[_Row], line: Line) -> bool:
-    """Whether the line stands to the right of the last row, within its height or half above it."""
+    """Return whether the line stands to the right of the last row, within its height or half above it."""
     row = rows[-1]
     last = row.cells[-1]
-    if line.x0 < max(old.x1 for old in last) - 1:
+    if line.x0 < max(old.x1 for old in last) - _TOUCH:
         return False
     if len(row.cells) == 1:
         return len(last) == 1 and (on_one_baseline(last[-1], line) or _stands_higher(rows, line))
-    if line.y < last[-1].y - 0.3 * line.size:
+    if line.y < last[-1].y - _RISE * line.size:
         return False
-    return line.y <= row.top + 0.6 * line.size or _stands_higher(rows, line)
+    return line.y <= row.top + _TOP * line.size or _stands_higher(rows, line)
 
 
 def _stands_higher(rows: Sequence[_Row], line: Line) -> bool:
-    """Whether a cell begins above its row, which is centred beside it, but below the row before."""
+    """Return whether a cell begins above its row, which is centred beside it, but below the row before."""
     above = rows[-2].bottom if len(rows) > 1 and rows[-2].lines[-1].page == line.page else float("inf")
-    return 0 < line.y - rows[-1].top <= _CENTRED * line.size and above > line.y + 0.8 * line.size
+    return 0 < line.y - rows[-1].top <= _CENTRED * line.size and above > line.y + _CLEAR * line.size
 
 
 def _goes_back_up(row: _Row, line: Line) -> bool:
     last = row.cells[-1][-1]
-    return len(row.cells) == 1 and line.y > last.y + 0.3 * line.size and line.x0 > last.x1
+    return len(row.cells) == 1 and line.y > last.y + _RISE * line.size and line.x0 > last.x1
 
 
 def _lines_beside(rows: Sequence[_Row], line: Line) -> int:
-    """How many of the last rows are the lines of the cell to the left of `line`; 0 if they are no cell."""
+    """Return how many of the last rows form the cell to the left of `line`; 0 if they are no cell."""
     left = rows[-1].lines[0].x0
     below: Line | None = None
     for height, row in enumerate(reversed(rows[-_MOST_LINES_IN_A_CELL:]), 1):
@@ -144,9 +161,9 @@ def _lines_beside(rows: Sequence[_Row], line: Line) -> int:
         if len(row.cells) > 1 or first.page != line.page or abs(first.x0 - left) > _HANG or first.x1 > line.x0:
             return 0
         if below and first.y - below.y > _TIGHT * below.size:
-            return height - 1 if below.y >= line.y - 0.6 * line.size else 0
-        if first.y >= line.y - 0.3 * line.size:
-            return height if first.y <= line.y + 0.6 * line.size or height == len(rows) else 0
+            return height - 1 if below.y >= line.y - _TOP * line.size else 0
+        if first.y >= line.y - _RISE * line.size:
+            return height if first.y <= line.y + _TOP * line.size or height == len(rows) else 0
         below = first
     return 0
 
@@ -157,11 +174,11 @@ def _continues_last_cell(row: _Row, line: Line) -> bool:
     if not 0 < step <= _TIGHT * max(line.size, last[-1].size) or (last[0].mono and line.mono):
         return False
     neighbour = max((old.x1 for cell in row.cells[:-1] for old in cell), default=0.0)
-    return line.x0 > neighbour and last[0].x0 - 2 <= line.x0 <= max(old.x1 for old in last)
+    return line.x0 > neighbour and last[0].x0 - _CELL_OVERLAP <= line.x0 <= max(old.x1 for old in last)
 
 
 def _table_at(rows: Sequence[_Row], start: int) -> _Found | None:
-    """The table that begins with a row of several cells."""
+    """Return the table that begins with a row of several cells."""
     if len(rows[start].cells) < 2:
         return None
     columns = [_sides(cell) for cell in rows[start].cells]
@@ -170,14 +187,14 @@ def _table_at(rows: Sequence[_Row], start: int) -> _Found | None:
     while end < len(rows):
         row = rows[end]
         size = row.lines[0].size
-        if taken[-1].bottom - row.top > _WIDEST_ROW_GAP * size or row.top > taken[-1].bottom + 2:
+        if taken[-1].bottom - row.top > _WIDEST_ROW_GAP * size or row.top > taken[-1].bottom + _CELL_OVERLAP:
             break
         wider = _with_row(columns, row)
         if wider is None:
             break
         if len(row.cells) == 1:
             cell = row.cells[0]
-            if size > 1.1 * max(line.size for line in taken[-1].lines):
+            if size > _HEADING_SIZE * max(line.size for line in taken[-1].lines):
                 break  # a heading between two tables
             if _column_of(cell, wider) > 0 and 0 < taken[-1].bottom - cell[0].y <= _PARAGRAPH_IN_CELL * size:
                 taken[-1].cells.append(list(cell))  # one more paragraph of a cell; the first column begins rows
@@ -199,13 +216,13 @@ def _table_at(rows: Sequence[_Row], start: int) -> _Found | None:
 
 
 def _column_of(cell: Sequence[Line], columns: Sequence[tuple[float, float]]) -> int:
-    """The column that a cell stands in; the columns are as wide as all of their cells."""
+    """Return the column that a cell stands in; the columns are as wide as all of their cells."""
     start = min(line.x0 for line in cell)
     return next(at for at, (left, right) in enumerate(columns) if left <= start <= right)
 
 
 def _stands_between(rows: Sequence[_Row], at: int, columns: list[tuple[float, float]]) -> bool:
-    """Whether a row of one cell, the first one, has rows of the table right above and below it."""
+    """Return whether a row of one cell, the first one, has rows of the table right above and below it."""
     if rows[at].cells[0][0].x0 >= columns[0][1]:
         return False
     follows = at + 1 < len(rows) and len(rows[at + 1].cells) > 1 and _with_row(columns, rows[at + 1]) is not None
@@ -213,7 +230,7 @@ def _stands_between(rows: Sequence[_Row], at: int, columns: list[tuple[float, fl
 
 
 def _with_header(row: _Row, table: _Found) -> _Found | None:
-    """The table with a header whose cells stand over its columns, though not in line with their cells."""
+    """Return the table with a header whose cells stand over its columns, though not in line with their cells."""
     columns = _with_row(table.columns, row)
     if columns is None or row.bottom - table.rows[0].top > _WIDEST_ROW_GAP * row.lines[0].size:
         return None
@@ -223,7 +240,7 @@ def _with_header(row: _Row, table: _Found) -> _Found | None:
 
 
 def _with_row(columns: Sequence[tuple[float, float]], row: _Row) -> list[tuple[float, float]] | None:
-    """The columns, widened by a row; None if one of its cells stands in two of them."""
+    """Return the columns, widened by a row; None if one of its cells stands in two of them."""
     wider = list(columns)
     for cell in row.cells:
         x0, x1 = _sides(cell)
@@ -243,7 +260,7 @@ def _sides(cell: Sequence[Line]) -> tuple[float, float]:
 
 
 def _lines_up(rows: Sequence[_Row], columns: list[tuple[float, float]]) -> bool:
-    """Whether most cells of every column but the first share their left side, their right side or their middle."""
+    """Return whether most cells of each column but the first share their left side, right side or middle."""
     for at in range(1, len(columns)):
         cells = [cell for row in rows for cell in row.cells if _column_of(cell, columns) == at]
         lefts, rights = [cell[0].x0 for cell in cells], [cell[0].x1 for cell in cells]
@@ -255,11 +272,11 @@ def _lines_up(rows: Sequence[_Row], columns: list[tuple[float, float]]) -> bool:
 
 def _agree(places: Sequence[float]) -> bool:
     median = sorted(places)[len(places) // 2]
-    return sum(abs(place - median) <= _ALIGNED for place in places) >= _MOST * len(places)
+    return sum(abs(place - median) <= _ALIGNED for place in places) >= _ALIGNED_SHARE * len(places)
 
 
 def _is_tabular(rows: Sequence[_Row], columns: list[tuple[float, float]]) -> bool:
-    """Whether the first column is more than markers of a list or numbers of headings, and the cells more than code."""
+    """Return whether the rows are a table, and not a list, numbered headings, a table of contents or code."""
     first = [row.cells[0][0].text for row in rows]
     if 2 * sum(is_entry_of_contents(" ".join(line.text for line in row.lines)) for row in rows) >= len(rows):
         return False
@@ -282,10 +299,10 @@ def _in_columns(row: _Row, columns: list[tuple[float, float]]) -> tuple[tuple[Li
 
 
 def _flat(row: _Row) -> list[Line]:
-    """A row that is no part of a table, as the lines that it is made of."""
+    """Return the lines of a row that is not part of a table."""
     flat: list[Line] = []
     for line in row.lines:
-        if flat and on_one_baseline(flat[-1], line) and line.x0 >= flat[-1].x1 - 1:
+        if flat and on_one_baseline(flat[-1], line) and line.x0 >= flat[-1].x1 - _TOUCH:
             flat[-1] = joined([flat[-1], line])
         else:
             flat.append(line)

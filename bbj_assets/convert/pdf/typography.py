@@ -1,6 +1,6 @@
-"""What is usual in a manual: the size of its text, the distance of its lines, the words that it is written in.
+"""The usual typography of a manual: the size of its text, the leading of its lines, and its words.
 
-Nothing in a PDF says what a heading or a paragraph is. It is told by the difference from what is usual.
+A PDF does not mark headings and paragraphs. They are found by how they differ from the usual typography.
 """
 
 import re
@@ -10,18 +10,30 @@ from dataclasses import dataclass
 
 from bbj_assets.convert.pdf.geometry import Line
 
+_STEPS = (0.9, 2.2)
+"""Font sizes from baseline to baseline that may be the leading of a paragraph."""
+
+_STEPS_A_SIZE = 20
+"""Leading is measured in steps of 1/20 of the font size."""
+
+_USUAL_SIZE, _USUAL_LEADING = 10.0, 1.2
+"""Points, and font sizes: for a manual without lines to measure."""
+
+_MOST_MONO = 0.7
+"""Share of characters in fixed pitch above which the pitch does not mean code."""
+
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
 class Typography:
-    """How a manual is set.
+    """The typography of a manual.
 
     Attributes:
-        size: of most of its characters, in points.
+        size: font size of most of its characters, in points.
         leading: from baseline to baseline of one paragraph, in font sizes.
-        has_code: fixed-pitch fonts mean something, because most of the text is not in one.
-        words: every word of it in lower case, those with hyphens too, but none that is cut by the end of a line.
+        has_code: whether fixed-pitch text is code, because most of the text is not in such a font.
+        words: its words in lower case, with hyphens, without those divided at the end of a line.
     """
 
     size: float
@@ -31,26 +43,26 @@ class Typography:
 
 
 def typography_of(pages: Sequence[Sequence[Line]]) -> Typography:
-    """Measure the pages."""
+    """Measure the typography of the pages."""
     sizes: Counter[float] = Counter()
     mono: Counter[bool] = Counter()
     steps: Counter[float] = Counter()
     for lines in pages:
         before: Line | None = None
         for line in lines:
-            if line.turned:
+            if line.rotated:
                 continue
             sizes[line.size] += len(line.text)
             mono[line.mono] += len(line.text)
             if before and before.size == line.size and min(before.x1, line.x1) > max(before.x0, line.x0):
                 step = (before.y - line.y) / (line.size or 1.0)
-                if 0.9 < step < 2.2:
-                    steps[round(step * 20) / 20] += 1
+                if _STEPS[0] < step < _STEPS[1]:
+                    steps[round(step * _STEPS_A_SIZE) / _STEPS_A_SIZE] += 1
             before = line
     return Typography(
-        size=max(sizes, key=lambda size: sizes[size], default=10.0) or 10.0,
-        leading=max(steps, key=lambda step: steps[step], default=1.2),
-        has_code=mono[True] <= 0.7 * mono.total(),
+        size=max(sizes, key=lambda size: sizes[size], default=_USUAL_SIZE) or _USUAL_SIZE,
+        leading=max(steps, key=lambda step: steps[step], default=_USUAL_LEADING),
+        has_code=mono[True] <= _MOST_MONO * mono.total(),
         words=_words(line for lines in pages for line in lines),
     )
 

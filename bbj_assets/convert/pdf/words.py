@@ -1,8 +1,8 @@
-"""The words of a page: which characters belong together, where they stand and how they are set.
+"""The words of a page: their characters, positions and styles.
 
-PDFium puts a space where it sees a gap between two characters. It overlooks those that kerning has narrowed ("they
-are" after an y, whatever follows a comma in the output of groff). So a word that is wider than its letters is looked
-at once more, letter by letter; to measure every letter of every word would double the time.
+PDFium puts a space where it sees a gap between two characters. It misses gaps that kerning has narrowed ("they
+are" after a y, any word after a comma in the output of groff). So a word that is wider than its letters is measured
+again, letter by letter. Measuring every letter of every word would double the time.
 """
 
 import ctypes
@@ -10,16 +10,17 @@ import math
 import re
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 
 import pypdfium2.raw as pdfium
 
-from bbj_assets.convert.pdf.geometry import OBLIQUE, Style, Word, clean, turned
+from bbj_assets.convert.pdf.geometry import OBLIQUE, Style, Word, clean, rotated_point
 
 MAX_CHARACTERS_A_PAGE = 400_000
-"""A dense page of a manual has 6,000. What lies beyond was made to exhaust its reader."""
+"""A dense page of a manual has 6,000. More was made to exhaust its reader."""
 
 _MONO_NAMES = re.compile(
     r"mono|courier|consol|typewriter|menlo|monaco|inconsolata|lettergothic|sourcecode|firacode|fixedsys|cour(?![a-z])"
@@ -29,22 +30,38 @@ _MONO_NAMES = re.compile(
 _BOLD_NAMES = re.compile(r"bold|black|heavy|demi|[-,]bd|^(?:cmb|sfbx|ecbx|lmb)", re.IGNORECASE)
 _FIXED_PITCH = 1
 _SPACE = 0.12
-"""Of the font size: a narrower gap within a word is kerning."""
+"""Font sizes: a narrower gap within a word is kerning."""
 
 _SOFT_HYPHENS = "\x02\u00ad\ufffe"
-"""PDFium says U+0002 (U+FFFE in older builds) where it takes a hyphen at the end of a line for a broken word."""
+"""PDFium returns U+0002 (U+FFFE in older builds) for a hyphen at the end of a line that it takes for a broken word."""
 
 _WORD = re.compile(rf"[^\s\0{_SOFT_HYPHENS}]+[{_SOFT_HYPHENS}]?|[{_SOFT_HYPHENS}]")
 
-_text_object = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)(
-    ctypes.cast(pdfium.FPDFText_GetTextObject, ctypes.c_void_p).value or 0
-)
-"""`FPDFText_GetTextObject` with plain addresses: it is asked twice a word, and a pointer object takes a microsecond."""
+_BOLD_WEIGHT = 700
+_LONGEST_FONT_NAME = 200
+_MARGIN = 1
+"""Points by which a character may begin outside the page."""
+
+_OBLIQUE_SHARE = 0.05
+"""Quarter turns by which a baseline may differ from the edge of the page."""
+
+
+@cache
+def _text_object_function() -> Callable[[ctypes.c_void_p, int], int | None]:
+    """Return `FPDFText_GetTextObject` with plain addresses: it is called twice a word, and pointer objects are slow.
+
+    Raises:
+        RuntimeError: the installed PDFium does not have the function; a call would go to address 0.
+    """
+    address = ctypes.cast(pdfium.FPDFText_GetTextObject, ctypes.c_void_p).value
+    if not address:
+        raise RuntimeError("PDFium has no FPDFText_GetTextObject: install the pypdfium2 version of constraints.txt.")
+    return ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)(address)
 
 
 @dataclass(slots=True)
 class Font:
-    """What is known of a font by its name; the widths of its characters, in font sizes, as they are met."""
+    """The traits of a font, by its name; `widths` are those of the characters met so far, in font sizes."""
 
     bold: bool
     mono: bool
@@ -52,25 +69,26 @@ class Font:
 
 
 def read_words(page: "pdfium.FPDF_PAGE", text: "pdfium.FPDF_TEXTPAGE", fonts: dict[str, Font]) -> Iterator[Word]:
-    """The words of a page, in the order in which it draws them.
+    """Yield the words of a page, in the order in which it draws them.
 
     Args:
         page: an open page.
-        text: its text.
-        fonts: those of the file that were met before, by their names.
+        text: the text of that page.
+        fonts: the fonts of the file by name; new ones are added.
     """
     yield from _Reader(page, text, fonts).words()
 
 
 class _Reader:
-    """Reads the words of one page; keeps the places that the library writes to, and the styles that were met."""
+    """Reads the words of one page; holds the buffers that PDFium writes to, and the styles met so far."""
 
     def __init__(self, page: "pdfium.FPDF_PAGE", text: "pdfium.FPDF_TEXTPAGE", fonts: dict[str, Font]) -> None:
         self._text = text
+        self._text_object = _text_object_function()
         self._handle = ctypes.cast(text, ctypes.c_void_p)
         no_font = Font(bold=False, mono=False)
         self._styles: dict[int | None, tuple[Style, Font]] = {
-            None: (Style(0.0, bold=False, mono=False, turn=0), no_font)
+            None: (Style(0.0, bold=False, mono=False, rotation=0), no_font)
         }
         self._fonts_by_name = fonts
         self._fonts: dict[int, Font] = {0: no_font}
@@ -78,38 +96,49 @@ class _Reader:
         self._at_x, self._at_y, self._at_box = map(ctypes.byref, (self._x, self._y, self._box))
         visible = pdfium.FS_RECTF()
         pdfium.FPDF_GetPageBoundingBox(page, visible)
-        self._visible = (visible.left - 1, visible.bottom - 1, visible.right + 1, visible.top + 1)
+        self._visible = (
+            visible.left - _MARGIN,
+            visible.bottom - _MARGIN,
+            visible.right + _MARGIN,
+            visible.top + _MARGIN,
+        )
 
     def words(self) -> Iterator[Word]:
-        """The words, in pieces where their style changes."""
+        """Yield the words, divided where their style changes."""
         characters = self._characters()
         found = [match.span() for match in _WORD.finditer(characters)]
         owners = [self._object_at(start) for start, _ in found]
         before = 0
         for (start, end), owner, next_owner in zip(found, owners, [*owners[1:], None], strict=False):
             spaced = start > before
-            # objects are drawn one after the other: where the next word is in the same one, all of this one is
-            whole = owner is not None and owner == next_owner
-            for first, stop, piece_owner in ((start, end, owner),) if whole else self._pieces(start, end, owner):
+            for first, stop, piece_owner in self._pieces(start, end, owner, next_owner):
                 for word in self._without_gaps(first, characters[first:stop], piece_owner):
                     yield word._replace(spaced=True) if spaced else word
                     spaced = False
             before = end
 
     def _characters(self) -> str:
-        """The text of the page, its indices those of the library."""
+        """Return the text of the page; its indices are those of PDFium."""
         count = min(pdfium.FPDFText_CountChars(self._text), MAX_CHARACTERS_A_PAGE)
         buffer = (ctypes.c_ushort * (count + 1))()
         if pdfium.FPDFText_GetText(self._text, 0, count, buffer) == count + 1:
             characters = bytes(buffer)[:-2].decode("utf-16-le", "surrogatepass")
             if len(characters) == count:
                 return characters
-        codes = [pdfium.FPDFText_GetUnicode(self._text, at) for at in range(count)]  # some have no text, or two halves
+        codes = [
+            pdfium.FPDFText_GetUnicode(self._text, at) for at in range(count)
+        ]  # some characters have no text, or are surrogates
         return "".join([chr(code) if code <= sys.maxunicode else " " for code in codes])
 
-    def _pieces(self, start: int, end: int, owner: int | None) -> Iterator[tuple[int, int, int | None]]:
-        """A word that begins in the text object `owner`, as (start, end, text object)."""
-        if end - start == 1 or self._object_at(end - 1) == owner:
+    def _pieces(
+        self, start: int, end: int, owner: int | None, next_owner: int | None
+    ) -> Iterator[tuple[int, int, int | None]]:
+        """Yield the parts of a word as (start, end, text object).
+
+        The word begins in the text object `owner`, the next word in `next_owner`. Objects are drawn one after the
+        other, so a word lies in one object when the next word begins in it.
+        """
+        if (owner is not None and owner == next_owner) or end - start == 1 or self._object_at(end - 1) == owner:
             yield start, end, owner
             return
         at = start
@@ -121,14 +150,14 @@ class _Reader:
         yield at, end, owner
 
     def _object_at(self, index: int) -> int | None:
-        """The address of the text object that a character belongs to; its style is known from now on."""
-        address: int | None = _text_object(self._handle, index)
+        """Return the address of the text object of a character, and remember its style."""
+        address: int | None = self._text_object(self._handle, index)
         if address and address not in self._styles:
             self._styles[address] = self._style(address, index)
         return address
 
     def _without_gaps(self, start: int, text: str, owner: int | None) -> Iterator[Word]:
-        """The characters from `start` on as a word, or as several if there are spaces between them."""
+        """Yield the characters from `start` on as a word, or as several words if there are gaps between them."""
         word = self._word(start, text, owner)
         if word is None:
             return
@@ -140,7 +169,7 @@ class _Reader:
             except KeyError:
                 for at, character in enumerate(text, start):
                     if character not in widths:
-                        x0, x1 = self._sides(at, style.turn)
+                        x0, x1 = self._sides(at, style.rotation)
                         widths[character] = (x1 - x0) / (style.size or 1.0)
                 letters = sum(map(widths.__getitem__, text))
             if word.x1 - word.x0 > (letters + _SPACE) * style.size:
@@ -153,17 +182,17 @@ class _Reader:
         yield word
 
     def _gaps(self, start: int, count: int, style: Style) -> list[int]:
-        """Where the parts of a word end that stand apart, as indices in it; its end is the last of them."""
-        sides = [self._sides(index, style.turn) for index in range(start, start + count)]
+        """Return where the separate parts of a word end, as indices in it; the last one is its end."""
+        sides = [self._sides(index, style.rotation) for index in range(start, start + count)]
         gaps = [right[0] - left[1] for left, right in pairwise(sides)]
-        spacing = statistics.median_low(gaps) if len(gaps) > 1 else 0.0  # of letters that are all set apart
+        spacing = statistics.median_low(gaps) if len(gaps) > 1 else 0.0  # of letter-spaced words
         return [at for at, gap in enumerate(gaps, 1) if gap - max(spacing, 0.0) > _SPACE * style.size] + [count]
 
-    def _sides(self, index: int, turn: int) -> tuple[float, float]:
-        """Where a character begins, and where the next one is expected."""
+    def _sides(self, index: int, rotation: int) -> tuple[float, float]:
+        """Return where a character begins, and where the next one is expected."""
         pdfium.FPDFText_GetLooseCharBox(self._text, index, self._at_box)
         box = self._box
-        match turn:
+        match rotation:
             case 1:
                 return box.bottom, box.top
             case 2:
@@ -173,7 +202,7 @@ class _Reader:
         return box.left, box.right
 
     def _word(self, start: int, text: str, owner: int | None) -> Word | None:
-        """The characters from `start` on as a word; None if they lie beyond the page or say nothing."""
+        """Return the characters from `start` on as a word; None if they lie outside the page or are invisible."""
         hyphen = text[-1] in _SOFT_HYPHENS
         visible = clean(text[:-1]) + "-" if hyphen else clean(text)
         if not visible:
@@ -184,8 +213,8 @@ class _Reader:
         if not (left <= x <= right and bottom <= y <= top):
             return None
         style, _ = self._styles[owner]
-        x0, baseline = turned(x, y, style.turn)
-        _, x1 = self._sides(start + len(text) - 1, style.turn)
+        x0, baseline = rotated_point(x, y, style.rotation)
+        _, x1 = self._sides(start + len(text) - 1, style.rotation)
         return Word(visible, x0, x1 if x0 < x1 < math.inf else x0, baseline, style, spaced=False, hyphen=hyphen)
 
     def _style(self, address: int, index: int) -> tuple[Style, Font]:
@@ -200,27 +229,27 @@ class _Reader:
             self._fonts[font_address] = self._named(font)
         traits = self._fonts[font_address]
         size_seen = round(seen_size, 1) if math.isfinite(seen_size) else 0.0
-        return Style(size_seen, traits.bold, traits.mono, _turn(matrix.a, matrix.b)), traits
+        return Style(size_seen, traits.bold, traits.mono, _rotation(matrix.a, matrix.b)), traits
 
     def _named(self, font: "pdfium.FPDF_FONT") -> Font:
-        """The font of a name, which is that of its subset too (`ABCDEF+Times`): subsets share names, not widths."""
-        buffer = ctypes.create_string_buffer(200)
-        pdfium.FPDFFont_GetBaseFontName(font, buffer, 200)
+        """Return the font by its full name (`ABCDEF+Times`): subsets share the base name, not the widths."""
+        buffer = ctypes.create_string_buffer(_LONGEST_FONT_NAME)
+        pdfium.FPDFFont_GetBaseFontName(font, buffer, _LONGEST_FONT_NAME)
         name = buffer.value.decode("latin-1")
         if name not in self._fonts_by_name:
             self._fonts_by_name[name] = Font(*_font_traits(font, name.rpartition("+")[2]))
         return self._fonts_by_name[name]
 
 
-def _turn(a: float, b: float) -> int:
+def _rotation(a: float, b: float) -> int:
     if not (math.isfinite(a) and math.isfinite(b)) or math.hypot(a, b) == 0:
         return 0
     quarter = math.atan2(b, a) / (math.pi / 2)
-    return round(quarter) % 4 if abs(quarter - round(quarter)) < 0.05 else OBLIQUE
+    return round(quarter) % 4 if abs(quarter - round(quarter)) < _OBLIQUE_SHARE else OBLIQUE
 
 
 def _font_traits(font: "pdfium.FPDF_FONT", name: str) -> tuple[bool, bool]:
-    """Whether a font is bold, and whether it is of fixed pitch. TeX sets no flags: its fonts go by their names."""
-    bold = bool(_BOLD_NAMES.search(name)) or pdfium.FPDFFont_GetWeight(font) >= 700
+    """Return whether a font is bold, and whether it is of fixed pitch. TeX sets no flags, so names count too."""
+    bold = bool(_BOLD_NAMES.search(name)) or pdfium.FPDFFont_GetWeight(font) >= _BOLD_WEIGHT
     mono = bool(_MONO_NAMES.search(name)) or bool(pdfium.FPDFFont_GetFlags(font) & _FIXED_PITCH)
     return bold, mono

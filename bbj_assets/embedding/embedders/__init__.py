@@ -1,4 +1,7 @@
-"""Texts become vectors here: the embedders, and the runner that feeds them."""
+"""The `Embedder` protocol and its three implementations: `local`, `ollama` and `openai`.
+
+Retries, batches and storing do not belong here: `runner` does them for every embedder alike.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +17,7 @@ __all__ = ["Embedder", "create_embedder", "model_name"]
 
 
 def create_embedder(settings: Settings) -> Embedder:
-    """The embedder that is configured, never another one; the embedded one begins to load its model at once.
+    """Return the configured embedder, never another one. The local embedder starts to load its model at once.
 
     Raises:
         EmbedderMisconfigured: it cannot work as configured; the message has the remedy.
@@ -23,12 +26,12 @@ def create_embedder(settings: Settings) -> Embedder:
 
 
 def model_name(settings: Settings) -> str:
-    """The model that is configured, by the name under which its vectors are stored."""
+    """Return the name under which the vectors of the configured model are stored. No model is loaded."""
     return settings.embedding_model or _class_of(settings).default_model
 
 
 def _class_of(settings: Settings) -> "type[OllamaEmbedder | OpenAIEmbedder | LocalEmbedder]":
-    """Only its own libraries are imported: a search on the command line starts in the time of one of them."""
+    """Import only the libraries of this embedder: a search on the command line would wait for all of them."""
     if settings.embedder == "ollama":
         from bbj_assets.embedding.embedders.ollama import OllamaEmbedder
 

@@ -1,19 +1,16 @@
-"""What an embedder is, and the check that every vector passes before it is stored."""
+"""The protocol of an embedder, and the checks of its input and of the vectors before they are stored."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bbj_assets.documents import Vectors
 from bbj_assets.errors import EmbedderMisconfigured, EmbedderUnavailable, TextRejected
-
-Vectors = NDArray[np.float32]
-"""One row a text: shape (texts, dimensions), float32."""
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors. Implementations: `embedded`, `ollama`, `openai`."""
+    """Turns texts into vectors. Implementations: `local`, `ollama`, `openai`."""
 
     @property
     def model(self) -> str:
@@ -22,15 +19,16 @@ class Embedder(Protocol):
 
     @property
     def max_concurrency(self) -> int | None:
-        """How many calls at once help; None when the server decides."""
+        """The number of concurrent calls beyond which more do not help. None: the server decides."""
         ...
 
     async def embed(self, texts: Sequence[str], on_answer: Callable[[], None] = lambda: None) -> Vectors:
-        """One vector a text, in order. Text is never cut silently.
+        """Return one vector for each text, in order. Text is never cut silently.
 
         Args:
-            on_answer: called when a server begins to answer with vectors, so that it is free for the next batch while
-                this answer is read; never called by an embedder that computes them here.
+            texts: what to embed.
+            on_answer: called when a server starts to answer with vectors: it is then free for the next batch while
+                this answer is read. An embedder that computes the vectors itself never calls it.
 
         Raises:
             TransientEmbeddingError: worth trying again.
@@ -40,22 +38,22 @@ class Embedder(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Give back connections and threads."""
+        """Close connections and end threads."""
         ...
 
 
 def checked(vectors: Vectors, texts: Sequence[str], dimensions: int | None) -> Vectors:
-    """The same vectors, once they are known to be fit for storing.
+    """Return the same vectors if they may be stored.
 
     Args:
-        vectors: what an embedder answered.
-        texts: what it was asked.
-        dimensions: of the vectors that are stored already; None while there are none.
+        vectors: the answer of an embedder, of shape (texts, dimensions).
+        texts: the texts that it was asked for.
+        dimensions: the dimensions of the vectors that are stored already. None: there are none yet.
 
     Raises:
-        EmbedderUnavailable: there is not one vector for each text, so none can be trusted to be the right one.
-        EmbedderMisconfigured: they have other dimensions than the stored ones.
-        TextRejected: a vector has a NaN or an infinity, or is all zeros, which have no cosine distance.
+        EmbedderUnavailable: there is not one vector for each text, so it is unclear which belongs to which.
+        EmbedderMisconfigured: the dimensions are not those of the stored vectors.
+        TextRejected: a vector contains NaN or infinity, or is all zeros, so that it has no cosine distance.
     """
     if vectors.ndim != 2 or len(vectors) != len(texts):
         raise EmbedderUnavailable(f"The embedder answered {len(vectors)} vectors for {len(texts)} texts.")
@@ -67,7 +65,7 @@ def checked(vectors: Vectors, texts: Sequence[str], dimensions: int | None) -> V
             f"its model have {dimensions}. Another model answers to this name: set BBJ_ASSETS_EMBEDDING_MODEL to a "
             "name that says which."
         )
-    # A float32 sum of squares may overflow for finite numbers, and those are as useless as infinite ones.
+    # The float32 sum of squares may overflow although each number is finite. Such a vector is as useless.
     with np.errstate(over="ignore", invalid="ignore"):
         lengths = np.einsum("ij,ij->i", vectors, vectors)
     bad = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0.0))
@@ -81,10 +79,10 @@ def checked(vectors: Vectors, texts: Sequence[str], dimensions: int | None) -> V
 
 
 def as_vectors(rows: Sequence[Sequence[float]]) -> Vectors:
-    """Rows of numbers, as a server answers them, as one array.
+    """Return the rows of numbers of a server's answer as one array of shape (rows, dimensions).
 
     Raises:
-        EmbedderUnavailable: they are not all of one length, or not all numbers.
+        EmbedderUnavailable: the rows differ in length, or contain something other than numbers.
     """
     if not rows:
         return np.empty((0, 0), dtype=np.float32)
@@ -98,16 +96,16 @@ def as_vectors(rows: Sequence[Sequence[float]]) -> Vectors:
 
 
 def refuse_unencodable(texts: Sequence[str]) -> None:
-    """Half of a surrogate pair is no character: it has no UTF-8, so neither a tokenizer nor a server takes it.
+    """Check that each text can be encoded: half of a surrogate pair has no UTF-8, which tokenizers and servers need.
 
     Raises:
-        TextRejected: a text holds one.
+        TextRejected: a text contains half of a surrogate pair.
     """
     for position, text in enumerate(texts):
         try:
             text.encode()
         except UnicodeEncodeError as error:
             raise TextRejected(
-                f"Text {position + 1} of {len(texts)} holds half of a surrogate pair ({text[error.start]!r} at "
+                f"Text {position + 1} of {len(texts)} contains half of a surrogate pair ({text[error.start]!r} at "
                 f"character {error.start}), which is not valid Unicode."
             ) from None

@@ -1,22 +1,22 @@
-"""The embedder that needs no server: all-MiniLM-L6-v2 on ONNX Runtime, in this process.
+"""The local embedder, which needs no server: all-MiniLM-L6-v2 on ONNX Runtime, in this process.
 
-It is the default, so that a fresh machine builds and searches an index with nothing to set up. Its vectors are those
-of sentence-transformers for texts of up to 256 tokens. Beyond that sentence-transformers cuts, and this does not:
-the model has positions for 512 tokens, and a longer text is read in windows of equal length, each with its own [CLS]
-and [SEP]. Its vector is the mean over the tokens of all of them.
+It is the default, so a fresh machine builds and searches an index without any setup. For texts of up to 256 tokens its
+vectors equal those of sentence-transformers. Longer texts are cut there, but not here: the model has positions for 512
+tokens, and a longer text is read in windows of equal length, each with its own [CLS] and [SEP]. Its vector is the mean
+over the tokens of all windows.
 
-Measured on two cores of an AMD EPYC without AVX-512, 160 texts of about 250 tokens. A text needs 5.9 GFLOP, and a core
-of this machine multiplies large matrices at 70 GFLOP/s, so that 84 ms of one core would be perfect:
+Measured on two cores of an AMD EPYC without AVX-512, with 160 texts of about 250 tokens. A text needs 5.9 GFLOP, and a
+core of this machine multiplies large matrices at 70 GFLOP/s, so 84 ms of one core is the lower bound:
 
     threads                        tokens at once   texts/s   CPU a text
-    one a core, batches each                  512        22        92 ms
-    one a core, batches each                4,096        16       117 ms
-    two that share each batch                 512        20       100 ms
-    two that share each batch               4,096        16       117 ms
-    two that share each batch              16,384        10       180 ms
+    one per core, own batches                 512        22        92 ms
+    one per core, own batches               4,096        16       117 ms
+    two, sharing each batch                   512        20       100 ms
+    two, sharing each batch                 4,096        16       117 ms
+    two, sharing each batch                16,384        10       180 ms
 
-So batches are cut into micro-batches that stay in the cache of a core, and no core waits for another. Sorted by length
-they hold next to no padding, and the memory of a run does not depend on how many texts come in.
+So batches are cut into micro-batches that stay in the cache of a core, and no core waits for another. They are sorted
+by length, so they contain hardly any padding. The memory of a run does not depend on the number of texts.
 """
 
 import asyncio
@@ -32,7 +32,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bbj_assets.embedding.embedders.embedder import Vectors, checked, refuse_unencodable
+from bbj_assets.documents import Vectors
+from bbj_assets.embedding.embedders.embedder import checked, refuse_unencodable
 from bbj_assets.embedding.embedders.minilm_cache import cached_graph
 from bbj_assets.embedding.embedders.minilm_graph import DIMENSIONS
 from bbj_assets.embedding.embedders.minilm_weights import TOKENIZER_SHA256, model_folder, verified
@@ -53,16 +54,21 @@ _MICRO_BATCH_TOKENS = 512
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What the model reads at once: some tokens of one text, [CLS] and [SEP] included."""
+    """The input of one pass of the model: consecutive tokens of one text, between [CLS] and [SEP].
+
+    Attributes:
+        row: the position of the text in its batch.
+        ids: the tokens, including [CLS] and [SEP].
+    """
 
     row: int
     ids: Sequence[int]
 
 
 def windows_of(row: int, tokens: Sequence[int]) -> list[Window]:
-    """The windows of one text: as few as possible, of equal length, without overlap.
+    """Return the windows of one text: as few as possible, of equal length, without overlap.
 
-    Equal, because the four tokens that would be left over from a text of 514 mean little to the model on their own.
+    Equal, because otherwise a text of 514 tokens would leave a window of four, which mean little to the model alone.
     """
     count = max(1, ceil(len(tokens) / WINDOW_TOKENS))
     cuts = [len(tokens) * part // count for part in range(count + 1)]
@@ -70,7 +76,7 @@ def windows_of(row: int, tokens: Sequence[int]) -> list[Window]:
 
 
 def micro_batches(windows: Sequence[Window], budget: int = _MICRO_BATCH_TOKENS) -> Iterator[list[Window]]:
-    """The windows sorted by length, the longest first, in groups of at most `budget` tokens, padding included."""
+    """Yield the windows, longest first, in groups of at most `budget` tokens including padding."""
     batch: list[Window] = []
     for window in sorted(windows, key=lambda window: len(window.ids), reverse=True):
         if batch and len(batch[0].ids) * (len(batch) + 1) > budget:
@@ -87,7 +93,10 @@ class _Model:
     session: "InferenceSession"
 
     def windows(self, texts: Sequence[str]) -> list[Window]:
-        """One at a time: tokenizing is under 1 % of the work, and its own threads would disturb the rest."""
+        """Return the windows of all texts.
+
+        One text at a time: tokenizing is under 1 % of the work, and its own threads would slow the rest down.
+        """
         return [
             window
             for row, text in enumerate(texts)
@@ -95,7 +104,7 @@ class _Model:
         ]
 
     def sums(self, batch: Sequence[Window]) -> Vectors:
-        """The hidden states of each window added up: shape (windows, 384)."""
+        """Return the sum of the hidden states of each window: shape (windows, 384)."""
         longest = len(batch[0].ids)
         ids: NDArray[np.int32] = np.zeros((len(batch), longest), dtype=np.int32)
         mask: NDArray[np.int32] = np.zeros_like(ids)
@@ -109,33 +118,37 @@ class _Model:
 class LocalEmbedder:
     """all-MiniLM-L6-v2 in this process, in threads of its own, so that the event loop stays free.
 
-    The model is loaded in the background from the moment that the object is there.
+    Creating the embedder starts to load the model in the background.
+
+    Args:
+        weights: the folder that contains `model.safetensors` and `tokenizer.json`.
+        home: BBJ_ASSETS_HOME, where the graph is cached.
     """
 
     default_model = MODEL
     max_concurrency = 2
     """The second call keeps the cores busy while the first one finishes its last micro-batches."""
 
-    def __init__(self, package: Path, home: Path) -> None:
+    def __init__(self, *, weights: Path, home: Path) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self._threads = ThreadPoolExecutor(max_workers=cores, thread_name_prefix="embedded")
-        # Hashing the cache and importing ONNX Runtime are a tenth of a second each, and can be done at once.
-        graph = self._threads.submit(cached_graph, package, home)
-        self._model: Future[_Model] = self._threads.submit(_load, package, graph)
+        self._threads = ThreadPoolExecutor(max_workers=cores, thread_name_prefix="local-embedder")
+        # Hashing the cache and importing ONNX Runtime take a tenth of a second each, and run in parallel.
+        graph = self._threads.submit(cached_graph, weights=weights, home=home)
+        self._model: Future[_Model] = self._threads.submit(_load, weights, graph)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """As configured.
+        """Return the embedder that is configured.
 
         Raises:
-            EmbedderMisconfigured: another model is asked for, or the weights are not installed.
+            EmbedderMisconfigured: another model is configured, or the weights are not installed.
         """
         if settings.embedding_model not in (None, MODEL):
             raise EmbedderMisconfigured(
-                f"The embedded model is {MODEL}, and BBJ_ASSETS_EMBEDDING_MODEL asks for "
+                f"The model of the local embedder is {MODEL}, and BBJ_ASSETS_EMBEDDING_MODEL asks for "
                 f"{settings.embedding_model!r}. Unset it, or set BBJ_ASSETS_EMBEDDER to ollama or openai."
             )
-        return cls(model_folder(), settings.home)
+        return cls(weights=model_folder(), home=settings.home)
 
     @property
     def model(self) -> str:
@@ -145,16 +158,16 @@ class LocalEmbedder:
     async def embed(
         self,
         texts: Sequence[str],
-        on_answer: Callable[[], None] = lambda: None,  # noqa: ARG002 - no server answers
+        on_answer: Callable[[], None] = lambda: None,  # noqa: ARG002 - there is no server
     ) -> Vectors:
-        """One vector a text, in order, of length 1: shape (texts, 384).
+        """Return one vector of length 1 for each text, in order: shape (texts, 384).
 
         Raises:
             TextRejected: a text is not valid Unicode.
             EmbedderMisconfigured: the weights are missing or not the right ones, or cannot be cached.
         """
         refuse_unencodable(texts)
-        # Shielded, because who gives up waiting for the model must not take it from the others.
+        # Shielded: a call that is cancelled while the model loads must not cancel the loading for the others.
         model = await asyncio.shield(asyncio.wrap_future(self._model))
         loop = asyncio.get_running_loop()
         windows = await loop.run_in_executor(self._threads, model.windows, texts)
@@ -163,26 +176,26 @@ class LocalEmbedder:
         vectors: Vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
         for batch, rows in zip(batches, sums, strict=True):
             np.add.at(vectors, [window.row for window in batch], rows)
-        # A mean is the sum divided by the count, and what it is divided by is lost in the normalisation.
+        # The mean is the sum divided by the count, and a positive factor is lost in the normalisation.
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return checked(vectors, texts, DIMENSIONS)
 
     async def aclose(self) -> None:
-        """End the threads, after what they are at."""
+        """End the threads when their current work is done."""
         await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
 
 
-def _load(package: Path, graph: Future[Path]) -> _Model:
+def _load(weights: Path, graph: Future[Path]) -> _Model:
     import onnxruntime
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_str(verified(package / "tokenizer.json", TOKENIZER_SHA256).decode())
-    # The file says to cut at 128 tokens and to fill up to 128. That is what its author trained with.
+    tokenizer = Tokenizer.from_str(verified(weights / "tokenizer.json", TOKENIZER_SHA256).decode())
+    # The file cuts and pads to 128 tokens, the length that its author trained with.
     tokenizer.no_truncation()
     tokenizer.no_padding()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    options.enable_mem_pattern = False  # a plan kept for every shape, where hardly two shapes are equal
+    options.enable_mem_pattern = False  # it keeps a plan for every shape, and hardly any shape occurs twice
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(graph.result()), options, providers=["CPUExecutionProvider"])
     return _Model(tokenizer, session)

@@ -1,12 +1,12 @@
-"""The graph is written once for a home folder and then only loaded, because writing it takes a second.
+"""The cache of the model's graph: written once for a home folder, because that takes a second, then only loaded.
 
     <home>/models/all-MiniLM-L6-v2-53aa5117-1/
         model.onnx  weights.bin  SHA256SUMS
 
-The folder's name says which weights and which version of the graph. Loading trusts the three files only when
-their sums agree (90 MB are hashed in about 0.06 s); a crash, a full disk or a flipped bit leads to a new
-graph. Files are written elsewhere and renamed into place, the sums last, and two processes that do so at once
-rename the same bytes over each other: so there is no lock, and never a moment without a valid cache.
+The folder's name contains the hash of the weights and the version of the graph. The files are loaded only if their
+checksums agree (90 MB are hashed in about 0.06 s). After a crash, a full disk or a flipped bit the graph is written
+again. Files are written elsewhere and renamed into place, the checksums last. Two processes that do so at the same time
+rename the same bytes over each other, so no lock is needed, and a valid cache never becomes invalid.
 """
 
 import hashlib
@@ -29,44 +29,44 @@ _ABANDONED_SECONDS = 3600
 logger = logging.getLogger(__name__)
 
 
-def cached_graph(package: Path, home: Path) -> Path:
-    """The path of the graph below `home`, written now if there is no valid one.
+def cached_graph(*, weights: Path, home: Path) -> Path:
+    """Return the path of the graph below `home`. Writes the graph first if there is no valid one.
 
     Args:
-        package: the folder that holds `model.safetensors`.
+        weights: the folder that contains `model.safetensors`.
         home: BBJ_ASSETS_HOME.
 
     Raises:
-        EmbedderMisconfigured: the weights are not the right ones, or the home folder cannot be written to.
+        EmbedderMisconfigured: the weights do not have the expected hash, or the home folder is not writable.
     """
     folder = home.absolute() / "models" / f"all-MiniLM-L6-v2-{WEIGHTS_SHA256[:8]}-{GRAPH_VERSION}"
     if not is_valid(folder):
         if folder.exists():
-            logger.warning("The cached model in %s is damaged or incomplete, and is written anew.", folder)
-        raw = verified(package / "model.safetensors", WEIGHTS_SHA256)
+            logger.warning("The cached model in %s is damaged or incomplete. It is written again.", folder)
+        raw = verified(weights / "model.safetensors", WEIGHTS_SHA256)
         try:
             _write(folder, raw)
         except OSError as error:
             raise EmbedderMisconfigured(
-                f"The embedded model cannot be cached in {folder}: {error}. It needs 90 MB there: make room, or "
-                "point BBJ_ASSETS_HOME at a folder that can be written to."
+                f"The model of the local embedder cannot be cached in {folder}: {error}. It needs 90 MB there: "
+                "make room, or point BBJ_ASSETS_HOME at a folder that can be written to."
             ) from None
     return folder / GRAPH
 
 
 def is_valid(folder: Path) -> bool:
-    """Whether all files are there, with the content that their writer gave them."""
+    """Return whether all files exist with the content that was written."""
     try:
         return (folder / SUMS).read_text(encoding="ascii") == _sums(folder)
-    except (OSError, ValueError):  # also of bytes that are no text, and of an empty file
+    except (OSError, ValueError):  # ValueError: bytes that are not ASCII, or an empty file
         return False
 
 
 def _sums(folder: Path) -> str:
-    """As `sha256sum` prints them, so that `sha256sum -c SHA256SUMS` checks them too."""
+    """Return the checksums in the format of `sha256sum`, so that `sha256sum -c SHA256SUMS` can check them."""
     lines = []
     for name in (GRAPH, WEIGHTS):
-        # In one call, which needs no GIL: block by block it would wait for that of a main thread that is importing.
+        # In one call, which releases the GIL once. Block by block, each would wait for a main thread that is importing.
         with (folder / name).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
             lines.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
     return "".join(lines)

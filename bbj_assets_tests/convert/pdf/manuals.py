@@ -1,4 +1,4 @@
-"""Short ways to write a manual and to read it back."""
+"""Helpers that write a manual and read it back."""
 
 import textwrap
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ FILLER = (
     "A keyed file finds a record by its key, in a time that hardly grows with the file. The key is cut from the "
     "record, or given at every write. A second key costs time at each write and saves it at each search."
 )
-"""Three sentences of no interest, which make a page look like one."""
+"""Three sentences of filler text, about the length of a paragraph."""
 
 
 def read(raw: bytes) -> list[Document]:
@@ -28,14 +28,14 @@ def read_pages(*pages: Sequence[Text], outline: Sequence[Entry] = ()) -> list[Do
 
 
 def content(*pages: Sequence[Text]) -> str:
-    """The Markdown of a manual without sections."""
+    """Return the Markdown of a manual without sections."""
     [document] = read_pages(*pages)
     return document.content
 
 
-def prose(text: str, *, width: int = 70, **place: float) -> list[Text]:
-    """A paragraph, filled as a typesetter does it."""
-    return column("\n".join(textwrap.wrap(text, width)), **place)
+def prose(text: str, *, width: int = 70, x: float = 72, top: float = 760) -> list[Text]:
+    """Return the lines of a filled paragraph."""
+    return column("\n".join(textwrap.wrap(text, width)), x=x, top=top)
 
 
 def heading(text: str, y: float, size: float = 20) -> Text:

@@ -1,4 +1,4 @@
-"""Writes PDFs of which every byte is known: text at exact places, outlines of every kind, damage on demand."""
+"""A writer of PDFs whose every byte is known: text at exact places, and outlines of every kind."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -23,10 +23,10 @@ class Text:
     text: str
     size: float = 11
     font: str = "Times"
-    turn: int = 0
+    rotation: int = 0
 
     def operators(self) -> bytes:
-        a, b = ((1, 0), (0, 1), (-1, 0), (0, -1))[self.turn]
+        a, b = ((1, 0), (0, 1), (-1, 0), (0, -1))[self.rotation]
         return b"BT /%s %g Tf %d %d %d %d %g %g Tm %s Tj ET\n" % (
             self.font.encode(),
             self.size,
@@ -43,7 +43,7 @@ class Text:
 def column(
     text: str, *, x: float = 72, top: float = 760, size: float = 11, font: str = "Times", leading: float = 1.2
 ) -> list[Text]:
-    """A text, a line a line; an empty line is left free."""
+    """Return the lines of a text below each other; an empty line leaves a gap."""
     return [
         Text(x, top - at * size * leading, line, size, font) for at, line in enumerate(text.split("\n")) if line.strip()
     ]
@@ -63,7 +63,7 @@ class Entry:
 
 @dataclass(slots=True)
 class PdfWriter:
-    """Collects pages; `build` gives the file.
+    """Collects pages; `build` returns the file.
 
     With a `user_password` the pages are encrypted, but neither the outline nor the properties.
     """
@@ -135,11 +135,11 @@ class PdfWriter:
         return f"/Names << /Dests << /Names [{' '.join(names)}] >> >>" if names else ""
 
     def _key(self, objects: dict[int, bytes]) -> bytes | None:
-        """The encryption key (40-bit RC4, revision 2) and its dictionary, when there is a password."""
+        """Return the encryption key (40-bit RC4, revision 2) and write its dictionary; None without a password."""
         if self.user_password is None:
             return None
         padded = (self.user_password + _PADDING)[:32]
-        owner = _rc4(hashlib.md5(_PADDING).digest()[:5], padded)  # noqa: S324 - what the format asks for
+        owner = _rc4(hashlib.md5(_PADDING).digest()[:5], padded)  # noqa: S324 - the format requires it
         key = hashlib.md5(padded + owner + b"\xff\xff\xff\xff" + b"\0").digest()[:5]  # noqa: S324
         objects[5] = b"<< /Filter /Standard /V 1 /R 2 /P -1 /O <%s> /U <%s> >>" % (
             owner.hex().encode(),
@@ -149,7 +149,7 @@ class PdfWriter:
 
 
 def assemble(objects: Mapping[int, bytes], trailer: bytes = b"", *, root: int = 1) -> bytes:
-    """A file of these objects, with a cross-reference table."""
+    """Return a file of these objects, with a cross-reference table."""
     out = bytearray(b"%PDF-1.7\n")
     places = {}
     for number in sorted(objects):
@@ -165,7 +165,7 @@ def assemble(objects: Mapping[int, bytes], trailer: bytes = b"", *, root: int = 
 
 
 def literal(raw: bytes) -> bytes:
-    """Bytes as a string of PDF."""
+    """Return bytes as a string of PDF."""
     return b"(" + raw.replace(b"\\", rb"\\").replace(b"(", rb"\(").replace(b")", rb"\)") + b")"
 
 

@@ -1,7 +1,8 @@
-"""The parser as the ingest uses it."""
+"""The PDF parser through the interface that the ingest uses."""
 
 from pathlib import Path
 
+from bbj_assets.convert import pdf as convert
 from bbj_assets.documents import Item
 from bbj_assets.source import Source
 from bbj_assets.sources import pdf
@@ -29,7 +30,7 @@ def test_every_pdf_is_an_item_and_a_partition(tmp_path: Path) -> None:
     ]
 
 
-def test_the_documents_of_a_file_are_below_its_key(tmp_path: Path) -> None:
+def test_the_source_url_of_a_document_begins_with_the_key_of_its_file(tmp_path: Path) -> None:
     writer = PdfWriter()
     writer.page(prose(FILLER))
     item = Item("pdf://a/guide.pdf", "a/guide.pdf", tmp_path, "a/guide.pdf")
@@ -39,21 +40,21 @@ def test_the_documents_of_a_file_are_below_its_key(tmp_path: Path) -> None:
     assert (document.source_url, document.title, document.content) == ("pdf://a/guide.pdf", "guide", FILLER)
 
 
-def test_an_article_of_a_site_is_read_under_its_own_address() -> None:
+def test_the_caller_chooses_the_url_of_the_documents() -> None:
     raw = (SAMPLE_DATA / "web/wordpress-advantage/articles/keyed-files.pdf").read_bytes()
 
-    documents = pdf.documents(raw, name="keyed-files.pdf", url="https://sample.example/articles/keyed-files.pdf")
+    documents = convert.documents(raw, name="keyed-files.pdf", url="https://sample.example/articles/keyed-files.pdf")
 
     *_, article = documents
     assert article.source_url == "https://sample.example/articles/keyed-files.pdf#keyed-files-in-one-page"
     assert article.content.startswith("A key is a part of the record")
 
 
-def test_the_sample_guide_is_read_as_it_was_written() -> None:
+def test_the_sample_guide_keeps_its_sections_and_its_code() -> None:
     raw = (SAMPLE_DATA / "pdf" / "bbj-starter-guide.pdf").read_bytes()
 
     documents = {
-        d.title: d for d in pdf.documents(raw, name="bbj-starter-guide.pdf", url="pdf://bbj-starter-guide.pdf")
+        d.title: d for d in convert.documents(raw, name="bbj-starter-guide.pdf", url="pdf://bbj-starter-guide.pdf")
     }
 
     assert documents["A trap to copy"].section_path == (

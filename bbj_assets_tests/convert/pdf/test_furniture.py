@@ -1,4 +1,4 @@
-"""Running headers, footers and page numbers go; what only looks like them stays."""
+"""Running headers, footers and page numbers are removed; text that resembles them stays."""
 
 from collections.abc import Callable
 
@@ -11,13 +11,13 @@ ROMAN = ("i", "ii", "iii", "iv", "v", "vi")
 
 
 def page_text(at: int) -> str:
-    """Text that has no line in common with that of another page."""
+    """Return text that shares no line with that of another page."""
     words = FILLER.removesuffix(".").split()
     return " ".join([f"Page text {at}.", *words[at:], *words[:at]]) + "."
 
 
 def manual(furniture: Callable[[int], list[Text]], pages: int = 6) -> str:
-    """The text of a manual whose pages differ, each with its furniture."""
+    """Return the text of a manual whose pages differ, each with its furniture."""
     written = [[*furniture(at), *prose(page_text(at), top=740)] for at in range(pages)]
     return "\n\n".join(document.content for document in read_pages(*written))
 
@@ -34,16 +34,16 @@ def manual(furniture: Callable[[int], list[Text]], pages: int = 6) -> str:
         lambda at: [Text(72 if at % 2 else 400, 800, "Files" if at % 2 else "BBj Guide")],
         lambda at: [Text(72, 800, f"Chapter {at // 3 + 1}: Files and keys"), Text(500, 800, str(at + 11))],
         lambda at: [Text(72, 60, "BASIS"), Text(72, 50, "Albuquerque"), Text(72, 40, f"BBj Guide    {at + 1}")],
-        lambda _at: [Text(30, 300, "Confidential", turn=1)],
+        lambda _at: [Text(30, 300, "Confidential", rotation=1)],
         lambda _at: [],
     ],
-    ids=["header", "number", "dashes", "of", "roman", "by-chapter", "sides", "both", "address", "turned", "none"],
+    ids=["header", "number", "dashes", "of", "roman", "by-chapter", "sides", "both", "address", "rotated", "none"],
 )
-def test_furniture_is_dropped_and_nothing_else(furniture: Callable[[int], list[Text]]) -> None:
+def test_only_furniture_is_removed(furniture: Callable[[int], list[Text]]) -> None:
     assert manual(furniture) == "\n\n".join(map(page_text, range(6)))
 
 
-def test_running_titles_of_a_single_page_go_with_the_others_in_their_place() -> None:
+def test_a_running_title_of_one_page_is_removed_with_others_in_its_place() -> None:
     titles = ("Files", "Files", "Files", "Files", "Files", "Locks", "Keys", "Keys", "Keys", "Keys")
     headings = {0: "1 Files", 5: "2 Locks", 6: "3 Keys"}
 
@@ -55,7 +55,7 @@ def test_running_titles_of_a_single_page_go_with_the_others_in_their_place() -> 
     assert (text.count("Files"), text.count("Locks"), text.count("Keys")) == (1, 1, 1)
 
 
-def test_text_that_begins_pages_alike_stays() -> None:
+def test_equal_first_lines_of_pages_stay() -> None:
     """Pages of a reference: the same words at the same height, close to the text that follows them."""
     pages = [[Text(72, 780, "Syntax"), *prose(f"VERB{at} x. {FILLER}", top=766)] for at in range(3)]
     pages += [prose(f"Page text {at}. {FILLER}", top=780) for at in range(4)]
@@ -65,7 +65,7 @@ def test_text_that_begins_pages_alike_stays() -> None:
     assert text.count("Syntax") == 3
 
 
-def test_headings_that_happen_to_begin_pages_stay() -> None:
+def test_repeated_headings_at_the_top_of_pages_stay() -> None:
     """Most manuals of functions have a few headings over and over; some of them come to stand below the header."""
     at_the_top = {2, 7, 11, 15}
     pages = [
@@ -83,7 +83,7 @@ def test_headings_that_happen_to_begin_pages_stay() -> None:
     assert "Reference" not in text
 
 
-def test_lines_that_repeat_in_the_middle_of_pages_stay() -> None:
+def test_repeated_lines_in_the_middle_of_pages_stay() -> None:
     pages = [
         [*prose(f"Text {at}. {FILLER}", top=780), Text(72, 600, "Press Enter."), *prose(FILLER, top=560)]
         for at in range(5)
@@ -94,7 +94,7 @@ def test_lines_that_repeat_in_the_middle_of_pages_stay() -> None:
     assert text.count("Press Enter.") == 5
 
 
-def test_a_number_that_is_not_the_page_stays() -> None:
+def test_a_number_that_does_not_count_pages_stays() -> None:
     years = (1985, 1991, 1995, 2001, 2013, 2020)
     pages = [
         [Text(72, 780, f"{year} was a year of BBj."), *prose(page_text(at), top=766)] for at, year in enumerate(years)
@@ -113,7 +113,7 @@ def test_a_heading_that_the_outline_leads_to_is_never_furniture() -> None:
     assert [(d.title, d.content[:5]) for d in documents] == [("Syntax", f"VERB{at}") for at in range(6)]
 
 
-def test_numbered_chapters_are_no_page_numbers() -> None:
+def test_numbers_of_chapters_are_not_page_numbers() -> None:
     pages = [[heading(f"Chapter {at + 1}", 800), *prose(f"{FILLER} {FILLER}", top=740)] for at in range(4)]
 
     assert [d.title for d in read_pages(*pages)] == [f"Chapter {at + 1}" for at in range(4)]

@@ -1,4 +1,4 @@
-"""Whatever is in a file: documents, or an error that says what to do. Never a hang, never another exception."""
+"""Damaged and hostile files give documents or a ParseError with a remedy: never a hang, never another exception."""
 
 import random
 import zlib
@@ -30,7 +30,7 @@ def written(**settings: object) -> bytes:
     return writer.build()
 
 
-def test_the_empty_password_is_tried() -> None:
+def test_a_file_with_an_empty_user_password_is_read() -> None:
     writer = PdfWriter(user_password=b"")
     writer.page(prose(FILLER))
     raw = writer.build()
@@ -40,7 +40,7 @@ def test_the_empty_password_is_tried() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "reason"),
     [
         (written(user_password=b"secret"), "encrypted"),
         (PdfWriter().build(), "no pages"),
@@ -55,22 +55,22 @@ def test_the_empty_password_is_tried() -> None:
     ],
     ids=["locked", "empty", "scanned", "nothing", "zeros", "zip", "cycle", "huge", "claims", "no-pages"],
 )
-def test_what_cannot_be_read_says_why_and_what_to_do(raw: bytes, said: str) -> None:
+def test_an_unreadable_file_is_an_error_with_reason_and_remedy(raw: bytes, reason: str) -> None:
     with pytest.raises(ParseError) as error:
         read(raw)
 
-    assert said in str(error.value)
+    assert reason in str(error.value)
     assert str(error.value).startswith("manual.pdf: ")
     assert "`exclude` in sources.toml" in str(error.value)
 
 
-def test_a_file_that_was_cut_off_gives_what_is_left_of_it() -> None:
+def test_the_rest_of_a_truncated_file_is_read() -> None:
     raw = written()
 
     assert FILLER in "".join(document.content for document in read(raw[: raw.rindex(b"xref")]))
 
 
-def test_an_outline_that_runs_in_circles_ends() -> None:
+def test_an_outline_with_a_cycle_ends() -> None:
     objects = {
         1: b"<< /Type /Catalog /Pages 2 0 R /Outlines 7 0 R >>",
         2: b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
@@ -106,7 +106,7 @@ def flate(text: bytes, filters: bytes = b"/FlateDecode") -> bytes:
 
 
 def bomb(megabytes: int, unit: bytes) -> bytes:
-    """So many megabytes of one thing, packed."""
+    """Return compressed data that expands to `megabytes` of repeated `unit`."""
     packer = zlib.compressobj(9)
     block = unit * (2**20 // len(unit))
     return b"".join([*(packer.compress(block) for _ in range(megabytes)), packer.flush()])
@@ -126,7 +126,7 @@ def exploding(content: bytes) -> bytes:
     ],
     ids=["text", "nested"],
 )
-def test_a_file_that_explodes_fails_alone(tmp_path: Path, content: bytes) -> None:
+def test_a_decompression_bomb_fails_without_the_other_files(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bomb.pdf").write_bytes(exploding(content))
     (tmp_path / "good.pdf").write_bytes(written())
     source = Source(name="pdf", parser="pdf", roots=(tmp_path,))
@@ -154,7 +154,7 @@ def test_a_file_that_explodes_fails_alone(tmp_path: Path, content: bytes) -> Non
     edits=st.integers(1, 40),
 )
 def test_damaged_files_give_documents_or_a_parse_error(seed: int, raw: bytes, edits: int) -> None:
-    chance = random.Random(seed)  # noqa: S311 - damage, no secret
+    chance = random.Random(seed)  # noqa: S311 - not used for security
     damaged = bytearray(raw)
     for _ in range(edits):
         DAMAGE[chance.randrange(len(DAMAGE))](damaged, chance)

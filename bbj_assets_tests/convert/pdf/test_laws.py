@@ -26,7 +26,7 @@ TEXTS = st.builds(
 
 
 def spread(texts: list[Text]) -> list[Text]:
-    """The texts that do not overprint each other."""
+    """Return the texts that do not overprint each other."""
     kept: list[Text] = []
     for text in texts:
         width = len(text.text) * text.size * 0.65
@@ -58,26 +58,26 @@ def test_every_word_is_in_exactly_one_section(page: list[Text], entries: list[tu
     documents = read(writer.build())
 
     headings = {text.text for text in page}
-    said = Counter(_LETTERS.findall("\n".join(d.content.replace("<br>", " ") for d in documents)))
+    converted = Counter(_LETTERS.findall("\n".join(d.content.replace("<br>", " ") for d in documents)))
     titles = [d.title for d in documents] + list({title for d in documents for title in d.section_path})
     written = Counter(word for text in page for word in text.text.split())
     in_titles = Counter(word for title in titles for word in _LETTERS.findall(title))
     assert headings
-    assert not said - written, "something is said twice, or was made up"
-    assert not written - said - in_titles, "something is lost"
+    assert not converted - written, "a word occurs twice, or was invented"
+    assert not written - converted - in_titles, "a word is lost"
 
 
-def test_every_word_of_the_sample_guide_is_said_once_but_for_its_furniture() -> None:
+def test_every_word_of_the_sample_guide_occurs_once_except_its_furniture() -> None:
     raw = (SAMPLE_DATA / "pdf" / "bbj-starter-guide.pdf").read_bytes()
     with open_pdf(raw, "guide") as pdf:
         shown = Counter("".join(word.text for page in pdf.pages() for word in page.words).replace("-", ""))
         pages = pdf.page_count
     documents = read(raw)
-    said = Counter("".join(f"{d.title}{d.content}" for d in documents).replace("-", ""))
+    converted = Counter("".join(f"{d.title}{d.content}" for d in documents).replace("-", ""))
     header = Counter("AStarterGuidetoBBj" * pages)
     footer = Counter("BBjAssetssampledata|Page12345" + "BBjAssetssampledata|Page" * (pages - 1))
 
-    assert {c: n for c, n in (shown - said).items() if c.isalnum()} == {
+    assert {c: n for c, n in (shown - converted).items() if c.isalnum()} == {
         c: n for c, n in (header + footer).items() if c.isalnum()
     }
-    assert {c: n for c, n in (said - shown).items() if c.isalnum()} == {}
+    assert {c: n for c, n in (converted - shown).items() if c.isalnum()} == {}

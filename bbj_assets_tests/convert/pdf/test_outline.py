@@ -1,4 +1,4 @@
-"""Sections by the outline: each entry gets the text from its heading to the next one's."""
+"""Sections by the outline: each entry gets the text from its heading up to the next one."""
 
 import pytest
 
@@ -70,7 +70,7 @@ def test_a_heading_that_is_a_picture_is_where_its_entry_leads() -> None:
 
 
 @pytest.mark.parametrize("page", [None, 99])
-def test_an_entry_that_leads_nowhere_is_a_name_in_the_path(page: int | None) -> None:
+def test_an_entry_without_a_target_is_only_in_the_path(page: int | None) -> None:
     outline = [Entry("Part one", page), Entry("Files", 0, level=1)]
 
     [document] = read_pages([heading("Files", 780), *prose(FILLER, top=740)], outline=outline)
@@ -78,13 +78,13 @@ def test_an_entry_that_leads_nowhere_is_a_name_in_the_path(page: int | None) -> 
     assert (document.title, document.section_path) == ("Files", ("manual", "Part one"))
 
 
-def test_an_outline_that_leads_nowhere_at_all_is_as_good_as_none() -> None:
+def test_an_outline_without_targets_is_ignored() -> None:
     [document] = read_pages(prose(FILLER), outline=[Entry("Files"), Entry("Locks", 7)])
 
     assert (document.source_url, document.content) == (URL, FILLER)
 
 
-def test_what_stands_before_the_first_section_is_a_document_of_its_own() -> None:
+def test_text_before_the_first_section_is_a_document() -> None:
     documents = read_pages(prose("All rights reserved."), TWO_ON_A_PAGE, outline=[Entry("Files", 1)])
 
     assert [(d.source_url, d.title, d.section_path) for d in documents] == [
@@ -94,7 +94,7 @@ def test_what_stands_before_the_first_section_is_a_document_of_its_own() -> None
     assert documents[0].content == "All rights reserved."
 
 
-def test_the_number_that_the_page_gives_a_heading_is_in_the_title() -> None:
+def test_the_title_has_the_number_of_the_heading() -> None:
     page = [Text(72, 780, "3.1", 16, "Bold"), Text(120, 780, "Keyed files", 16, "Bold"), *prose(FILLER, top=740)]
 
     [document] = read_pages(page, outline=[Entry("Keyed files", 0)])
@@ -118,7 +118,7 @@ def test_an_entry_that_aims_at_the_end_of_the_page_before_its_heading_finds_it()
     assert [(d.title, d.content) for d in documents] == [("Files", FILLER), ("Locks", FILLER)]
 
 
-def test_sections_of_one_name_have_urls_of_their_own() -> None:
+def test_sections_with_equal_titles_have_different_urls() -> None:
     pages = [[heading("Syntax", 780), *prose(f"Form {n}. {FILLER}", top=740)] for n in range(3)]
 
     documents = read_pages(*pages, outline=[Entry("Syntax", n) for n in range(3)])
@@ -126,7 +126,7 @@ def test_sections_of_one_name_have_urls_of_their_own() -> None:
     assert [d.source_url for d in documents] == [f"{URL}#syntax", f"{URL}#syntax-2", f"{URL}#syntax-3"]
 
 
-def test_a_chapter_without_words_of_its_own_is_only_in_the_paths_of_its_sections() -> None:
+def test_a_chapter_without_text_is_only_in_the_paths_of_its_sections() -> None:
     pages = [[heading("Files", 780), heading("Keys", 750, 14), *prose(FILLER, top=720)], TWO_ON_A_PAGE]
 
     documents = read_pages(*pages, outline=[Entry("Files", 0), Entry("Keys", 0, level=1), Entry("Locks", 1)])
@@ -134,7 +134,7 @@ def test_a_chapter_without_words_of_its_own_is_only_in_the_paths_of_its_sections
     assert [(d.title, d.section_path) for d in documents] == [("Keys", ("manual", "Files")), ("Locks", ("manual",))]
 
 
-def test_an_entry_that_holds_all_others_is_the_title_of_the_manual() -> None:
+def test_an_entry_that_contains_all_others_is_the_title_of_the_manual() -> None:
     outline = [Entry("Guide to Files", 0), Entry("Files", 0, level=1), Entry("Locks", 0, level=1)]
 
     documents = read_pages(TWO_ON_A_PAGE, outline=outline)
@@ -145,7 +145,7 @@ def test_an_entry_that_holds_all_others_is_the_title_of_the_manual() -> None:
     ]
 
 
-def test_entries_out_of_order_are_put_in_the_order_of_the_pages() -> None:
+def test_entries_are_sorted_by_their_pages() -> None:
     pages = [[heading(title, 780), *prose(f"About {title}. {FILLER}", top=740)] for title in ("Files", "Locks")]
 
     documents = read_pages(*pages, outline=[Entry("Locks", 1), Entry("Files", 0)])

@@ -1,4 +1,4 @@
-"""Without an outline, larger type makes the sections."""
+"""Without an outline, larger headings begin the sections."""
 
 from bbj_assets_tests.convert.pdf.manuals import FILLER, URL, heading, prose, read, read_pages
 from bbj_assets_tests.convert.pdf.pdf_writer import PdfWriter, Text
@@ -9,7 +9,7 @@ MANUAL = [
 ]
 
 
-def test_larger_headings_are_sections_within_each_other() -> None:
+def test_larger_headings_are_nested_sections() -> None:
     documents = read_pages(*MANUAL)
 
     assert [(d.source_url, d.section_path, d.metadata["pages"]) for d in documents] == [
@@ -20,7 +20,7 @@ def test_larger_headings_are_sections_within_each_other() -> None:
     assert documents[1].content == f"{FILLER}\n\nTwo. {FILLER}"
 
 
-def test_labels_in_large_type_are_no_sections() -> None:
+def test_labels_in_large_type_are_not_sections() -> None:
     form = [Text(72, 780 - 40 * at, f"Field {at}", 18, "Bold" if at % 2 else "Times") for at in range(10)]
 
     documents = read_pages([*form, *prose("Sign here, please.", top=200)])
@@ -29,8 +29,8 @@ def test_labels_in_large_type_are_no_sections() -> None:
 
 
 def test_the_title_is_that_of_the_file_or_the_largest_heading_of_the_first_page_or_the_name() -> None:
-    def title_of(said: str, *page: Text) -> str:
-        writer = PdfWriter(info={"Title": said})
+    def title_of(title_property: str, *page: Text) -> str:
+        writer = PdfWriter(info={"Title": title_property})
         writer.page([*page, *prose(FILLER, top=700)])
         return read(writer.build())[0].title
 

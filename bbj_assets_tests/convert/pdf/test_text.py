@@ -1,4 +1,4 @@
-"""Lines on a page as a reader takes them: paragraphs, lists, code, tables, columns."""
+"""Lines of a page as paragraphs, lists, code, tables and columns."""
 
 from dataclasses import replace
 
@@ -59,7 +59,7 @@ def test_paragraphs_with_an_indented_first_line() -> None:
     assert content(page) == f"First. {FILLER}\n\nSecond. {FILLER}"
 
 
-def test_a_paragraph_goes_on_over_the_end_of_the_page_and_its_footnotes() -> None:
+def test_a_paragraph_continues_on_the_next_page_before_the_footnotes() -> None:
     lines = "A keyed file finds a record by its key, in a time that\nhardly grows with the"
     pages = [
         [*column(lines, top=80), Text(72, 40, "1 An XKEYED file.", 8)],
@@ -101,7 +101,7 @@ def test_lists_with_items_of_several_lines_and_lists_in_items() -> None:
     )
 
 
-def test_labels_that_do_not_count_are_kept() -> None:
+def test_labels_that_are_not_consecutive_are_kept() -> None:
     page = [
         *[Text(80, 740 - 14 * at, f"{label}) the {label} item of the list") for at, label in enumerate("abd")],
         *prose(FILLER, top=600),
@@ -128,7 +128,7 @@ def test_code_keeps_its_indentation_and_its_blank_lines() -> None:
     assert content(page) == f"A loop: {FILLER}\n\n```\n{CODE}\n```\n\n{FILLER}"
 
 
-def test_code_goes_on_over_the_end_of_the_page() -> None:
+def test_code_continues_on_the_next_page() -> None:
     pages = [
         [*prose(FILLER), *column("open (1)file$\nrepeat", x=90, top=60, size=9, font="Mono")],
         [*column('    read (1)a$\nuntil a$=""', x=90, top=780, size=9, font="Mono"), *prose(FILLER, top=700)],
@@ -160,7 +160,7 @@ def test_a_term_in_code_is_not_run_together_with_code_that_describes_it() -> Non
     )
 
 
-def test_what_is_all_in_one_pitch_is_no_code() -> None:
+def test_a_manual_all_in_fixed_pitch_is_not_code() -> None:
     page = column("This manual was written\nwith a typewriter.\n\nAll of it.", font="Mono")
 
     assert "```" not in content(page)
@@ -195,7 +195,7 @@ def test_a_table_has_its_rows_and_columns() -> None:
 
 
 def test_a_cell_of_several_lines_is_one_cell() -> None:
-    """Word draws a cell as a whole, then goes back up for the next one."""
+    """Word draws a cell as a whole, then begins the next one higher up."""
     rows = [
         (680, ["The workspace", "of the user"], ["where programs and data lie that", "nobody else sees"]),
         (640, ["The log"], ["what happened, line by line,", "with its time"]),
@@ -232,7 +232,7 @@ def test_a_heading_that_is_drawn_last_comes_first() -> None:
     assert (document.title, document.content) == ("Files", f"{FILLER} {FILLER}")
 
 
-def test_dots_of_a_table_of_contents_go_and_its_lines_stay() -> None:
+def test_leader_dots_are_removed_from_a_table_of_contents() -> None:
     page = [
         Text(72, 760, "1 Files " + ". " * 40 + "3"),
         Text(72, 746, "1.1 Keys " + "." * 90 + " 5"),

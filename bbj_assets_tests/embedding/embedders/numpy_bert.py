@@ -1,4 +1,4 @@
-"""BERT once more, in float64 and nothing but NumPy, written from the paper's equations: slow, and easy to believe.
+"""A second BERT as a reference: float64 and only NumPy, from the paper's equations. Slow, and easy to verify.
 
 Devlin et al. 2018, on Vaswani et al. 2017 (scaled dot-product attention, post-layer normalisation).
 """
@@ -16,16 +16,19 @@ _ERF = np.array([erf(x) for x in _GRID])
 
 
 def _erf(x: Array) -> Array:
-    """NumPy has none; between points 0.0001 apart a straight line is exact to nine digits."""
-    return np.interp(x, _GRID, _ERF)
+    """Interpolate erf, which NumPy lacks: linear between points 0.0001 apart, it is exact to nine digits."""
+    values: Array = np.interp(x, _GRID, _ERF)
+    return values
 
 
 class NumpyBert:
+    """all-MiniLM-L6-v2 from its weights file."""
+
     def __init__(self, weights: Path) -> None:
         self._weights = {name: tensor.astype(np.float64) for name, tensor in load_file(weights).items()}
 
     def hidden_states(self, ids: list[int]) -> Array:
-        """Shape (tokens, 384), for one text without padding."""
+        """Return the last hidden states of one text without padding: shape (tokens, 384)."""
         w = self._weights
         states = w["embeddings.word_embeddings.weight"][ids]
         states = states + w["embeddings.position_embeddings.weight"][: len(ids)]
@@ -58,4 +61,5 @@ class NumpyBert:
     def _normalised(self, states: Array, name: str) -> Array:
         centred = states - states.mean(axis=-1, keepdims=True)
         scaled = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-12)
-        return scaled * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"]
+        normalised: Array = scaled * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"]
+        return normalised

@@ -1,21 +1,17 @@
-"""Ollama and OpenAI-compatible servers: what goes wrong there, and what the reader is told."""
+"""What Ollama and OpenAI-compatible servers have in common: faults, and the error for each."""
 
 import asyncio
-import logging
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
+from functools import partial
 
-import httpx
 import numpy as np
 import pytest
 
+from bbj_assets.documents import Vectors
 from bbj_assets.embedding.embedders import Embedder
-from bbj_assets.embedding.embedders.embedder import Vectors
-from bbj_assets.embedding.embedders.ollama import OllamaEmbedder, server_url
+from bbj_assets.embedding.embedders.ollama import OllamaEmbedder
 from bbj_assets.embedding.embedders.openai import OpenAIEmbedder
 from bbj_assets.errors import (
     EmbedderMisconfigured,
@@ -25,50 +21,44 @@ from bbj_assets.errors import (
     TextRejected,
 )
 from bbj_assets.retrying import parse_retry_after
-from bbj_assets.settings import load_settings
-from bbj_assets_tests.fakes.model_server import FakeModelServer, Fault, refuse, vectors_for
+from bbj_assets_tests.fakes.model_server import (
+    FakeModelServer,
+    Fault,
+    redirect,
+    refuse,
+    refuse_in_plain_json,
+    vectors_for,
+)
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 from bbj_assets_tests.fakes.openai_server import FakeOpenAI
 
-Embed = Callable[[Embedder, Sequence[str]], Vectors]
+EmbedOnce = Callable[[Embedder, Sequence[str]], Vectors]
 Protocol = tuple[FakeModelServer, Callable[..., Embedder]]
 
 MODEL = "nomic-embed-text"
 TEXTS = ["PRINT 'hello'", "Größe 🎉", "", "third\n\ntext"]
 
 
-@pytest.fixture
-def ollama() -> Iterator[FakeOllama]:
-    with FakeOllama(dimensions=64) as server:
-        yield server
-
-
-@pytest.fixture
-def openai() -> Iterator[FakeOpenAI]:
-    with FakeOpenAI(dimensions=64) as server:
-        yield server
-
-
 @pytest.fixture(params=["ollama", "openai"])
 def protocol(request: pytest.FixtureRequest) -> Protocol:
-    """A server, and how to make an embedder for it."""
+    """A server, and a function that makes an embedder for it."""
     server = request.getfixturevalue(request.param)
     if request.param == "ollama":
-        return server, lambda **options: OllamaEmbedder(server.url, MODEL, **options)
-    return server, lambda **options: OpenAIEmbedder(f"{server.url}/v1", MODEL, "sk-secret", **options)
+        return server, lambda **options: OllamaEmbedder(server.url, model=MODEL, **options)
+    return server, lambda **options: OpenAIEmbedder(f"{server.url}/v1", model=MODEL, api_key="sk-secret", **options)
 
 
-def test_vectors_come_in_the_order_of_the_texts(protocol: Protocol, embed: Embed):
+def test_vectors_are_in_the_order_of_the_texts(protocol: Protocol, embed_once: EmbedOnce) -> None:
     server, embedder = protocol
-    vectors = embed(embedder(), TEXTS)
+    vectors = embed_once(embedder(), TEXTS)
     assert vectors.dtype == np.float32
     assert np.array_equal(vectors, vectors_for(TEXTS, 64))
     assert [request.texts for request in server.requests] == [tuple(TEXTS)]
 
 
-def test_no_texts_are_no_request(protocol: Protocol, embed: Embed):
+def test_without_texts_no_request_is_sent(protocol: Protocol, embed_once: EmbedOnce) -> None:
     server, embedder = protocol
-    assert len(embed(embedder(), [])) == 0
+    assert len(embed_once(embedder(), [])) == 0
     assert server.requests == []
 
 
@@ -93,6 +83,9 @@ def test_no_texts_are_no_request(protocol: Protocol, embed: Embed):
         (Fault("cut"), EmbedderUnavailable, "The connection to .* broke"),
         (Fault("garbage"), EmbedderUnavailable, "no list of vectors"),
         (Fault("empty"), EmbedderUnavailable, "no list of vectors"),
+        (Fault("list"), EmbedderUnavailable, "no list of vectors"),
+        (refuse_in_plain_json(500, "crashed"), EmbedderUnavailable, r"failed \(500: "),
+        (refuse_in_plain_json(400, "too long"), TextRejected, r"refused the text \(400: "),
         (Fault("fewer"), EmbedderUnavailable, "3 vectors for 4 texts"),
         (Fault("ragged"), EmbedderUnavailable, r"row lengths: \[63, 64\]"),
         (Fault("nan"), TextRejected, "for 1 of 4 texts.*PRINT"),
@@ -100,18 +93,18 @@ def test_no_texts_are_no_request(protocol: Protocol, embed: Embed):
     ],
     ids=lambda value: f"{value.kind}-{value.status}" if isinstance(value, Fault) else None,
 )
-def test_every_fault_has_its_error(
-    fault: Fault, error: type[EmbeddingError], says: str, protocol: Protocol, embed: Embed
-):
+def test_each_fault_raises_its_error(
+    fault: Fault, error: type[EmbeddingError], says: str, protocol: Protocol, embed_once: EmbedOnce
+) -> None:
     server, embedder = protocol
     server.inject(fault)
     with pytest.raises(error, match=says) as raised:
-        embed(embedder(), TEXTS)
+        embed_once(embedder(), TEXTS)
     assert type(raised.value) is error
-    assert len(server.requests) == 1, "whether to try again is the batch runner's business"
+    assert len(server.requests) == 1, "the batch runner retries, not the embedder"
 
 
-def test_after_a_fault_the_same_embedder_works(protocol: Protocol):
+def test_an_embedder_works_again_after_faults(protocol: Protocol) -> None:
     server, make = protocol
     server.inject(Fault("reset"), Fault("cut"), refuse(503))
 
@@ -128,148 +121,130 @@ def test_after_a_fault_the_same_embedder_works(protocol: Protocol):
     assert np.array_equal(asyncio.run(four_times()), vectors_for(TEXTS, 64))
 
 
-def test_no_answer_in_time_is_not_waited_for(protocol: Protocol, embed: Embed):
+def test_a_missing_answer_times_out(protocol: Protocol, embed_once: EmbedOnce) -> None:
     server, embedder = protocol
     server.inject(Fault("hang"))
     with pytest.raises(EmbedderUnavailable, match=r"did not answer within 0\.3 seconds"):
-        embed(embedder(patience=0.3), TEXTS)
+        embed_once(embedder(timeout=0.3), TEXTS)
 
 
-def test_an_answer_that_begins_and_never_ends_is_not_waited_for_either(protocol: Protocol):
+def test_an_answer_that_starts_and_never_ends_times_out(protocol: Protocol) -> None:
     server, make = protocol
     server.inject(Fault("dribble"))
-    begun: list[str] = []
+    started: list[str] = []
 
     async def twice() -> Vectors:
-        embedder = make(patience=0.5)
+        embedder = make(timeout=0.5)
         try:
             with pytest.raises(EmbedderUnavailable, match=r"did not answer within 0\.5 seconds"):
-                await asyncio.wait_for(embedder.embed(TEXTS, lambda: begun.append("the first")), 5)
-            return await embedder.embed(TEXTS, lambda: begun.append("the second"))
+                await asyncio.wait_for(embedder.embed(TEXTS, lambda: started.append("the first")), 5)
+            return await embedder.embed(TEXTS, lambda: started.append("the second"))
         finally:
             await embedder.aclose()
 
     assert np.array_equal(asyncio.run(twice()), vectors_for(TEXTS, 64))
-    assert begun == ["the first", "the second"]
+    assert started == ["the first", "the second"]
 
 
-def test_who_gives_a_request_up_is_not_told_that_the_server_is_slow(protocol: Protocol):
+def test_a_cancelled_request_is_not_reported_as_a_timeout(protocol: Protocol) -> None:
     server, make = protocol
     server.inject(Fault("dribble"))
 
-    async def given_up() -> None:
-        begun = asyncio.Event()
-        embedder = make(patience=30)
-        asked = asyncio.create_task(embedder.embed(TEXTS, begun.set))
-        await begun.wait()
-        asked.cancel()
+    async def cancel_after_the_start() -> None:
+        started = asyncio.Event()
+        embedder = make(timeout=30)
+        request = asyncio.create_task(embedder.embed(TEXTS, started.set))
+        await started.wait()
+        request.cancel()
         try:
             with pytest.raises(asyncio.CancelledError):
-                await asked
+                await request
         finally:
             await embedder.aclose()
 
-    asyncio.run(given_up())
+    asyncio.run(cancel_after_the_start())
 
 
-def test_a_server_that_is_down_is_named_with_the_remedy(ollama: FakeOllama, openai: FakeOpenAI, embed: Embed):
+def test_the_error_for_a_server_that_is_down_names_it_and_the_remedy(
+    ollama: FakeOllama, openai: FakeOpenAI, embed_once: EmbedOnce
+) -> None:
     ollama.stop()
     with pytest.raises(EmbedderUnavailable) as raised:
-        embed(OllamaEmbedder(ollama.url, MODEL), TEXTS)
+        embed_once(OllamaEmbedder(ollama.url, model=MODEL), TEXTS)
     assert str(raised.value) == (
         f"Cannot reach Ollama at {ollama.url}. Start it with 'ollama serve', or set BBJ_ASSETS_EMBEDDER=embedded."
     )
-    ollama.start()  # the fixture ends it again
-    assert len(embed(OllamaEmbedder(ollama.url, MODEL), TEXTS)) == 4
+    ollama.start()  # the fixture stops it
+    assert len(embed_once(OllamaEmbedder(ollama.url, model=MODEL), TEXTS)) == 4
 
     openai.stop()
     with pytest.raises(EmbedderUnavailable, match=r"Cannot reach .*BBJ_ASSETS_OPENAI_BASE_URL"):
-        embed(OpenAIEmbedder(f"{openai.url}/v1", MODEL, None), TEXTS)
+        embed_once(OpenAIEmbedder(f"{openai.url}/v1", model=MODEL), TEXTS)
     openai.start()
 
 
-def test_a_model_that_was_not_pulled_is_named_with_the_command(ollama: FakeOllama, embed: Embed):
-    with pytest.raises(EmbedderMisconfigured, match=r"has no model 'bge-m3'.*Run 'ollama pull bge-m3'"):
-        embed(OllamaEmbedder(ollama.url, "bge-m3"), TEXTS)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        '{"embeddings": 5}',
-        '{"embeddings": "many"}',
-        '{"embeddings": null}',
-        '{"embeddings": [null, null]}',
-        '{"embeddings": [["a", "b"]]}',
-        '{"embeddings": [1, 2]}',
-        '{"embeddings": [[], []]}',
-        '{"embeddings": {"a": [1]}}',
-        '{"embeddings": [[[1, 2], [3]], [[4], [5, 6]], [[1, 2], [3]], [[4], [5, 6]]]}',
-        "[[1, 2]]",
-        "5",
-        "",
-        "[" * 100_000,
-    ],
-)
-def test_an_answer_of_another_shape_is_an_error_of_the_server(
-    body: str, ollama: FakeOllama, embed: Embed, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(ollama, "render", lambda _request, _vectors: body)
-    with pytest.raises(EmbedderUnavailable):
-        embed(OllamaEmbedder(ollama.url, MODEL), TEXTS)
-
-
-@pytest.mark.parametrize(
-    ("numbers", "vector"), [("[0, 1]", [0, 1]), ("[1e-3, -2.5E2]", [0.001, -250]), ("[1e-60, 3]", [0, 3])]
-)
-def test_numbers_are_read_as_json_writes_them(
-    numbers: str, vector: list[float], ollama: FakeOllama, embed: Embed, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(ollama, "render", lambda _request, _vectors: f'{{"embeddings": [{numbers}]}}')
-    assert embed(OllamaEmbedder(ollama.url, MODEL), ["text"]).tolist() == np.array([vector], dtype=np.float32).tolist()
-
-
-def test_a_text_beyond_the_context_is_refused_and_not_cut(ollama: FakeOllama, embed: Embed):
-    ollama.context = 100
-    with pytest.raises(TextRejected, match="exceeds the context length"):
-        embed(OllamaEmbedder(ollama.url, MODEL), ["short", "long " * 100])
-
-
-def test_half_a_surrogate_pair_is_not_sent(protocol: Protocol, embed: Embed):
+def test_a_text_with_half_a_surrogate_pair_is_not_sent(protocol: Protocol, embed_once: EmbedOnce) -> None:
     server, embedder = protocol
     with pytest.raises(TextRejected, match="Text 2 of 2"):
-        embed(embedder(), ["fine", "half \ud83c"])
+        embed_once(embedder(), ["fine", "half \ud83c"])
     assert server.requests == []
 
 
-def test_a_proxy_of_the_environment_gets_no_traffic_of_this_machine(
-    protocol: Protocol, embed: Embed, monkeypatch: pytest.MonkeyPatch
-):
+def test_requests_over_loopback_do_not_use_the_proxy_of_the_environment(
+    protocol: Protocol, embed_once: EmbedOnce, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
     _, embedder = protocol
-    assert len(embed(embedder(), TEXTS)) == 4
+    assert len(embed_once(embedder(), TEXTS)) == 4
 
 
-def test_a_redirect_is_not_followed(protocol: Protocol, embed: Embed):
+def test_a_redirect_is_not_followed(protocol: Protocol, embed_once: EmbedOnce) -> None:
     server, embedder = protocol
     with FakeOllama() as elsewhere:
-        server.inject(Fault("refuse", 307, "moved", {"Location": f"{elsewhere.url}/api/embed"}))
+        server.inject(redirect(f"{elsewhere.url}/api/embed"))
         with pytest.raises(EmbedderMisconfigured, match="307"):
-            embed(embedder(), TEXTS)
+            embed_once(embedder(), TEXTS)
         assert elsewhere.requests == []
 
 
-def test_retry_after_arrives_with_the_error(protocol: Protocol, embed: Embed):
+def test_the_error_carries_retry_after(protocol: Protocol, embed_once: EmbedOnce) -> None:
     server, embedder = protocol
     date = format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True)
     for header, low, high in (("7", 7, 7), (date, 500, 600)):
         server.inject(refuse(429, retry_after=header))
         with pytest.raises(RateLimited) as raised:
-            embed(embedder(), TEXTS)
+            embed_once(embedder(), TEXTS)
         assert raised.value.retry_after is not None
         assert low <= raised.value.retry_after <= high
+
+
+def test_concurrent_requests_do_not_mix_up_their_answers(protocol: Protocol) -> None:
+    """One client serves all requests, and its response hook sees the answers of all."""
+    server, make = protocol
+    server.inject(refuse(429, retry_after="7"), None, refuse(503, retry_after="9"), None)
+    started: list[str] = []
+
+    async def embed_four() -> "dict[str, Vectors | BaseException]":
+        embedder = make()
+        try:
+            answers = await asyncio.gather(
+                *(embedder.embed([text], partial(started.append, text)) for text in TEXTS),
+                return_exceptions=True,
+            )
+        finally:
+            await embedder.aclose()
+        return dict(zip(TEXTS, answers, strict=True))
+
+    answers = asyncio.run(embed_four())
+    errors = [answer for answer in answers.values() if isinstance(answer, RateLimited)]
+    assert sorted(error.retry_after or 0 for error in errors) == [7, 9]
+    vectors = {text: answer for text, answer in answers.items() if isinstance(answer, np.ndarray)}
+    assert sorted(started) == sorted(vectors)
+    assert len(vectors) == 2
+    for text, vector in vectors.items():
+        assert np.array_equal(vector, vectors_for([text], 64))
 
 
 @pytest.mark.parametrize(
@@ -291,90 +266,5 @@ def test_retry_after_arrives_with_the_error(protocol: Protocol, embed: Embed):
         ("Mon, 1 Jan 2020 10:10:10 +99999999999999", None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None):
+def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
     assert parse_retry_after(header) == seconds
-
-
-@pytest.mark.parametrize(
-    ("host", "url"),
-    [
-        ("", "http://127.0.0.1:11434"),
-        ("127.0.0.1", "http://127.0.0.1:11434"),
-        ("0.0.0.0", "http://127.0.0.1:11434"),  # noqa: S104 - an address to read
-        ("0.0.0.0:8080", "http://127.0.0.1:8080"),
-        (":8080", "http://127.0.0.1:8080"),
-        ("box.lan", "http://box.lan:11434"),
-        ("http://box.lan", "http://box.lan:80"),
-        ("https://box.lan/", "https://box.lan:443"),
-        ("https://box.lan:8443/ollama/", "https://box.lan:8443/ollama"),
-        ("[::1]", "http://[::1]:11434"),
-        ("[::]:8080", "http://[::1]:8080"),
-        (" 'http://box:1' ", "http://box:1"),
-    ],
-)
-def test_ollama_host_is_read_as_ollama_reads_it(host: str, url: str):
-    assert server_url(host) == url
-
-
-@pytest.mark.parametrize("host", ["ftp://box", "box:port", "http://box:99999", "http://[::1", "b\u00fccher..de"])
-def test_an_ollama_host_that_is_no_address_is_refused(host: str):
-    with pytest.raises(EmbedderMisconfigured, match="OLLAMA_HOST"):
-        server_url(host)
-
-
-def test_a_server_without_base64_is_understood(openai: FakeOpenAI, embed: Embed):
-    openai.knows_base64 = False
-    vectors = embed(OpenAIEmbedder(f"{openai.url}/v1", MODEL, None), TEXTS)
-    assert np.array_equal(vectors, vectors_for(TEXTS, 64))
-
-
-def test_a_used_up_quota_is_not_worth_waiting(openai: FakeOpenAI, embed: Embed):
-    openai.inject(refuse(429, "insufficient_quota"))
-    with pytest.raises(EmbedderMisconfigured, match=r"quota .* is used up"):
-        embed(OpenAIEmbedder(f"{openai.url}/v1", MODEL, "sk-secret"), TEXTS)
-
-
-def test_the_key_is_in_no_message_and_no_log(openai: FakeOpenAI, embed: Embed, caplog: pytest.LogCaptureFixture):
-    openai.inject(refuse(401, "wrong key"))
-    with caplog.at_level(logging.DEBUG), pytest.raises(EmbedderMisconfigured) as raised:
-        embed(OpenAIEmbedder(f"{openai.url}/v1", MODEL, "sk-secret"), TEXTS)
-    assert "sk-secret" not in caplog.text + str(raised.value)
-
-
-def test_ollama_gets_its_key_from_the_environment(ollama: FakeOllama, monkeypatch: pytest.MonkeyPatch):
-    settings = load_settings(embedder="ollama", ollama_host=ollama.url)
-    assert "Authorization" not in OllamaEmbedder.of(settings)._client.headers
-    monkeypatch.setenv("OLLAMA_API_KEY", "secret")
-    assert OllamaEmbedder.of(settings)._client.headers["Authorization"] == "Bearer secret"
-
-
-def test_the_fake_counts_what_is_under_way_at_once(ollama: FakeOllama):
-    ollama.latency = 0.05
-
-    async def several() -> None:
-        embedder = OllamaEmbedder(ollama.url, MODEL)
-        await asyncio.gather(*(embedder.embed([f"text {n}"]) for n in range(6)))
-        await embedder.aclose()
-
-    asyncio.run(several())
-    assert ollama.most_at_once > 1
-    assert ollama.embedded == {f"text {n}": 1 for n in range(6)}
-
-
-def test_the_fake_refuses_a_batch_with_a_poisoned_text(ollama: FakeOllama, embed: Embed):
-    ollama.poison = "☠"
-    with pytest.raises(TextRejected):
-        embed(OllamaEmbedder(ollama.url, MODEL), ["fine", "a ☠ text"])
-    assert ollama.embedded.total() == 0
-
-
-def test_the_fake_runs_as_a_process_of_its_own(embed: Embed):
-    command = [sys.executable, "-m", "bbj_assets_tests.fakes.ollama_server", "--port", "0", "--dimensions", "16"]
-    root = Path(__file__).parents[3]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        assert np.array_equal(embed(OllamaEmbedder(url, MODEL), TEXTS), vectors_for(TEXTS, 16))
-        assert httpx.get(f"{url}/api/tags", trust_env=False).json()["models"][0]["name"] == f"{MODEL}:latest"
-        process.terminate()
-        assert process.wait(10) == 0

@@ -167,7 +167,7 @@ async def embedding(
     task = EmbeddingTask(
         source=source, partitions=partitions, only_failed=only_failed, parsed_in=parsed_in, run_id=run_id
     )
-    embedder = embedder or OllamaEmbedder(server.url, MODEL)
+    embedder = embedder or OllamaEmbedder(server.url, model=MODEL)
     try:
         return await embed_pending(url, embedder, task, how or options(), progress or ListeningProgress(**callbacks))
     finally:

@@ -95,7 +95,7 @@ def test_models_stand_beside_each_other_and_the_first_one_is_active(
     put(conn, ["text"])
     embed(database_url, server)
     with FakeOllama(models=["other"], dimensions=16) as second:
-        report = embed(database_url, second, embedder=OllamaEmbedder(second.url, "other"))
+        report = embed(database_url, second, embedder=OllamaEmbedder(second.url, model="other"))
     assert (report.model, report.pending("guide"), report.embedded("guide")) == ("other", 1, 1)
     assert all_models(conn) == [Model(MODEL, DIMENSIONS, active=True), Model("other", 16, active=False)]
     assert_stored(conn, ["text"])
@@ -160,7 +160,7 @@ def test_an_embedder_may_ask_for_fewer_workers(conn: Connection, database_url: s
 
     put(conn, lengths(16))
     server.latency = 0.02
-    embed(database_url, server, options(workers=4), embedder=OneAtATime(server.url, MODEL))
+    embed(database_url, server, options(workers=4), embedder=OneAtATime(server.url, model=MODEL))
     assert server.most_at_once == 1
     assert_stored(conn, lengths(16))
 

@@ -168,7 +168,7 @@ def test_a_run_over_another_source_or_with_another_model_does_not_wait(
         server.gate.set()
         async with asyncio.timeout(30):
             await embedding(database_url, server, source="other")
-            await embedding(database_url, server, embedder=OllamaEmbedder(server.url, "another"))
+            await embedding(database_url, server, embedder=OllamaEmbedder(server.url, model="another"))
         await first
 
     asyncio.run(scenario())

@@ -160,7 +160,7 @@ def test_only_failed_takes_up_no_failure_of_another_model_or_source(
     put(indexed, [f"{BAD} with another model"])
     put(indexed, [f"{BAD} of both"], page="both", source="other")
     server.poison = BAD
-    embed(database_url, server, embedder=OllamaEmbedder(server.url, "another"))
+    embed(database_url, server, embedder=OllamaEmbedder(server.url, model="another"))
     embed(database_url, server, source="other")
     put(indexed, [f"{BAD} of both"], page="both")
     server.poison = None
@@ -180,7 +180,7 @@ def test_what_one_model_refuses_is_no_concern_of_another(
     embed(database_url, server)
 
     server.poison = None
-    embed(database_url, server, embedder=OllamaEmbedder(server.url, "another"))
+    embed(database_url, server, embedder=OllamaEmbedder(server.url, model="another"))
     assert [(failure.item, failure.model) for failure in list_failures(indexed)] == [(hash_of(BAD), MODEL)]
     assert failed_sections(indexed) == {SOURCE: {PARTITION}}
 
@@ -195,7 +195,7 @@ def test_failures_of_a_model_beside_the_active_one_stay_until_they_are_settled_o
     put(indexed, [*lengths(3), BAD])
     embed(database_url, server)
     server.poison = BAD
-    embed(database_url, server, embedder=OllamaEmbedder(server.url, "another"))
+    embed(database_url, server, embedder=OllamaEmbedder(server.url, model="another"))
 
     embed(database_url, server)
     assert [(failure.item, failure.model) for failure in list_failures(indexed)] == [(hash_of(BAD), "another")]

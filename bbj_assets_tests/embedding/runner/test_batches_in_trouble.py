@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from bbj_assets.embedding.embedders.embedder import Vectors
+from bbj_assets.documents import Vectors
 from bbj_assets.embedding.embedders.ollama import OllamaEmbedder
 from bbj_assets.errors import EmbedderMisconfigured, EmbedderUnavailable, EmbedderUnreachable
 from bbj_assets.reports import BatchCounts, BatchEvent
@@ -260,7 +260,7 @@ def test_a_database_that_goes_away_while_the_workers_of_a_bad_server_end_loses_n
     async def scenario() -> None:
         with storing_held_up(indexed):
             run = asyncio.create_task(
-                embedding(database_url, server, options(workers=3), embedder=SlowToStop(server.url, MODEL))
+                embedding(database_url, server, options(workers=3), embedder=SlowToStop(server.url, model=MODEL))
             )
             await until(lambda: waiting_for_locks(database_url) == 1)
             server.gate.set()

@@ -26,13 +26,13 @@ from bbj_assets_tests.embedding.runner.batch_runs import (
     options,
     put,
 )
-from bbj_assets_tests.fakes.model_server import FakeModelServer, Fault, refuse
+from bbj_assets_tests.fakes.model_server import FakeModelServer, Fault, redirect, refuse, refuse_in_plain_json
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 from bbj_assets_tests.fakes.openai_server import FakeOpenAI
 
 Protocol = tuple[FakeModelServer, Callable[[float], Embedder]]
 
-PATIENCE = 0.25
+TIMEOUT = 0.25
 """Seconds for an answer, where there is none."""
 
 _FIRST, _WITHIN = "(Ollama|The OpenAI-compatible server) at http", "(Ollama|the OpenAI-compatible server) at http"
@@ -60,6 +60,8 @@ PASSING = {
     "truncated JSON": (Fault("truncated"), EmbedderUnavailable, _NO_VECTORS),
     "invalid JSON": (Fault("garbage"), EmbedderUnavailable, _NO_VECTORS),
     "JSON without vectors": (Fault("empty"), EmbedderUnavailable, _NO_VECTORS),
+    "a list without vectors": (Fault("list"), EmbedderUnavailable, _NO_VECTORS),
+    "500 in plain JSON": (refuse_in_plain_json(500, "out of memory"), EmbedderUnavailable, f"{_FIRST}.* failed .500: "),
     "fewer vectors than texts": (Fault("fewer"), EmbedderUnavailable, r"\d vectors for \d texts"),
     _RAGGED: (Fault("ragged"), EmbedderUnavailable, "row lengths"),
 }
@@ -68,6 +70,7 @@ PASSING = {
 LASTING = {
     "a model that is not pulled": (refuse(404), EmbedderMisconfigured, _MISSING),
     "no access": (refuse(401), EmbedderMisconfigured, f"{_FIRST}.* refused access"),
+    "a redirect": (redirect("http://127.0.0.1:9/"), EmbedderMisconfigured, f"{_FIRST}.* does not speak the protocol"),
     "wrong dimensions": (Fault("dimensions"), EmbedderMisconfigured, "31 dimensions.* have 32"),
 }
 """Does not pass: a person has to do something."""
@@ -82,13 +85,13 @@ OF_ALL_TEXTS = {
 
 @pytest.fixture(params=["ollama", "openai"])
 def protocol(request: pytest.FixtureRequest) -> Iterator[Protocol]:
-    """A server, and how to make an embedder with so many seconds of patience for it."""
+    """A server, and a function that makes an embedder for it with a timeout in seconds."""
     kind = {"ollama": FakeOllama, "openai": FakeOpenAI}[request.param]
     with kind(models=[MODEL], dimensions=DIMENSIONS) as server:
         if request.param == "ollama":
-            yield server, lambda patience: OllamaEmbedder(server.url, MODEL, patience)
+            yield server, lambda timeout: OllamaEmbedder(server.url, model=MODEL, timeout=timeout)
         else:
-            yield server, lambda patience: OpenAIEmbedder(f"{server.url}/v1", MODEL, None, patience)
+            yield server, lambda timeout: OpenAIEmbedder(f"{server.url}/v1", model=MODEL, timeout=timeout)
 
 
 @pytest.mark.parametrize("name", PASSING)
@@ -101,7 +104,7 @@ def test_a_fault_that_passes_costs_a_retry_and_nothing_else(
     server.inject(fault)
     news: list[BatchEvent] = []
 
-    run = embedding(database_url, server, embedder=embedder(PATIENCE), on_batch=news.append)
+    run = embedding(database_url, server, embedder=embedder(TIMEOUT), on_batch=news.append)
     report = asyncio.run(run)
 
     retrying, complete = map(str, news)
@@ -125,7 +128,7 @@ def test_a_fault_that_stays_is_one_clear_error_blames_no_text_and_takes_nothing_
     server.outage = fault
 
     with pytest.raises(EmbeddingError) as raised:
-        asyncio.run(embedding(database_url, server, embedder=embedder(PATIENCE)))
+        asyncio.run(embedding(database_url, server, embedder=embedder(TIMEOUT)))
 
     assert type(raised.value) is error
     words = says if isinstance(says, str) else says["ollama" if isinstance(server, FakeOllama) else "openai"]
