@@ -1,6 +1,6 @@
-"""Telling somebody that a run failed, by a webhook.
+"""Post alerts of failed runs to a webhook.
 
-Through the standard library, because httpx logs every URL that it asks, and the URL of a webhook is a secret.
+Through the standard library, because httpx logs the URL of every request, and the URL of a webhook is a secret.
 """
 
 import http.client
@@ -22,13 +22,13 @@ _TIMEOUT = 10
 _RETRIES = 2
 _INITIAL_DELAY = 1.0
 _MAX_SECONDS = 10.0
-"""Seconds after which it is not tried again: on one machine, all other sensors wait for the one that tells."""
+"""Seconds after which no retry begins, because all other sensors of a daemon wait for the alert."""
 
-_MAY_PASS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+_TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect stays an error: it would be followed by a GET, which delivers nothing."""
+    """Leaves a redirect an error: it would be followed by a GET, which delivers nothing."""
 
     def redirect_request(self, *_: object) -> None:
         return None
@@ -40,11 +40,11 @@ _opener = urllib.request.build_opener(_NoRedirects)
 def post_alert(webhook: SecretStr, text: str, details: Mapping[str, str]) -> None:
     """Post `{"text": ..., **details}` as JSON, which Slack, Mattermost and Teams' workflows show as a message.
 
-    Tried again for some seconds when the webhook stumbles, later when it says so (Retry-After).
+    A transient error is retried for some seconds, and not sooner than Retry-After says.
 
     Raises:
-        AlertDelayed: it could not be delivered now, and may be later.
-        AlertError: it will not be taken. Neither message names the URL.
+        AlertDelayed: the alert may be delivered later.
+        AlertError: it cannot be delivered. Neither message names the URL.
     """
     url = webhook.get_secret_value()
     if not url.startswith(WEB_SCHEMES):
@@ -66,7 +66,7 @@ def _post(url: str, body: bytes) -> None:
     except urllib.error.HTTPError as error:
         with error:
             failed = _refusal(error.code, error.headers.get("Retry-After"))
-    except (ValueError, http.client.InvalidURL) as error:  # of these only the kind: their words may hold the URL
+    except (ValueError, http.client.InvalidURL) as error:  # only the class, because the message may hold the URL
         failed = AlertError(_undelivered(type(error).__name__))
     except (OSError, http.client.HTTPException) as error:  # likewise
         failed = AlertDelayed(_undelivered(type(error).__name__))
@@ -74,10 +74,10 @@ def _post(url: str, body: bytes) -> None:
 
 
 def _refusal(status: int, retry_after: str | None) -> AlertError:
-    said = _undelivered(f"it answers {status}")
-    if status in _MAY_PASS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return AlertDelayed(said, retry_after=parse_retry_after(retry_after))
-    return AlertError(said)
+    message = _undelivered(f"it answers {status}")
+    if status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return AlertDelayed(message, retry_after=parse_retry_after(retry_after))
+    return AlertError(message)
 
 
 def _undelivered(reason: str) -> str:

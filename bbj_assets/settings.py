@@ -52,32 +52,36 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("BBJ_ASSETS_OPENAI_API_KEY", "OPENAI_API_KEY", "openai_api_key"),
     )
     embedding_workers: int = Field(default=4, ge=1, le=64, description="batches in flight at once")
-    embedding_batch_size: int = Field(default=64, ge=1, le=2048, description="texts a batch")
+    embedding_batch_size: int = Field(default=64, ge=1, le=2048, description="texts per batch")
     embedding_retry_seconds: float = Field(
         default=1.0,
         gt=0,
         le=60,
-        description="before a failed batch is tried again, doubled each time; a failed run waits ten times as long",
+        description="before a failed batch is retried, doubled each time; a failed run waits ten times as long",
     )
-    parse_workers: int | None = Field(default=None, ge=1, le=64, description="parser processes; one a core")
+    parse_workers: int | None = Field(
+        default=None, ge=1, le=64, description="parser processes; one per core by default"
+    )
     chunk_tokens: int = Field(default=400, ge=16)
     chunk_overlap: int = Field(default=50, ge=0)
     backfill_partitions_per_run: int | None = Field(
-        default=None, ge=1, description="split a backfill into runs of so many partitions; default one run"
+        default=None, ge=1, description="split a backfill into runs of this many partitions; one run by default"
     )
-    sensor_seconds: int = Field(default=30, ge=1, description="between two looks at the sources' files")
+    sensor_seconds: int = Field(
+        default=30, ge=1, description="between two ticks of the sensors, which look at the sources' files"
+    )
     quiet_seconds: float = Field(
-        default=10, ge=0, description="a source whose files change is left alone until they have not for so long"
+        default=10, ge=0, description="files must be unchanged for this long before their source is read"
     )
-    visit_schedule: str = Field(default="0 4 * * *", description="when web sources are visited, as cron, in UTC")
+    visit_schedule: str = Field(default="0 4 * * *", description="when web sources are crawled, as cron, in UTC")
     visit_fresh_hours: float = Field(
-        default=48, ge=1, description="a web source that was last visited longer ago is shown as overdue"
+        default=48, ge=1, description="a web source that was last crawled longer ago is shown as overdue"
     )
     alert_webhook: SecretStr | None = Field(
-        default=None, description="where a failed run is told of: an URL that takes JSON with `text`, as Slack's does"
+        default=None, description="where failed runs are posted: a URL that takes JSON with `text`, such as Slack's"
     )
     orphan_grace_days: float = Field(
-        default=7, ge=0, description="how long vectors of vanished text are kept, so that a revert is free"
+        default=7, ge=0, description="how long vectors of deleted text are kept, so that a revert is free"
     )
 
     @field_validator("alert_webhook")
@@ -94,14 +98,14 @@ class Settings(BaseSettings):
 
 
 _SECRETS = {"database_url", "ollama_api_key", "openai_api_key", "alert_webhook"}
-"""Their values are in no message."""
+"""Their values never appear in a message."""
 
 
 def load_settings(**overrides: object) -> Settings:
-    """The settings of the environment, with explicit values on top.
+    """Return the settings of the environment, with explicit values on top.
 
     Raises:
-        ConfigurationError: every variable that does not fit, by its name.
+        ConfigurationError: every variable with a wrong value, by its name.
     """
     settings, wrong = read_settings(**overrides)
     if wrong:
@@ -110,7 +114,10 @@ def load_settings(**overrides: object) -> Settings:
 
 
 def read_settings(**overrides: object) -> tuple[Settings, dict[str, str]]:
-    """As `load_settings`, for those who have more to check: what does not fit has its default, and is said by field."""
+    """Return the settings, with defaults in place of wrong values, and the problems by field.
+
+    For callers that have more to check before they raise.
+    """
     given = {name: value for name, value in overrides.items() if value is not None}
     wrong: dict[str, str] = {}
     try:
@@ -133,9 +140,9 @@ def read_settings(**overrides: object) -> tuple[Settings, dict[str, str]]:
 
 
 def _misspelt() -> dict[str, str]:
-    """Variables that are nearly settings, by the field that is meant: it would have its default, and nobody know why.
+    """Return the problems of variables that are nearly settings, by the field that is meant.
 
-    What is like no setting is somebody else's, and left alone.
+    Without this, the setting would silently keep its default. A variable that resembles no setting is not ours.
     """
     variables = {field: _variable_of(field) for field in Settings.model_fields}
     problems: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""What a parser and a chunker are told: a source, and how long its chunks are.
+"""One source, and the length of its chunks: what parsers and chunkers need.
 
-Apart from `settings`, which reads them from the environment and sources.toml, because worker processes need
-these and not the half second that importing pydantic-settings takes.
+Apart from `settings` and `source_table`, because worker processes need these records, and not the half second that
+importing pydantic-settings takes.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class ChunkSettings:
 
     @property
     def hard_limit(self) -> int:
-        """What is never cut (a code block, a table row, a list item) is cut beyond this, at lines."""
+        """The length beyond which a code block, a table row or a list item is cut, at lines."""
         return 2 * self.target_tokens
 
 
@@ -33,11 +33,11 @@ class Source:
         generation_tag: a generation that all its documents get, or `auto`.
         display_url: base of the URLs shown to readers, without a trailing slash.
         exclude: glob patterns of paths below a root that are not documentation.
-        exclude_conditions: Flare condition tags whose topics and blocks are left out, as a build target does it.
-        mirror: the folder where a web source keeps what it fetched; None for the others.
-        requests_per_second: that the site of a web source is asked, at most.
-        concurrency: requests to it that are under way at once, at most.
-        post_types: of a WordPress site (`posts`, `epkb_post_type_1`); empty means all that hold articles.
+        exclude_conditions: Flare condition tags whose topics and blocks are left out, as in a build target.
+        mirror: the folder of the pages that a web source has fetched; None for other sources.
+        requests_per_second: the highest rate of requests to the site of a web source.
+        concurrency: the highest number of requests in flight.
+        post_types: the post types of a WordPress site (`posts`, `epkb_post_type_1`); empty for all that hold articles.
     """
 
     name: str
@@ -56,12 +56,12 @@ class Source:
 
     @property
     def group(self) -> str:
-        """The name as Dagster spells it in asset keys and groups: `mdx_dwc`."""
+        """The name in asset keys and groups of Dagster, such as `mdx_dwc`."""
         return asset_group(self.name)
 
 
 def asset_group(name: str) -> str:
-    """A source's name as Dagster spells it.
+    """Return a source's name as it stands in asset keys and groups of Dagster.
 
     >>> asset_group("mdx-dwc")
     'mdx_dwc'

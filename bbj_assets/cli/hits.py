@@ -1,4 +1,4 @@
-"""How search results look: for a person, and for a program."""
+"""Search results, as text for a person and as plain data for a program."""
 
 import re
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _LAYOUT = re.compile(
 
 
 def print_hits(hits: "Sequence[Hit]") -> None:
-    """Print title, breadcrumb, URL and excerpt of each, the question's words in bold."""
+    """Print title, breadcrumb, URL and excerpt of each hit, with the words of the question in bold."""
     from rich.console import Console
     from rich.text import Text
 
@@ -37,7 +37,7 @@ def print_hits(hits: "Sequence[Hit]") -> None:
 
 
 def hits_json(hits: "Sequence[Hit]") -> list[dict[str, object]]:
-    """The hits as plain data."""
+    """Return the hits as plain data."""
     return [
         {
             "title": hit.title,
@@ -66,5 +66,5 @@ def _marked(excerpt: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - ric
 
 
 def _one_line(excerpt: str) -> str:
-    """An excerpt as a line of running text: its words, without the Markdown that only lays them out."""
+    """Return an excerpt as one line of running text, without the Markdown that only lays it out."""
     return " ".join(_LAYOUT.sub(" ", excerpt).split())

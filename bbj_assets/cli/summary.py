@@ -1,8 +1,9 @@
-"""The table at the end of an ingest: what was done, for each source and in all, and what failed."""
+"""The summary at the end of an ingest: a table of the sources, the totals, and the failures."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from rich import box
 from rich.console import Console
@@ -14,28 +15,31 @@ from bbj_assets.reports import EmbeddingsReport, PartitionReport
 
 _SHOWN_FAILURES = 100
 
+Status = Literal["ok", "empty", "warning", "failed", "skipped", "stopped"]
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a source's run ended: `ok`, `empty`, `warning`, `failed`, `skipped` or `stopped`.
+    """How a source's run ended.
 
-    `warning` is: some items failed, in this run or in the one before, for whose sake the source is skipped.
+    Attributes:
+        status: `warning` if items failed, in this run or, for a source that is skipped, in an earlier one.
     """
 
-    status: str
+    status: Status
     error: str | None = None
 
     @property
     def good(self) -> bool:
-        """Whether there is nothing to look after."""
+        """Whether nothing needs attention."""
         return self.status in ("ok", "empty", "skipped")
 
 
 def failures_of(state: SourceState) -> list[Failure]:
-    """What failed in a source's run, or in the one for whose sake it is skipped."""
+    """Return the failures of a source's run, and those from before if the source is skipped."""
     failed: dict[str, Failure] = {}
     for report in _begun(state):
-        if not report.left:  # it came to all of them, so what failed before and does no more was mended
+        if not report.left:  # it tried all texts, so earlier failures that are not repeated are resolved
             failed.clear()
         failed |= {failure.item: failure for failure in report.failures}
     return [*state.failed_before, *(state.chunks.failures if state.chunks else ()), *failed.values()]
@@ -44,7 +48,7 @@ def failures_of(state: SourceState) -> list[Failure]:
 def print_summary(
     console: Console, states: Mapping[str, SourceState], outcomes: Mapping[str, Outcome], seconds: float
 ) -> None:
-    """Print the table, the totals, and the failures with what to do about them."""
+    """Print the table, the totals, and the failures with their remedies."""
     table = Table(show_footer=True, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     rows = {name: _numbers(states[name]) for name in outcomes}
     table.add_column("Source", footer="Total", no_wrap=True)
@@ -73,7 +77,7 @@ def print_summary(
 def summary_json(
     states: Mapping[str, SourceState], outcomes: Mapping[str, Outcome], seconds: float
 ) -> dict[str, object]:
-    """The same for programs."""
+    """Return the summary as plain data."""
     return {
         "sources": [
             {
@@ -106,10 +110,10 @@ def _begun(state: SourceState) -> list[EmbeddingsReport]:
 
 
 def _embedding_totals(states: Iterable[SourceState]) -> dict[str, float]:
-    """What became of the texts without a vector, and of their batches; `success_rate` is a share of those texts.
+    """Return the counts of texts without a vector, and of their batches; `success_rate` is a share of those texts.
 
-    The same text in several chunks is one text. Of a source that was tried again after an outage, the first try says
-    how many there were, and the last one how many are left.
+    The same text in several chunks is one text. If a source was retried after an outage, the first try has the number
+    of texts, and the last one the number that is left.
     """
     tries = [reports for state in states if (reports := _begun(state))]
     every = [report for reports in tries for report in reports]
@@ -150,19 +154,19 @@ def _print_embedding(console: Console, totals: Mapping[str, float]) -> None:
 def _print_left(
     console: Console, states: Mapping[str, SourceState], outcomes: Mapping[str, Outcome], texts: int
 ) -> None:
-    """What a run that ended early did not come to, as far as is known."""
+    """Print what a run that ended early did not reach, as far as it is known."""
     files = sum(states[name].files_left for name in outcomes)
     unread = [name for name, outcome in outcomes.items() if outcome.status == "stopped" and not states[name].started]
     left = [f"{files:,} files to read"] * bool(files) + [f"{texts:,} texts to embed"] * bool(texts)
     if unread:
         left.append(f"{len(unread)} sources to begin with ({', '.join(unread)})")
     if left:
-        said = f"Left: {', '.join(left)}. The next `bbj-ingest-all` takes up just those."
-        console.print(said, highlight=False, markup=False, soft_wrap=True)
+        line = f"Left: {', '.join(left)}. The next `bbj-ingest-all` processes just those."
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _percent(share: float) -> str:
-    """With one decimal, and 100 % only for all."""
+    """Return a percentage with one decimal, rounded down, so that 100 % means all."""
     return f"{math.floor(share * 1000) / 10:g}%"
 
 

@@ -95,7 +95,7 @@ def test_an_outage_is_told_of_and_what_is_left_is_said(desk: Desk) -> None:
     assert done.exit_code == 1
     assert "all others wait for the model server, which is asked again (1/3): " in done.stderr
     assert "Embedded 1 of 2 texts (50%); batches: 2 in all, 1 completed" in done.stderr
-    assert "Left: 1 texts to embed. The next `bbj-ingest-all` takes up just those." in done.stderr
+    assert "Left: 1 texts to embed. The next `bbj-ingest-all` processes just those." in done.stderr
     assert "out of memory" in done.stderr
     summary = json.loads(done.stdout)["embedding"]
     assert (summary["texts_total"], summary["texts_stored"], summary["texts_left"]) == (2, 1, 1)
