@@ -112,7 +112,7 @@ class Page:
 
 
 def all_pages() -> list[Page]:
-    """Return the pages in the order in which their commands are run: the models last, because they change what is used."""
+    """Return the pages in the order in which their commands are run; the model that is used changes last."""
     names = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "sample_data/README.md"]
     files = [REPOSITORY / name for name in names] + sorted((REPOSITORY / "docs").glob("*.md"))
     return [Page(file) for file in sorted(files, key=lambda file: file.stem == "models")]
