@@ -64,10 +64,6 @@ class Reader:
             (self.checkout / name).symlink_to(REPOSITORY / name)
         (self.checkout / ".venv").symlink_to(sys.prefix)
         shutil.copytree(REPOSITORY / "sample_data", self.checkout / "sample_data")
-        web = self.checkout / "sample_data/web/sources.toml"
-        web.write_text(
-            web.read_text(encoding="utf-8").replace("per_second = 10", "per_second = 1000"), encoding="utf-8"
-        )
         self._write_table()
 
     def run(self, line: str) -> Done:
