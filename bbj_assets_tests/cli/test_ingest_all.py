@@ -7,11 +7,11 @@ import subprocess
 import tomllib
 
 import pytest
+from bbj_assets.defs.assets_over_all import FAILURES, SEARCH_INDEX
 from dagster import AssetKey
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
-from bbj_assets.defs.assets_over_all import FAILURES, SEARCH_INDEX
 from bbj_assets.defs.build import build_defs
 from bbj_assets.defs.run_sources import open_instance
 from bbj_assets.settings import load_settings
