@@ -25,7 +25,7 @@ _LONGEST = (
     "chaos/test_kills",
     "defs/test_kills_of_the_platform",
     "search/test_corpus_questions",
-    "test_readme",
+    "docs/",
     "defs/",
     "deploy/",
     "cli/",

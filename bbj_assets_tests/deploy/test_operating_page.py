@@ -1,50 +1,18 @@
-"""docs/operating.md is true: its commands, services, settings, limits, checks and pictures exist."""
+"""docs/operating.md describes what exists: its settings, limits, assets, checks and pictures.
+
+Its commands are run by bbj_assets_tests/docs, which also checks its links and settings.
+"""
 
 import re
 
-import pytest
 import yaml
 
 from bbj_assets.defs.build import build_defs
-from bbj_assets.settings import Settings, load_settings
+from bbj_assets.settings import load_settings
 from bbj_assets.source_table import load_sources
 from bbj_assets_tests.conftest import REPOSITORY
-from bbj_assets_tests.deploy.compose import compose
 
 PAGE = (REPOSITORY / "docs" / "operating.md").read_text(encoding="utf-8")
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
-
-
-def test_the_readme_leads_to_it() -> None:
-    assert "](docs/operating.md)" in README
-
-
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("bbj-")])
-def test_its_commands_are_those_of_the_readme_which_are_run_there(command: str) -> None:
-    assert re.search(rf"^{re.escape(command)}$|`{re.escape(command)}`", README, re.MULTILINE)
-
-
-def test_its_other_commands_name_services_and_files_that_exist() -> None:
-    others = [command for command in COMMANDS if not command.startswith("bbj-")]
-    services = compose({"POSTGRES_PASSWORD": "a password"})["services"]
-    for command in others:
-        match command.split():
-            case ["cp", file, ".env"]:
-                assert (REPOSITORY / file).is_file()
-            case ["docker", "compose", "up", *_]:
-                assert (REPOSITORY / "docker-compose.yml").is_file()
-            case ["docker", "compose", "exec" | "logs", *words]:
-                assert services.keys() & set(words), command
-            case _:
-                pytest.fail(f"no test covers {command!r}")
-    assert len(others) == 4
-
-
-def test_its_settings_are_read() -> None:
-    named = set(re.findall(r"BBJ_ASSETS_([A-Z_]+)", PAGE))
-    assert named
-    assert {name.lower() for name in named} <= set(Settings.model_fields)
 
 
 def test_its_limits_are_those_of_the_file() -> None:
