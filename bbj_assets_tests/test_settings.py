@@ -1,11 +1,17 @@
-"""What the environment configures, and what a reader is told when it cannot work."""
+"""Settings from the environment, and the errors for values that cannot work."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from bbj_assets.errors import ConfigurationError
-from bbj_assets.settings import ChunkSettings, load_settings, read_settings
+from bbj_assets.settings import Settings, load_settings, read_settings
+from bbj_assets.source import ChunkSettings
+from bbj_assets_tests.conftest import REPOSITORY
+from bbj_assets_tests.environment import variables_of_settings
 
 
 @pytest.mark.parametrize(
@@ -128,3 +134,27 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.openai_api_key.get_secret_value() == "hush-2"
     assert settings.ollama_api_key is not None
     assert settings.ollama_api_key.get_secret_value() == "hush-3"
+
+
+def test_no_variable_of_the_developer_reaches_a_test() -> None:
+    assert Settings().model_fields_set == set()
+    assert not {name for name in os.environ if name.startswith("BBJ_ASSETS_")}
+
+
+def test_every_variable_of_the_settings_is_kept_from_the_tests() -> None:
+    variables = variables_of_settings()
+    assert {"OPENAI_API_KEY", "OLLAMA_API_KEY", "OLLAMA_HOST", "DATA_DIR", "BBJ_ASSETS_HOME"} <= variables
+    assert len(variables) >= len(Settings.model_fields)
+
+    node = f"{Path(__file__)}::{test_no_variable_of_the_developer_reaches_a_test.__name__}"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", node],
+        cwd=REPOSITORY,
+        env=os.environ | dict.fromkeys(variables | {"BBJ_ASSETS_TEST_CORPUS"}, "of the developer"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout

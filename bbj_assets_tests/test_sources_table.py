@@ -1,4 +1,4 @@
-"""What sources.toml says, and what a reader is told when it cannot work."""
+"""The table sources.toml, and the errors for entries that cannot work."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -372,7 +372,7 @@ def test_a_disabled_source_may_lack_its_paths_and_its_parser(table: Table) -> No
     assert config.disabled == ("later",)
 
 
-def test_missing_paths_are_accepted_when_nobody_reads_them_yet(table: Table, tmp_path: Path) -> None:
+def test_missing_paths_are_accepted_before_they_are_read(table: Table, tmp_path: Path) -> None:
     settings = load_settings(config=table(GOOD.replace('["docs"]', '["gone"]')))
 
     config = load_sources(settings, check_paths=False)
