@@ -34,7 +34,7 @@ from bbj_assets.store.vector_index import refresh_index
 from bbj_assets_tests.conftest import REPOSITORY
 from bbj_assets_tests.databases import temporary_database
 
-pytestmark = pytest.mark.timeout(900)  # whoever shares the cores makes the two minutes longer
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]  # two minutes on an idle machine
 
 _API = "bbj_api://com.basis.bbj.proxies"
 
