@@ -1,7 +1,7 @@
-"""How work reports that it is under way, without knowing who listens.
+"""The interface through which the work emits its progress, without knowing who listens.
 
-One `Progress` is bound to one source, and is all that the work is given. `ProgressOfSources` makes them: the command
-line shows each on a line, and a run of Dagster has nobody who watches (`Silent`).
+The work gets one `Progress`, which is bound to one source. A `ProgressOfSources` makes them: the command line shows
+each source on a line of its own, and a run of Dagster without a terminal uses `Silent`.
 """
 
 from collections.abc import Callable
@@ -14,26 +14,25 @@ Stage = Literal["crawl", "chunks", "embeddings"]
 
 
 class Progress(Protocol):
-    """Listens to the run of one source.
+    """The listener to the run of one source.
 
-    `advance`, `outage` and `batch` may raise `Stopped`. It ends the run between two batches, with all that was done
-    stored.
+    `advance`, `outage` and `batch` may raise `Stopped` to end the run. What was done until then is stored.
     """
 
     def advance(self, stage: Stage, done: int, total: int) -> None:
-        """Report that a stage has done some of its items: pages of a crawl, files of chunks, texts of embeddings."""
+        """Report how many items a stage has done. Items are pages (crawl), files (chunks) or texts (embeddings)."""
         ...
 
     def waiting(self) -> None:
-        """Report that another run over the source has to end first."""
+        """Report that the run waits until another run over the same source has ended."""
         ...
 
     def outage(self, message: str) -> None:
-        """Report that the database failed and is tried again."""
+        """Report that the database failed, before the transaction is retried."""
         ...
 
     def batch(self, event: BatchEvent) -> None:
-        """Report that a batch of texts was stored, or met an error."""
+        """Report what happened to a batch of texts."""
         ...
 
     def chunked(self, report: ChunksReport) -> None:
@@ -41,28 +40,28 @@ class Progress(Protocol):
         ...
 
     def embedding(self, report: EmbeddingsReport) -> None:
-        """Report that embedding begins. The report is filled until it ends; each retry of the run begins another."""
+        """Report that embedding begins. The report is filled until it ends; a retry of the step begins another one."""
         ...
 
 
 class ProgressOfSources(Protocol):
-    """Listens to the runs of all sources, from several threads."""
+    """The listener to the runs of all sources. Its methods are called from several threads."""
 
     def of(self, source: str) -> Progress:
         """Return the listener of one source."""
         ...
 
     def indexing(self, cancel: Callable[[], None]) -> AbstractContextManager[None]:
-        """Return the context in which the search index is built, in statements of minutes.
+        """Return a context in which the search index is built, by statements that take minutes.
 
         Args:
-            cancel: ends the statement at work, from any thread.
+            cancel: cancels the running statement; may be called from any thread.
         """
         ...
 
 
 class Silent:
-    """A `Progress` and a `ProgressOfSources` that ignore every event."""
+    """A `Progress` and a `ProgressOfSources` that ignore all events."""
 
     def of(self, source: str) -> "Silent":  # noqa: ARG002
         return self

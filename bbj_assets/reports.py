@@ -1,6 +1,6 @@
-"""What a run did, in numbers and events: records that travel from the work to those who show it.
+"""Reports and events of a run: plain records, filled by the work and read by the command line and by Dagster.
 
-Failures are in `outcomes`; how events reach a listener is in `progress`.
+Failures are in `outcomes`. How events reach a listener is in `progress`. How a report is shown is not decided here.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from bbj_assets.outcomes import Failure
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many chunks there are, and how many of them have a vector."""
+    """The number of chunks, and of those that have a vector."""
 
     chunks: int
     embedded: int
@@ -28,7 +28,18 @@ _NO_CHUNKS = Coverage(0, 0)
 
 @dataclass(slots=True)
 class PartitionReport:
-    """What a run of `chunks` did in one partition. Items are files, pages or posts."""
+    """What a run of `chunks` did in one partition.
+
+    Attributes:
+        seen: the items (files, pages or posts) that the source lists.
+        changed: the items that were parsed and stored.
+        unchanged: the items that were as in the last run, so that they were not parsed, and those without a page of
+            their own.
+        deleted: the stored items that the source lists no more.
+        failed: the items that could not be fetched or parsed.
+        chunks_written: the chunks of the changed items.
+        chunks_total: the chunks of the partition after the run.
+    """
 
     seen: int = 0
     changed: int = 0
@@ -71,10 +82,10 @@ class BatchEvent:
     Attributes:
         worker: the worker that had the batch last, from 1; None for the reader of pending texts.
         batch: the number of the batch, from 1.
-        batches: the number of batches in all.
-        kind: `complete` when the batch is stored; `retrying`, `halving` or `failing` after an error; `outage` when
-            all batches wait for the model server or for the database.
-        message: the same in words, for example `complete (64 chunks)`.
+        batches: the number of batches of the whole run.
+        kind: `complete` when all texts of the batch are stored or have failed; `retrying`, `halving` or `failing` after
+            an error; `outage` while all workers wait for the model server, or any part of the run for the database.
+        message: the event in words, for example `complete (64 chunks)`.
     """
 
     worker: int | None
@@ -91,32 +102,33 @@ class BatchEvent:
 
 @dataclass(slots=True, kw_only=True)
 class TextCounts:
-    """What became of the texts without a vector. A text may stand in several chunks, and is embedded once.
+    """The results for the texts without a vector. Several chunks may have the same text; it is embedded once.
 
     Attributes:
-        total: None if the run ended before it could count them.
+        total: the number of these texts; None if the run ended before it could count them.
         embedded: the model returned their vectors.
         stored: their vectors are in the database.
         failed: the model cannot embed them.
-        found: another run stored their vectors meanwhile, or they are gone.
+        skipped: another run stored their vectors meanwhile, or their last chunk was deleted.
     """
 
     total: int | None = None
     embedded: int = 0
     stored: int = 0
     failed: int = 0
-    found: int = 0
+    skipped: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
 class BatchCounts:
-    """What became of the batches. One that is neither completed nor failed was not ended.
+    """The results for the batches. A batch that is neither completed nor failed was not finished.
 
     Attributes:
+        total: the number of batches.
         completed: all of their texts are stored.
-        failed: not all of their texts could be embedded.
-        retried: retries after transient errors, of all batches together.
-        halved: the same of halvings.
+        failed: at least one of their texts failed; the others are stored.
+        retried: the number of retries after transient errors, over all batches.
+        halved: the number of halvings, over all batches.
     """
 
     total: int = 0
@@ -128,14 +140,18 @@ class BatchCounts:
 
 @dataclass(slots=True)
 class EmbeddingsReport:
-    """What a run of `embeddings` did, in all and by partition. It is filled while the run goes on.
+    """What a run of `embeddings` did, in total and by partition. It is filled while the run goes on.
+
+    Texts are what the model is asked for; chunks are what a partition has. A text counts once in `texts`, and in each
+    partition once for each of its chunks.
 
     Attributes:
         before: the coverage of each partition when the run began.
-        after: the same when it ended, if another run stored some of the texts meanwhile.
-        done: the number of chunks that got their vector, by partition.
-        failures: the texts that could not be embedded, which are also in the table `failures`; each once, in one of
-            the partitions that it stands in.
+        after: the coverage of each partition when the run ended. None unless texts were skipped; without those it
+            follows from `before` and `done`.
+        done: the number of chunks that got their vector in this run, by partition.
+        failures: the texts that could not be embedded, which are also in the table `failures`. Each is listed once,
+            with one of its partitions.
         seconds: the duration of the run.
     """
 
@@ -150,24 +166,24 @@ class EmbeddingsReport:
 
     def pending(self, partition: str) -> int:
         """Return the number of chunks that had no vector when the run began."""
-        found = self.before.get(partition, _NO_CHUNKS)
-        return found.chunks - found.embedded
+        before = self.before.get(partition, _NO_CHUNKS)
+        return before.chunks - before.embedded
 
     def embedded(self, partition: str) -> int:
-        """Return the number of chunks that got their vector."""
+        """Return the number of chunks that got their vector in this run."""
         return self.done[partition]
 
     def reused(self, partition: str) -> int:
-        """Return the number of chunks whose text had a vector already, or got it from another run meanwhile."""
+        """Return the number of chunks whose vector is from an earlier run, or from another run meanwhile."""
         if self.after is None:
             return self.before.get(partition, _NO_CHUNKS).embedded
         return max(0, self.after.get(partition, _NO_CHUNKS).embedded - self.done[partition])
 
     @property
     def left(self) -> int:
-        """The number of texts that the run did not reach, because it ended early."""
+        """The number of texts that are neither stored, failed nor skipped: more than 0 if the run ended early."""
         texts = self.texts
-        return (texts.total or 0) - texts.found - texts.stored - texts.failed
+        return (texts.total or 0) - texts.skipped - texts.stored - texts.failed
 
     @property
     def has_begun(self) -> bool:
@@ -176,5 +192,5 @@ class EmbeddingsReport:
 
     @property
     def total_embedded(self) -> int:
-        """The number of chunks that got their vector, in all partitions."""
+        """The number of chunks that got their vector in this run, over all partitions."""
         return self.done.total()

@@ -201,7 +201,7 @@ def test_a_url_that_is_no_address_of_a_website_is_refused(table: Table, parser: 
 
     assert problem.startswith(f"{file}: source 'site': `url` ")
     assert repr(url.removeprefix("${SITE:-").removesuffix("}")) in problem
-    assert "no address of a website" in problem
+    assert "not the address of a website" in problem
     assert "https://" in problem
 
 

@@ -1,4 +1,4 @@
-"""One run of the batch runner in a process of its own, so that its memory is its own: prints its figures as JSON."""
+"""Run the batch runner once and print its figures as JSON: a process of its own, so that its memory can be measured."""
 
 import asyncio
 import json
@@ -12,13 +12,13 @@ from benchmarks.model_server import MODEL
 
 
 async def embed(url: str, model_server: str, source: str, options: BatchOptions) -> EmbeddingsReport:
-    """Embed all that a source has, in its one partition."""
+    """Embed the one partition of a source."""
     async with aclosing(OllamaEmbedder(model_server, model=MODEL)) as embedder:
         return await embed_pending(url, embedder, EmbeddingTask(source=source, partitions=["all"]), options)
 
 
 def main(url: str, model_server: str, source: str, workers: str) -> dict[str, float]:
-    """Its figures."""
+    """Embed a source, and return the figures of the run."""
     report = asyncio.run(embed(url, model_server, source, BatchOptions(workers=int(workers))))
     return {
         "seconds": report.seconds,

@@ -1,9 +1,9 @@
-"""How busy the batch runner keeps a model server, and what being turned away costs.
+"""How busy the batch runner keeps a model server, and what rate limits cost.
 
-The server takes 50 ms a batch, four at a time, so that nothing can be faster than 50 ms times the batches divided by
-four. Busy is what the server says: the share of those four places in which it was at work on a batch. With as many
-workers as it has places, a place is empty from the end of a batch until the next request has arrived; with one worker
-more, that request waits there already. Server, database and runner share the cores.
+The server takes 50 ms a batch and works on four batches at once. So no run can be faster than 50 ms times the number of
+batches divided by four: the floor. Busy is measured in the server: the share of its four slots that worked on a batch.
+With four workers a slot is empty from the end of a batch until the next request arrives. With a fifth worker that
+request waits at the server already. Server, database and runner share the cores.
 """
 
 import json
@@ -31,32 +31,32 @@ _PAGES_A_TRANSACTION = 20
 
 
 def measure_runner(console: Console, url: str, chunks: int = _CHUNKS) -> None:
-    """Print a table of runs over the same chunks."""
+    """Print a table of runs over the same chunks, with different servers and numbers of workers."""
     fill(url, "bench-runner", chunks)
     table = Table(box=box.SIMPLE_HEAD)
     for heading in ("Model server", "Workers", "Seconds", "Floor", "Busy", "Throughput", "Retries"):
         table.add_column(heading, no_wrap=True, justify="left" if heading == "Model server" else "right")
-    without: dict[int, float] = {}
-    for name, workers, turned_away, retry_after in (
+    without_limits: dict[int, float] = {}
+    for name, workers, limited, retry_after in (
         ("50 ms a batch", AT_ONCE, 0.0, None),
-        ("a tenth turned away (429)", AT_ONCE, 0.1, None),
+        ("a tenth of requests limited (429)", AT_ONCE, 0.1, None),
         ("the same, Retry-After: 1", AT_ONCE, 0.1, "1"),
         ("50 ms a batch", AT_ONCE + 1, 0.0, None),
-        ("a tenth turned away (429)", AT_ONCE + 1, 0.1, None),
+        ("a tenth of requests limited (429)", AT_ONCE + 1, 0.1, None),
     ):
-        with busy_ollama(_LATENCY, turned_away, retry_after) as model_server:
-            figures = embed_once(url, model_server, "bench-runner", workers)
+        with busy_ollama(_LATENCY, limited=limited, retry_after=retry_after) as model_server:
+            figures = embed_once(url, model_server, "bench-runner", workers=workers)
             busy = httpx.get(f"{model_server}/busy", trust_env=False).json()
-        forget_vectors(url)
+        delete_vectors(url)
         floor = figures["batches"] * _LATENCY / AT_ONCE
-        without.setdefault(workers, figures["seconds"])
+        without_limits.setdefault(workers, figures["seconds"])
         table.add_row(
             name,
             str(workers),
             f"{figures['seconds']:.2f}",
             f"{floor:.2f}",
             f"{busy['worked'] / busy['within'] / AT_ONCE:.0%}",
-            f"{without[workers] / figures['seconds']:.0%}",
+            f"{without_limits[workers] / figures['seconds']:.0%}",
             f"{figures['retried']:,.0f}",
         )
     console.print(
@@ -65,11 +65,11 @@ def measure_runner(console: Console, url: str, chunks: int = _CHUNKS) -> None:
     console.print(table)
 
 
-def embed_once(url: str, model_server: str, source: str, workers: int = AT_ONCE) -> dict[str, float]:
-    """One run of the batch runner in a process of its own; gives its figures, and its peak memory in bytes.
+def embed_once(url: str, model_server: str, source: str, *, workers: int = AT_ONCE) -> dict[str, float]:
+    """Run the batch runner in a process of its own. Return its figures, and its peak memory in bytes.
 
     Raises:
-        SystemExit: it failed, or not all was embedded.
+        SystemExit: the run failed, or a text did.
     """
     command = [sys.executable, "-m", "benchmarks.embed_once", url, model_server, source, str(workers)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -84,7 +84,7 @@ def embed_once(url: str, model_server: str, source: str, workers: int = AT_ONCE)
 
 
 def fill(url: str, source: str, chunks: int) -> None:
-    """Store so many chunks of about 250 tokens, no two alike, in one partition."""
+    """Store this number of chunks in one partition. Each has about 250 tokens, and no two are equal."""
     pages = _pages(source, chunks)
     with connect(url) as conn:
         while some := list(islice(pages, _PAGES_A_TRANSACTION)):
@@ -92,8 +92,8 @@ def fill(url: str, source: str, chunks: int) -> None:
         conn.execute("ANALYZE")
 
 
-def forget_vectors(url: str) -> None:
-    """As if nothing had been embedded."""
+def delete_vectors(url: str) -> None:
+    """Delete all vectors, so that the next run embeds every text."""
     with connect(url) as conn:
         conn.execute("TRUNCATE embeddings")
 

@@ -1,9 +1,9 @@
-"""Whether the memory of an ingest grows with the corpus.
+"""Check that the memory of the batch runner does not grow with the corpus.
 
     python -m benchmarks.soak --chunks 200000
 
-The batch runner embeds the chunks through a fake model server that is another process, first a tenth of them and then
-all, each in a process of its own; the second must not need more than 1.1 times the memory of the first.
+The batch runner embeds a tenth of the chunks, and then all of them, each time in a process of its own. The second run
+must not need more than 1.1 times the memory of the first. The fake model server is a process of its own too.
 """
 
 import argparse
@@ -18,13 +18,13 @@ from bbj_assets.store.migrate import migrate
 from benchmarks.model_server import busy_ollama
 from benchmarks.runner import embed_once, fill
 
-_MOST = 1.1
+_MAX_GROWTH = 1.1
 
 
 def main() -> None:
-    """Measure, print, and fail if it grows."""
+    """Measure and print. Exit with 1 if the memory grows."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--chunks", type=int, default=200_000, help="how many in the large run [200000]")
+    parser.add_argument("--chunks", type=int, default=200_000, help="chunks of the large run [200000]")
     chunks: int = parser.parse_args().chunks
     console = Console(highlight=False, soft_wrap=True)
     peaks = []
@@ -41,8 +41,8 @@ def main() -> None:
                 f"peak {figures['peak'] / 1e6:.1f} MB"
             )
     growth = peaks[1] / peaks[0]
-    console.print(f"Ten times the chunks need {growth:.2f} times the memory (at most {_MOST}).")
-    raise SystemExit(growth > _MOST)
+    console.print(f"Ten times the chunks need {growth:.2f} times the memory (at most {_MAX_GROWTH}).")
+    raise SystemExit(growth > _MAX_GROWTH)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ from bbj_assets.defs.runtime import Runtime
 from bbj_assets.embedding.in_use import embedder_in_use
 from bbj_assets.embedding.runner.batches import EmbeddingTask, embed_pending
 from bbj_assets.ingest.code_version import code_version_of
-from bbj_assets.ingest.fetching import is_web, visit
+from bbj_assets.ingest.fetching import fetch_site, is_web
 from bbj_assets.ingest.fingerprints import data_version, fingerprints
 from bbj_assets.ingest.listing import list_items
 from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
@@ -189,7 +189,7 @@ def _visited(raw: AssetSpec, source: Source, settings: Settings) -> AssetsDefini
         progress = LoggedProgress(runtime.progress.of(source.name), context.log)
         doing = f"crawl the site of {source.name!r}"
         with failing_the_step(context), database(settings) as url, explaining(doing, url), connect(url) as conn:
-            visit(conn, source, progress)
+            fetch_site(conn, source, progress)
             register_sections(context.instance, conn, source)
         return MaterializeResult(
             asset_key=raw.key,

@@ -1,4 +1,4 @@
-"""Fetching what a web source reads: its site is visited before anything is listed or parsed."""
+"""Fetching what a web source reads: its site is crawled before anything is listed or parsed."""
 
 from functools import partial
 
@@ -10,19 +10,19 @@ from bbj_assets.store.locks import source_lock
 
 
 def is_web(source: Source) -> bool:
-    """Whether the source reads from the web."""
+    """Return whether the source reads from the web."""
     return PARSERS[source.parser].reads == "web"
 
 
-def visit(conn: Connection, source: Source, progress: Progress = SILENT) -> None:
+def fetch_site(conn: Connection, source: Source, progress: Progress = SILENT) -> None:
     """Bring the mirror of the source's site up to date.
 
     Args:
-        conn: in autocommit mode; holds the source's lock, because two crawls would double the load on the site.
+        conn: in autocommit mode. It holds the source's lock, because two crawls would double the load on the site.
         progress: is given the pages done and the pages known so far.
 
     Raises:
-        ListingError: the site cannot be reached, or forbids it.
+        ListingError: the site cannot be reached, or its robots.txt forbids it.
     """
     with source_lock(conn, source.name, progress.waiting):
-        PARSERS[source.parser].load_web().visit(source, partial(progress.advance, "crawl"))
+        PARSERS[source.parser].load_web().fetch(source, partial(progress.advance, "crawl"))

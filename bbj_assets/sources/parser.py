@@ -43,11 +43,11 @@ class WebParser(Parser, Protocol):
     So an unchanged page costs one 304 response, a changed parser causes no request, and pages are parsed like files.
     """
 
-    def visit(self, source: Source, on_progress: Callable[[int, int], None]) -> None:
+    def fetch(self, source: Source, on_progress: Callable[[int, int], None]) -> None:
         """Bring the mirror up to date with the site. `discover` lists what is in the mirror.
 
         A page that cannot be fetched stays as it was, with its problem. A page is removed from the mirror when the
-        site says that it is gone (404, 410), or after a visit that saw everything and not this page.
+        site says that it is gone (404, 410), or after a complete crawl that did not see it.
 
         Args:
             on_progress: called with (pages done, pages known so far).

@@ -1,4 +1,6 @@
-"""What the sources of the web share: a polite fetcher, the mirror that it fills, and what a URL is.
+"""Fetching from the web, shared by the web sources: a polite client, a mirror on disk, and the rules for URLs.
 
-site ──Fetcher──▶ Page ──Mirror──▶ files and an index ──▶ Items, parsed like those of any other source
+    site ──SiteClient──▶ Page ──Mirror──▶ files and an index ──▶ Items, parsed like those of any other source
+
+What a page means (content, titles, which links to follow) belongs to the parsers in `sources`, not here.
 """

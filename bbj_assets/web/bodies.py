@@ -1,14 +1,15 @@
-"""Reading a body that may be a trap: larger than it says, endless, or compressed a thousandfold.
+"""Reading bodies that may be traps: larger than they declare, endless, or compressed a thousandfold.
 
-Client libraries decompress each piece as it comes, whatever becomes of it: 64 KB of gzip are 64 MB, and `gzip, gzip` is
-a thousand times that. So we ask for gzip alone and decompress by hand, never further than the limit.
+HTTP libraries decompress each chunk in full when it arrives: 64 KB of gzip become 64 MB, and `gzip, gzip` a thousand
+times that. So only gzip is accepted, and it is decompressed here, never further than the limit.
 """
 
 import zlib
 from collections.abc import AsyncIterable
+from typing import Self
 
-ACCEPTED = "gzip"
-"""The value of Accept-Encoding."""
+ACCEPT_ENCODING = "gzip"
+"""The value of the header."""
 
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
@@ -16,43 +17,48 @@ _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 class BodyError(ValueError):
     """A body that is not read, and why."""
 
+    @classmethod
+    def too_large(cls, limit: int) -> Self:
+        """Return the error of a body with more bytes than the limit."""
+        return cls(f"it is larger than {limit / 2**20:.0f} MB.")
 
-async def read_body(pieces: AsyncIterable[bytes], encoding: str, limit: int) -> bytes:
-    """Put a body together.
+
+async def read_body(chunks: AsyncIterable[bytes], encoding: str, limit: int) -> bytes:
+    """Join the chunks of a body and decompress it.
 
     Args:
-        pieces: as they are on the wire.
+        chunks: as they arrive, still compressed.
         encoding: the value of Content-Encoding.
-        limit: of the bytes, decompressed.
+        limit: in bytes, after decompression.
 
     Raises:
-        BodyError: it is larger than the limit, or cannot be decompressed.
+        BodyError: the body is larger than the limit, or cannot be decompressed.
     """
     stream = _decompressor(encoding)
     body = bytearray()
-    began = False
-    async for piece in pieces:
-        began = began or bool(piece)
-        body += piece if stream is None else _inflated(stream, piece, limit + 1 - len(body))
+    has_data = False
+    async for chunk in chunks:
+        has_data = has_data or bool(chunk)
+        body += chunk if stream is None else _inflate(stream, chunk, limit + 1 - len(body))
         if len(body) > limit:
-            raise BodyError(f"it is larger than {limit / 2**20:.0f} MB.")
-    if stream is not None and began and not stream.eof:
+            raise BodyError.too_large(limit)
+    if stream is not None and has_data and not stream.eof:
         raise BodyError("its compressed body is cut off.")
     return bytes(body)
 
 
 def gunzip(body: bytes, limit: int) -> bytes:
-    """The content of a .gz file; what is none stays as it is.
+    """Return the content of a .gz file; bytes that are not gzip are returned as they are.
 
     Raises:
-        BodyError: it is damaged, or larger than the limit.
+        BodyError: the file is damaged, or its content is larger than the limit.
     """
     if not body.startswith(b"\x1f\x8b"):
         return body
     stream = zlib.decompressobj(_GZIP_OR_ZLIB)
-    content = _inflated(stream, body, limit + 1)
+    content = _inflate(stream, body, limit + 1)
     if len(content) > limit:
-        raise BodyError(f"it is larger than {limit / 2**20:.0f} MB.")
+        raise BodyError.too_large(limit)
     if not stream.eof:
         raise BodyError("it is cut off.")
     return content
@@ -65,12 +71,12 @@ def _decompressor(encoding: str) -> "zlib._Decompress | None":
         case "gzip" | "x-gzip" | "deflate":
             return zlib.decompressobj(_GZIP_OR_ZLIB)
         case other:
-            raise BodyError(f"its body is compressed as {other[:40]!r}, which was not asked for.")
+            raise BodyError(f"its body is compressed as {other[:40]!r}, which was not requested.")
 
 
-def _inflated(stream: "zlib._Decompress", piece: bytes, most: int) -> bytes:
-    """What the piece adds, of at least one byte at most `most`."""
+def _inflate(stream: "zlib._Decompress", chunk: bytes, max_bytes: int) -> bytes:
+    """Decompress a chunk to at most `max_bytes` bytes, which must be more than none."""
     try:
-        return stream.decompress(piece, most)
+        return stream.decompress(chunk, max_bytes)
     except zlib.error as error:
         raise BodyError(f"its body cannot be decompressed ({error}).") from None

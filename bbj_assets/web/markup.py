@@ -1,4 +1,4 @@
-"""Reading and cutting a tree of elements, whatever they mean."""
+"""Reading and editing trees of elements, independent of what the elements mean."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _FLARE = re.compile(r"data-mc-|madcap:|\{[^}]*\}|-")
 
 
 def words(element: Element) -> str:
-    """The text of an element on one line, without scripts and what has no width."""
+    """Return the text of an element on one line, without scripts and zero-width characters."""
     if next(element.iter(*_SPECIAL), None) is None:
         text = "".join(map(str, element.itertext()))
     else:
@@ -33,12 +33,12 @@ def _texts(element: Element) -> Iterator[str]:
 
 
 def classes(element: Element) -> list[str]:
-    """The names in an element's `class`."""
+    """Return the names in an element's `class`."""
     return (element.get("class") or "").split()
 
 
 def flare_attribute(root: Element, name: str) -> str | None:
-    """An attribute that Flare gives to a page: `data-mc-toc-path` in its HTML5 output, `MadCap:tocPath` before.
+    """Return an attribute that Flare writes into a page: `data-mc-toc-path` in HTML5, `MadCap:tocPath` before that.
 
     Args:
         name: in lower case and without hyphens: `tocpath`.
@@ -50,7 +50,7 @@ def flare_attribute(root: Element, name: str) -> str | None:
 
 
 def remove(element: Element) -> None:
-    """Take an element out, and leave the text that follows it."""
+    """Remove an element from its tree, but keep the text that follows it."""
     parent = element.getparent()
     if parent is None:
         return

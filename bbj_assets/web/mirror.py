@@ -1,15 +1,15 @@
-"""The mirror of a site: what was fetched of it, on disk, and how far the visit in progress has come.
+"""The mirror of a site: the fetched pages on disk, and the state of a crawl.
 
-A crawl of 7,000 pages at two requests a second takes an hour, so it must survive being killed, cost next to nothing
-when it is done again, and never be repeated because a parser changed. Hence bodies are files, and an index of SQLite
-knows their validators (ETag, Last-Modified) and the frontier of the visit; neither is ever in memory as a whole.
+A crawl of 7,000 pages at two requests a second takes an hour. So it must survive a kill, cost next to nothing when it
+is repeated, and not be repeated because a parser changed. Hence bodies are files, and an SQLite index holds their
+validators (ETag, Last-Modified) and the frontier of the crawl; neither is ever in memory as a whole.
 
     <mirror>/mirror.sqlite               the index
     <mirror>/pages/<xx>/<sha256 of url>.html
     <mirror>/arriving/                   bodies that are being written
 
-Whatever moment a kill comes at, each row of the index has its file, and a file that is newer than its row has no
-validators, so that it is fetched again.
+At whatever moment the process is killed, each row of the index has its file. A file that is newer than its row has no
+validators, so it is fetched again.
 """
 
 import hashlib
@@ -25,13 +25,15 @@ from typing import Any, Self
 
 from bbj_assets.documents import Item
 from bbj_assets.errors import ListingError
+from bbj_assets.web.sitemap import Kind, Listed
 
 INDEX = "mirror.sqlite"
 
 RESUMED_WITHIN = timedelta(days=1)
-"""A visit that was cut off longer ago is begun anew: what it saw then says nothing about today."""
+"""A crawl that was interrupted longer ago is started anew, because the pages it saw may have changed since."""
 
 _VERSION = 1
+# A crawl is a row of `visits`: the name is kept, so that a mirror of an earlier version is read without a migration.
 _SCHEMA = """
     CREATE TABLE pages (
         url TEXT PRIMARY KEY,
@@ -44,7 +46,7 @@ _SCHEMA = """
         fingerprint TEXT NOT NULL DEFAULT '',
         problem TEXT,
         fetched_at TEXT,
-        seen INTEGER NOT NULL               -- the last visit that saw it
+        seen INTEGER NOT NULL               -- number of the last crawl that saw it
     ) WITHOUT ROWID;
     CREATE TABLE visits (number INTEGER PRIMARY KEY, begun TEXT NOT NULL, ended TEXT, complete INTEGER);
     CREATE TABLE frontier (
@@ -58,7 +60,7 @@ _SCHEMA = """
 
 @dataclass(frozen=True, slots=True)
 class MirroredPage:
-    """What is known of a page; without validators it has to be fetched as if for the first time."""
+    """What the index holds of a page. Without validators, the page is fetched as if for the first time."""
 
     url: str
     path: str
@@ -67,8 +69,17 @@ class MirroredPage:
     problem: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontierEntry:
+    """A URL that is to be fetched, and what kind of body it has. Numbers rise in the order of discovery."""
+
+    number: int
+    url: str
+    kind: Kind
+
+
 class Mirror:
-    """The mirror in a folder; a context manager, for one thread. One visit at a time may change it.
+    """The mirror in a folder; a context manager, for one thread. Only one crawl at a time may change it.
 
     Raises:
         ListingError: the folder cannot be written, or the index is damaged.
@@ -86,8 +97,8 @@ class Mirror:
                 self._create()
         except (OSError, sqlite3.Error) as error:
             raise ListingError(
-                f"Cannot open the mirror {folder / INDEX}: {error}. Make the folder writable, or delete it: it is "
-                "filled again by the next visit."
+                f"Cannot open the mirror {folder / INDEX}: {error}. Make the folder writable, or delete it: "
+                "the next crawl fills it again."
             ) from error
 
     def __enter__(self) -> Self:
@@ -99,22 +110,22 @@ class Mirror:
         self._index.close()
 
     def page(self, url: str) -> MirroredPage | None:
-        """What is known of the page."""
+        """Return what the index holds of a page; None for an unknown URL."""
         row = self._index.execute(
             "SELECT url, path, etag, last_modified, problem FROM pages WHERE url = ?", (url,)
         ).fetchone()
         if row is None:
             return None
         page = MirroredPage(*row)
-        if page.path and not (self.folder / page.path).is_file():  # somebody tidied up: a 304 would be of no use
+        if page.path and not (self.folder / page.path).is_file():  # deleted by hand: a 304 would be useless
             return MirroredPage(page.url, "", None, None, page.problem)
         return page
 
     def body(self, url: str) -> bytes:
-        """What was stored of a page.
+        """Return the stored body of a page.
 
         Raises:
-            KeyError: nothing was.
+            KeyError: the page has none.
         """
         page = self.page(url)
         if page is None or not page.path:
@@ -133,12 +144,12 @@ class Mirror:
         identity: str | None = None,
         fingerprint: str = "",
     ) -> None:
-        """Keep a page's body as its newest state; a problem that it had is over.
+        """Store the newest body of a page, and clear its problem.
 
         Args:
             suffix: of the file, with the dot.
-            identity: pages that share it and the (not empty) fingerprint are listed once, best under this URL.
-            fingerprint: what a reader sees, hashed: pages that differ in it are never taken for one.
+            identity: pages that share it and a non-empty fingerprint are listed once, preferably under this URL.
+            fingerprint: a hash of the visible content. Pages with different fingerprints are never merged.
         """
         name = hashlib.sha256(url.encode()).hexdigest()
         path = f"pages/{name[:2]}/{name}{suffix}"
@@ -147,9 +158,9 @@ class Mirror:
         for parent in (arriving.parent, target.parent):
             parent.mkdir(parents=True, exist_ok=True)
         arriving.write_bytes(body)
-        # First, or a kill after the renaming would leave the old validators with the new body.
+        # First, or a kill after the rename would leave the old validators with the new body.
         self._index.execute("UPDATE pages SET etag = NULL, last_modified = NULL WHERE url = ?", (url,))
-        os.replace(arriving, target)  # noqa: PTH105 - the name that says what happens to a file that is there
+        os.replace(arriving, target)  # noqa: PTH105 - `replace` says that an existing file is replaced
         self._index.execute(
             """
             INSERT OR REPLACE INTO pages
@@ -166,32 +177,32 @@ class Mirror:
                 identity or url,
                 fingerprint,
                 _now(),
-                self._visit(),
+                self._crawl(),
             ),
         )
 
     def confirm(self, url: str) -> None:
-        """The page is as it was stored (a 304)."""
-        self._index.execute("UPDATE pages SET problem = NULL, seen = ? WHERE url = ?", (self._visit(), url))
+        """Mark a page as seen and unchanged (a 304), and clear its problem."""
+        self._index.execute("UPDATE pages SET problem = NULL, seen = ? WHERE url = ?", (self._crawl(), url))
 
     def fail(self, url: str, *, partition: str, problem: str) -> None:
-        """The page could not be fetched, and why; what was stored of it stays."""
+        """Record why a page could not be fetched. Its stored body stays."""
         self._index.execute(
             """
             INSERT INTO pages (url, partition, problem, identity, seen) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (url) DO UPDATE SET problem = excluded.problem, seen = excluded.seen
             """,
-            (url, partition, problem, url, self._visit()),
+            (url, partition, problem, url, self._crawl()),
         )
 
     def remove(self, url: str) -> None:
-        """The page is no longer there."""
+        """Delete a page and its file."""
         self._remove("url = ?", (url,))
 
-    def begin_visit(self) -> bool:
-        """Begin a visit, or go on with the one that was cut off; whether it goes on.
+    def begin_crawl(self) -> bool:
+        """Start a crawl, or resume the one that was interrupted. Return whether it is resumed.
 
-        What is seen from now on counts as seen by this visit.
+        Pages that are stored, confirmed or failed from now on count as seen by this crawl.
         """
         shutil.rmtree(self.folder / "arriving", ignore_errors=True)
         earliest = (datetime.now(UTC) - RESUMED_WITHIN).isoformat()
@@ -204,60 +215,59 @@ class Mirror:
             self._index.execute("INSERT INTO visits (begun) VALUES (?)", (_now(),))
         return False
 
-    def end_visit(self, *, complete: bool) -> None:
-        """End the visit. If it was complete, what it did not see is removed."""
+    def end_crawl(self, *, complete: bool) -> None:
+        """End the crawl. A complete crawl deletes the pages that it did not see."""
         if complete:
-            self._remove("seen < ?", (self._visit(),))
+            self._remove("seen < ?", (self._crawl(),))
         with self._index:
             self._index.execute("BEGIN")
             self._index.execute("DELETE FROM frontier")
             self._index.execute("UPDATE visits SET ended = ?, complete = ? WHERE ended IS NULL", (_now(), complete))
 
-    def last_visit(self) -> datetime | None:
-        """When the last complete visit began: what was changed since then may not be in the mirror."""
-        begun: str | None = self._one("SELECT max(begun) FROM visits WHERE complete")
-        return datetime.fromisoformat(begun) if begun else None
-
     @property
-    def was_visited(self) -> bool:
-        """Whether a visit has ended, so that the mirror may stand for the site."""
+    def was_crawled(self) -> bool:
+        """Whether a crawl has ended, so that the mirror stands for the site."""
         return bool(self._one("SELECT count(*) FROM visits WHERE ended IS NOT NULL"))
 
-    def enqueue(self, urls: Iterable[tuple[str, str]]) -> None:
-        """Put (URL, what it is) into the frontier, unless it is or was in it during this visit."""
+    def enqueue(self, listed: Iterable[Listed]) -> None:
+        """Add URLs to the frontier. A URL that this crawl already knows is ignored."""
         with self._index:
             self._index.execute("BEGIN")
-            self._index.executemany("INSERT OR IGNORE INTO frontier (url, kind) VALUES (?, ?)", urls)
+            self._index.executemany(
+                "INSERT OR IGNORE INTO frontier (url, kind) VALUES (?, ?)",
+                ((entry.url, entry.kind) for entry in listed),
+            )
 
-    def pending(self, after: int, limit: int) -> Sequence[tuple[int, str, Any]]:
-        """The next (number, URL, what it is) of the frontier to fetch, beyond the number `after`."""
-        return self._index.execute(
+    def pending(self, *, after: int, limit: int) -> Sequence[FrontierEntry]:
+        """Return the next entries of the frontier to fetch, those with a number beyond `after`."""
+        rows = self._index.execute(
             "SELECT number, url, kind FROM frontier WHERE NOT done AND number > ? ORDER BY number LIMIT ?",
             (after, limit),
-        ).fetchall()
+        )
+        return [FrontierEntry(number=number, url=url, kind=kind) for number, url, kind in rows]
 
-    def done(self, url: str) -> None:
-        """Note that the URL needs no fetching (any more) in this visit."""
+    def mark_done(self, url: str) -> None:
+        """Record that this crawl need not fetch the URL (again)."""
         self._index.execute(
             "INSERT INTO frontier (url, done) VALUES (?, 1) ON CONFLICT (url) DO UPDATE SET done = 1", (url,)
         )
 
     def is_done(self, url: str) -> bool:
-        """Whether the URL was fetched in this visit."""
+        """Return whether this crawl is done with the URL."""
         return bool(self._one("SELECT done FROM frontier WHERE url = ?", url))
 
     def progress(self) -> tuple[int, int]:
-        """URLs of this visit: (done, known)."""
+        """Return how many URLs this crawl has done, and how many it knows."""
         done, known = self._index.execute("SELECT coalesce(sum(done), 0), count(*) FROM frontier").fetchone()
         return done, known
 
     def has_problems(self) -> bool:
-        """Whether anything that this visit saw could not be fetched."""
-        count: int = self._one("SELECT count(*) FROM pages WHERE problem IS NOT NULL AND seen = ?", self._visit())
+        """Return whether a page that this crawl saw could not be fetched."""
+        count: int = self._one("SELECT count(*) FROM pages WHERE problem IS NOT NULL AND seen = ?", self._crawl())
         return count > 0
 
     def items(self) -> Iterator[Item]:
-        """Every page, in the order of the URLs; of pages that several URLs give, the one that it is known by."""
+        """List every page, ordered by URL. A page that several URLs lead to is listed once, under its preferred URL."""
         rows = self._index.execute(
             """
             SELECT url, partition, path, problem, etag, last_modified FROM (
@@ -273,18 +283,18 @@ class Mirror:
             yield Item(url, partition, self.folder, path, problem, etag, last_modified)
 
     def _remove(self, condition: str, values: tuple[str | int, ...]) -> None:
-        paths = self._index.execute(f"SELECT path FROM pages WHERE {condition}", values).fetchall()  # noqa: S608 - ours
-        self._index.execute(f"DELETE FROM pages WHERE {condition}", values)  # noqa: S608 - ours
+        paths = self._index.execute(f"SELECT path FROM pages WHERE {condition}", values).fetchall()  # noqa: S608 - the callers' constants
+        self._index.execute(f"DELETE FROM pages WHERE {condition}", values)  # noqa: S608 - the callers' constants
         for (path,) in paths:
             if path:
                 (self.folder / path).unlink(missing_ok=True)
 
-    def _visit(self) -> int:
+    def _crawl(self) -> int:
         number: int | None = self._one("SELECT max(number) FROM visits")
         return number or 0
 
     def _create(self) -> None:
-        """An empty index; what another version kept is fetched again."""
+        """Create an empty index. The content of an index of another version is fetched again."""
         for (table,) in self._index.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             self._index.execute(f"DROP TABLE {table}")
         self._index.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")

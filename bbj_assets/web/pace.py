@@ -1,24 +1,24 @@
-"""How often a site is asked: never more than so many requests a second, and not at all while it asks to wait."""
+"""The pace of a site's requests: a fixed interval between them, and pauses that the site demands (Retry-After)."""
 
 import asyncio
 
 
 class Pace:
-    """A line in which every request waits for its turn; the turns are `interval` seconds apart."""
+    """A queue of requests that are let through `interval` seconds apart."""
 
     def __init__(self, interval: float) -> None:
         self.interval = interval
         self._next = 0.0
-        self._line = asyncio.Lock()
+        self._queue = asyncio.Lock()
 
-    async def turn(self) -> None:
-        """Wait for the next turn."""
+    async def wait(self) -> None:
+        """Wait until the next request may be sent. Requests are let through in the order of their calls."""
         now = asyncio.get_running_loop().time
-        async with self._line:
-            while (wait := self._next - now()) > 0:  # noqa: ASYNC110 - again, as a pause may have come in between
-                await asyncio.sleep(wait)
+        async with self._queue:
+            while (delay := self._next - now()) > 0:  # noqa: ASYNC110 - a pause may begin during the sleep
+                await asyncio.sleep(delay)
             self._next = now() + self.interval
 
     def pause(self, seconds: float) -> None:
-        """Nobody's turn comes sooner than that."""
+        """Hold all requests for so many seconds, or longer if a pause already lasts longer."""
         self._next = max(self._next, asyncio.get_running_loop().time() + seconds)

@@ -1,4 +1,4 @@
-"""What the entry of a source of the web in sources.toml says: where its site is, and where its mirror."""
+"""The site and the mirror of a web source, as its entry in sources.toml defines them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,31 +7,31 @@ from bbj_assets.documents import Item
 from bbj_assets.errors import ConfigurationError, ListingError
 from bbj_assets.source import Source
 from bbj_assets.web.mirror import Mirror
-from bbj_assets.web.urls import Site, shown
+from bbj_assets.web.urls import Site, without_credentials
 
 
 def site_of(source: Source) -> Site:
-    """The site that the source is.
+    """Return the site of a source.
 
     Raises:
-        ConfigurationError: its URL is none.
+        ConfigurationError: the source's URL is not the address of a website.
     """
     site = Site.of(source.url or "")
     if site is None:
-        url = shown(source.url or "")
+        url = without_credentials(source.url or "")
         remedy = "Write a whole one, with https:// or http:// and a host."
-        raise ConfigurationError([f"source {source.name!r}: `url` {url!r} is no address of a website. {remedy}"])
+        raise ConfigurationError([f"source {source.name!r}: `url` {url!r} is not the address of a website. {remedy}"])
     return site
 
 
 def mirror_of(source: Source) -> Path:
-    """The folder of what the source has fetched.
+    """Return the folder with the mirror of a source.
 
     Raises:
-        ConfigurationError: it has none.
+        ConfigurationError: the source has no such folder.
     """
     if source.mirror is None:
-        raise ConfigurationError([f"Source {source.name!r} has no folder for what it fetches."])
+        raise ConfigurationError([f"Source {source.name!r} has no folder for its mirror."])
     return source.mirror
 
 
@@ -39,13 +39,13 @@ def mirrored_items(source: Source) -> Iterator[Item]:
     """List the pages of the mirror, in the order of their URLs.
 
     Raises:
-        ListingError: the site was never visited, so that an empty mirror says nothing.
-        ConfigurationError: the source's URL is none.
+        ListingError: the site was never crawled to the end, so the mirror does not stand for it.
+        ConfigurationError: the source's URL is not the address of a website.
     """
     with Mirror(mirror_of(source)) as mirror:
-        if not mirror.was_visited:
+        if not mirror.was_crawled:
             raise ListingError(
-                f"Source {source.name!r}: {site_of(source).start} was never visited to the end, so its pages are not "
+                f"Source {source.name!r}: {site_of(source).start} was never crawled to the end, so its pages are not "
                 f"known yet. Run bbj-ingest-all --source {source.name}."
             )
         yield from mirror.items()

@@ -1,7 +1,7 @@
 """The lists of pages that a site keeps besides its links: sitemaps, and the table of contents of Flare's HTML5 output.
 
-Without them most of a help would be missing: three topics of four are linked from no other, and Flare's menus are made
-by a script in the reader's browser. It reads them from `Data/Tocs/*.js`, and so do we.
+Without them most of a help would be missing: three topics of four are not linked from any other topic, and Flare's
+menus are built by a script in the reader's browser. The script reads them from `Data/Tocs/*.js`, and so do we.
 """
 
 import re
@@ -21,8 +21,8 @@ from bbj_assets.web.urls import normalised
 
 Kind: TypeAlias = Literal["page", "sitemap", "toc"]
 
-MOST_BYTES = 64 * 2**20
-"""Of an uncompressed sitemap: the protocol (sitemaps.org) allows 50 MB."""
+MAX_BYTES = 64 * 2**20
+"""The limit of an uncompressed sitemap. The protocol (sitemaps.org) allows 50 MB."""
 
 _XML_REFERENCE = re.compile(r"""\b(?P<name>Toc|Link|Chunk)\s*=\s*(["'])(?P<path>[^"'<>]{1,1000})\2""")
 _TOC_CHUNKS = re.compile(r"""["']?numchunks["']?\s*:\s*(\d{1,4})\b""")
@@ -32,19 +32,19 @@ _TOC_TOPIC = re.compile(r"""(["'])(/(?:(?!\1)[^\\]|\\.){1,1000})\1\s*:\s*\{\s*["
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An address that a list names, and what it is."""
+    """A URL that a list names, and what kind of body it has."""
 
     url: str
     kind: Kind = "page"
 
 
 def read_sitemap(body: bytes, url: str) -> Iterator[Listed]:
-    """The addresses in a sitemap or a sitemap index, gzipped or not, as far as it can be read.
+    """Parse a sitemap or a sitemap index, gzipped or not. Reads as far as the XML can be parsed.
 
     Raises:
-        BodyError: it is larger than `MOST_BYTES`, or damaged gzip.
+        BodyError: the sitemap is larger than `MAX_BYTES`, or damaged gzip.
     """
-    content = gunzip(body, MOST_BYTES)
+    content = gunzip(body, MAX_BYTES)
     events = etree.iterparse(
         BytesIO(content), events=("end",), resolve_entities=False, no_network=True, load_dtd=False, recover=True
     )
@@ -60,12 +60,12 @@ def read_sitemap(body: bytes, url: str) -> Iterator[Listed]:
                 element.clear()
                 while element.getprevious() is not None and parent is not None:
                     del parent[0]
-    except etree.XMLSyntaxError:  # an empty file: not even one element
+    except etree.XMLSyntaxError:  # an empty file, without even one element
         return
 
 
 def help_system(root: Element, url: str) -> Listed | None:
-    """The manifest of the help system that a page of Flare's HTML5 output belongs to."""
+    """Return the manifest of the help system of a page; None for a page that is not Flare's HTML5 output."""
     path = flare_attribute(root, "pathtohelpsystem")
     if path is None and flare_attribute(root, "runtimefiletype") is None:
         return None
@@ -74,10 +74,10 @@ def help_system(root: Element, url: str) -> Listed | None:
 
 
 def read_toc(body: bytes, url: str) -> Iterator[Listed]:
-    """The addresses in a part of Flare's TOC.
+    """Parse a file of Flare's table of contents.
 
-    `Data/HelpSystem.xml` names the TOC: `Data/Tocs/X.js` names its parts `X_Chunk0.js`..., which name the topics by
-    their paths below the folder of `Data`; the older `Data/Toc.xml` has the topics as `Link`s.
+    `Data/HelpSystem.xml` names the TOC. `Data/Tocs/X.js` names its parts `X_Chunk0.js`..., which name the topics by
+    their paths below the folder of `Data`. The older `Data/Toc.xml` names the topics in `Link` attributes.
     """
     folder = url.partition("/Data/")[0] + "/"
     text = body.decode("utf-8-sig", "replace")

@@ -1,8 +1,8 @@
-"""What a URL is to us: one spelling for each address, and what belongs to a site.
+"""The rules for URLs: one spelling for each address, and which addresses belong to a site.
 
-A page is stored under its URL, so two spellings of one address would be two pages. Only what RFC 3986 calls
-equivalent is made one here (and what browsers do to bad links); whether `index.htm` and `/` are one page is a
-matter of the server, and is seen from what they give (`same_page`).
+A page is stored under its URL, so two spellings of one address would be two pages. Only spellings that RFC 3986 calls
+equivalent are merged here, together with the corrections that browsers make to bad links. Whether `index.htm` and `/`
+are one page depends on the server: `page_identity` names the candidates, and their content decides.
 """
 
 import re
@@ -11,23 +11,23 @@ from typing import Self
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 _PORTS = {"http": 80, "https": 443}
-_LONGEST = 2000
+_MAX_LENGTH = 2000
 _UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _IN_PATH = "!$&'()*+,;=:@/%"
 _INDEX_PAGE = re.compile(r"(?<=/)(?:index|default|welcome)\.(?:html?|xhtml|php|aspx?|jsp)$", re.IGNORECASE)
-_CHROME = re.compile(
+_TRACKING = re.compile(
     r"(?:utm_\w+|gclid|fbclid|msclkid|_ga|mc_[ce]id|tocpath|highlight|phpsessid|sessionid|sid|replytocom|share|print"
     r"|searchtype|cshid)$",
     re.IGNORECASE,
 )
-"""Parameters that change what is around a page, or who is counted as its reader, but never the page."""
+"""Parameters for tracking and for the frame around a page. They never change its content."""
 _CREDENTIALS = re.compile(r"^([^/?#]*//)?[^/?#]*@")
-"""Also of an address that cannot be taken apart, or has no scheme."""
+"""A pattern, because it has to work also on an address that cannot be parsed, or has no scheme."""
 _SESSION = re.compile(r";(?:jsessionid|phpsessid)=[^/?]*", re.IGNORECASE)
 
 
 def normalised(reference: str, base: str | None = None) -> str | None:
-    """The one spelling of the address that a link means, without fragment and credentials; None if it is no web page.
+    """Return the one spelling of a link's address, without fragment and credentials; None for one that is not http(s).
 
     >>> normalised("../b/./%7ex.htm?utm_source=mail#top", "HTTP://Example.org:80/a/c/")
     'http://example.org/a/b/~x.htm'
@@ -39,21 +39,21 @@ def normalised(reference: str, base: str | None = None) -> str | None:
         parts = urlsplit(urljoin(base, reference) if base else reference)
         port = parts.port
         host = _host(parts.hostname or "")
-    except ValueError:  # http://[, a port that is no number, a name that is none
+    except ValueError:  # http://[, a port that is not a number, an invalid host name
         return None
     scheme = parts.scheme.lower()
     if scheme not in _PORTS or not host:
         return None
     authority = host if port in (None, _PORTS[scheme]) else f"{host}:{port}"
     path = _SESSION.sub("", _without_dots(_encoded(parts.path)))
-    url = urlunsplit((scheme, authority, path or "/", _encoded(_without_chrome(parts.query), "?"), ""))
-    return url if len(url) <= _LONGEST else None
+    url = urlunsplit((scheme, authority, path or "/", _encoded(_without_tracking(parts.query), "?"), ""))
+    return url if len(url) <= _MAX_LENGTH else None
 
 
-def same_page(url: str) -> str:
-    """What the addresses of one page often share: no query, no name of an index page, no upper case.
+def page_identity(url: str) -> str:
+    """Return what the addresses of one page often share: no query, no name of an index page, lower case.
 
-    >>> same_page("https://example.org/Guide/Default.htm?v=2")
+    >>> page_identity("https://example.org/Guide/Default.htm?v=2")
     'https://example.org/guide/'
     """
     parts = urlsplit(url)
@@ -62,12 +62,12 @@ def same_page(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What may be asked for: a host, and the folder that the start URL names.
+    """A host, and the folder on it that the start URL names.
 
     Attributes:
         start: the normalised start URL.
-        origin: `https://example.org`, with a port that is not the default one.
-        folder: the path that everything below begins with; it ends with `/`.
+        origin: `https://example.org`, with the port if it is not the default one.
+        folder: the path with which every path of the site begins; it ends with `/`.
     """
 
     start: str
@@ -76,7 +76,7 @@ class Site:
 
     @classmethod
     def of(cls, url: str) -> Self | None:
-        """The site of a start URL: what lies in its folder. None if it is no URL of the web.
+        """Return the site of a start URL; None for a URL that is not http(s).
 
         >>> Site.of("https://example.org/help/index.htm").folder, Site.of("https://example.org/help").folder
         ('/help/', '/help/')
@@ -91,13 +91,13 @@ class Site:
         return cls(start, f"{parts.scheme}://{parts.netloc}", f"{folder}/")
 
     def holds(self, url: str) -> bool:
-        """Whether a normalised URL lies in it."""
+        """Return whether a normalised URL lies in the folder."""
         return self.below(url) is not None
 
-    def adopted(self, url: str) -> str | None:
-        """A normalised URL on the site's host, in the site's scheme; None for one of another host.
+    def with_site_scheme(self, url: str) -> str | None:
+        """Return a normalised URL with the site's scheme; None for a URL on another host.
 
-        Sitemaps and old links say `http` of pages that have long been served by `https`.
+        Sitemaps and old links often name `http` URLs of pages that have long been served by `https`.
         """
         ours, parts = urlsplit(self.origin), urlsplit(url)
         if parts.netloc != ours.netloc:
@@ -105,7 +105,7 @@ class Site:
         return urlunsplit(parts._replace(scheme=ours.scheme))
 
     def below(self, url: str) -> str | None:
-        """The path below the folder, decoded; None for what lies elsewhere."""
+        """Return the decoded path below the folder; None for a URL outside of it."""
         parts = urlsplit(url)
         if f"{parts.scheme}://{parts.netloc}" != self.origin:
             return None
@@ -114,12 +114,12 @@ class Site:
         return unquote(parts.path.removeprefix(self.folder)) if parts.path.startswith(self.folder) else None
 
     def section(self, url: str) -> str:
-        """The path below the folder, without the `Content/` that Flare may put all topics into."""
+        """Return the path below the folder, without the `Content/` that Flare may put all topics into."""
         return (self.below(url) or "").removeprefix("Content/")
 
 
-def shown(url: str) -> str:
-    """A URL for a message: without the credentials that it may hold."""
+def without_credentials(url: str) -> str:
+    """Return a URL without the credentials that it may hold, for messages."""
     return _CREDENTIALS.sub(r"\1", url)
 
 
@@ -130,12 +130,12 @@ def _host(name: str) -> str:
     if ":" in name:
         return f"[{name}]"
     if not re.fullmatch(r"[a-z0-9_.-]+", name):
-        raise ValueError(f"{name!r} is no host")
+        raise ValueError(f"{name!r} is not a host")
     return name
 
 
 def _encoded(text: str, also: str = "") -> str:
-    """Percent-encoded where it must be and only there, the codes in upper case."""
+    """Percent-encode where necessary and only there, with codes in upper case."""
     text = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", text)
     text = re.sub(r"%[0-9A-Fa-f]{2}", _code, text)
     return quote(text, safe=_IN_PATH + also, errors="replace")
@@ -147,7 +147,7 @@ def _code(match: re.Match[str]) -> str:
 
 
 def _without_dots(path: str) -> str:
-    """RFC 3986, 5.2.4: urljoin does it for relative references only."""
+    """Remove dot segments (RFC 3986, 5.2.4), which urljoin does for relative references only."""
     if "/." not in path:
         return path
     kept: list[str] = []
@@ -163,8 +163,8 @@ def _without_dots(path: str) -> str:
     return "/".join([*kept, "" if name in (".", "..") else name])
 
 
-def _without_chrome(query: str) -> str:
+def _without_tracking(query: str) -> str:
     if not query:
         return query
     pairs = query.split("&")
-    return "&".join(pair for pair in pairs if pair and not _CHROME.match(pair.partition("=")[0]))
+    return "&".join(pair for pair in pairs if pair and not _TRACKING.match(pair.partition("=")[0]))

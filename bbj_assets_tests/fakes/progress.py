@@ -1,4 +1,4 @@
-"""A progress whose events a test looks at, or answers by raising."""
+"""A progress whose events a test reads, or answers by raising."""
 
 from collections.abc import Callable
 
@@ -7,11 +7,11 @@ from bbj_assets.reports import BatchEvent, ChunksReport, EmbeddingsReport
 
 
 class ListeningProgress(Silent):
-    """Passes the events of a run to callbacks, and keeps its reports.
+    """Passes the events of a run to callbacks, and keeps the reports.
 
     Attributes:
-        chunks: the report of each refresh that came to its end.
-        embeddings: the report of each run of embeddings that began.
+        chunks: the report of each refresh that succeeded.
+        embeddings: the report of each run of embeddings that was started.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""A website on loopback that serves what a test puts into it, misbehaves when told to, and remembers who asked.
+"""A website on loopback: it serves the pages of a test, simulates faults, and records its requests.
 
-Hand-written HTTP over asyncio, like the fake model servers, because half of what it is for is bad HTTP: bodies that
-lie about their length, drip, stop in the middle, or never come.
+HTTP is written by hand over asyncio, as in the fake model servers, because half of its use is bad HTTP: bodies with a
+wrong length, bodies that arrive slowly, stop in the middle, or never come.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from bbj_assets_tests.fakes.loopback_server import LoopbackServer
 
 @dataclass(frozen=True)
 class Answer:
-    """What is sent for one request.
+    """The response to one request.
 
     Attributes:
         delay: seconds before anything is sent.
-        length: what Content-Length says: the truth, nothing at all (`none`), or a number of bytes.
-        breaks: the connection ends after half of the body.
-        repeats: the body is sent so many times.
+        length: the Content-Length: the true one, none at all (`none`), or a number of bytes.
+        breaks: whether the connection ends after half of the body.
+        repeats: how often the body is sent.
     """
 
     body: bytes = b""
@@ -39,29 +39,29 @@ class Answer:
 
     @property
     def etag(self) -> str:
-        """A strong validator made of the body."""
+        """Return a strong validator of the body."""
         return f'"{hashlib.sha256(self.body).hexdigest()[:16]}"'
 
 
 def redirect(to: str, status: int = 301) -> Answer:
-    """An answer that sends elsewhere."""
+    """Return a redirect."""
     return Answer(status=status, headers={"Location": to})
 
 
 def refusal(status: int, *, retry_after: str | None = None) -> Answer:
-    """An answer that is an error."""
+    """Return an error response."""
     headers = {} if retry_after is None else {"Retry-After": retry_after}
     return Answer(b"<h1>not today</h1>", status, headers)
 
 
 def zipped(body: bytes) -> Answer:
-    """The body with gzip as its Content-Encoding."""
+    """Return a response with gzip as its Content-Encoding."""
     return Answer(gzip.compress(body), headers={"Content-Encoding": "gzip"})
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request: what for, when (of `time.monotonic`), with which headers (names in lower case)."""
+class Request:
+    """A recorded request: its path, time (`time.monotonic`), headers (names in lower case), and the status sent."""
 
     path: str
     time: float
@@ -70,9 +70,9 @@ class Asked:
 
 
 class SiteServer(LoopbackServer):
-    """A site in a thread of its own; a context manager. What is not in `pages` is a 404, robots.txt too.
+    """A site in a thread of its own; a context manager. A path that is not in `pages` is a 404, also robots.txt.
 
-    Pages with status 200 have an ETag, and a request that knows it gets a 304.
+    Pages with status 200 have an ETag, and a request with that ETag gets a 304.
     """
 
     def __init__(self, host: str = "127.0.0.1") -> None:
@@ -81,40 +81,40 @@ class SiteServer(LoopbackServer):
         self.pages: dict[str, Answer] = {}
         self.faults: dict[str, deque[Answer]] = {}
         self.latency = 0.0
-        self.asked: list[Asked] = []
+        self.requests: list[Request] = []
         self.most_at_once = 0
         self._at_once = 0
 
     @property
     def url(self) -> str:
-        """Where it listens, without a trailing slash."""
+        """Return the URL it listens at, without a trailing slash."""
         return f"http://{self.host}:{self.port}"
 
     def put(self, path: str, page: Answer | bytes | str) -> None:
-        """Serve this at the path (with its query), from now on."""
+        """Serve a page at a path (with its query) from now on."""
         if isinstance(page, str):
             page = page.encode()
         self.pages[path] = Answer(page) if isinstance(page, bytes) else page
 
-    def disturb(self, path: str, *answers: Answer) -> None:
-        """Give these answers to the next requests for the path."""
+    def fail_next(self, path: str, *answers: Answer) -> None:
+        """Send these responses to the next requests for a path."""
         self.faults.setdefault(path, deque()).extend(answers)
 
     def paths(self) -> list[str]:
-        """What was asked for, in order."""
-        return [asked.path for asked in self.asked]
+        """Return the requested paths, in order."""
+        return [request.path for request in self.requests]
 
     def counts(self) -> Counter[int]:
-        """How many requests got which status."""
-        return Counter(asked.status for asked in self.asked)
+        """Return the number of requests by status."""
+        return Counter(request.status for request in self.requests)
 
-    def forget(self) -> None:
-        """Forget who asked for what."""
-        self.asked.clear()
+    def clear_requests(self) -> None:
+        """Clear the recorded requests."""
+        self.requests.clear()
         self.most_at_once = 0
 
     async def exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """One request and its answer; whether the connection goes on."""
+        """Serve one request. Return whether the connection stays open."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         arrived = time.monotonic()
         request, *lines = head.rstrip().split("\r\n")
@@ -124,7 +124,7 @@ class SiteServer(LoopbackServer):
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
             answer = self._answer(path, headers)
-            self.asked.append(Asked(path, arrived, headers, answer.status))
+            self.requests.append(Request(path, arrived, headers, answer.status))
             if not await _is_awaited(reader, answer.delay or self.latency):
                 return False
             return await _send(writer, answer)
@@ -143,9 +143,9 @@ class SiteServer(LoopbackServer):
 
 
 async def _is_awaited(reader: asyncio.StreamReader, seconds: float) -> bool:
-    """Let so much time pass; whether the client is still there after it."""
+    """Wait for some seconds. Return whether the client is still connected after them."""
     end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0 and not reader.at_eof():  # noqa: ASYNC110 - no event tells it
+    while (left := end - time.monotonic()) > 0 and not reader.at_eof():  # noqa: ASYNC110 - no event signals it
         await asyncio.sleep(min(left, 0.05))
     return not reader.at_eof()
 

@@ -1,7 +1,7 @@
-"""A WordPress site over real HTTP: sixty articles by the REST API, and the same ones as pages of a theme.
+"""A WordPress site over real HTTP: sixty articles by the REST API, and the same articles as pages of a theme.
 
-The API is that of the sample sites (`sample_data/serve.py`). What is added here is what goes wrong: routes that fail,
-an API that is closed or knows less than it should, posts that change while a list of them is read.
+The API is that of the sample sites (`sample_data/serve.py`). This adds faults: routes that fail, an API that is closed
+or ignores parameters, posts that change while a list of them is read.
 """
 
 import threading
@@ -22,7 +22,7 @@ ERA = 2019
 
 @dataclass(frozen=True)
 class Fault:
-    """What is answered instead, `times` times (always, when that is None)."""
+    """A response that is sent instead, `times` times; always if that is None."""
 
     status: int = 500
     body: bytes = b"<h1>Error establishing a database connection</h1>"
@@ -32,16 +32,16 @@ class Fault:
 
 @dataclass
 class Behaviour:
-    """How the site differs from WordPress as it is installed.
+    """How the site differs from a default WordPress.
 
     Attributes:
         rest: `forbidden` is a 401 for every route of the API, `missing` a 404; `plain` has it at `?rest_route=/`.
-        ignored: parameters that the API does not know.
-        tells_totals: whether lists say how many posts and pages they have.
-        tells_types: whether `wp/v2/types` is there.
+        ignored: parameters that the API ignores.
+        tells_totals: whether lists send the number of their posts and pages.
+        tells_types: whether `wp/v2/types` exists.
         validators: whether pages have an ETag; those of WordPress have none.
-        sitemap: whether there is one.
-        linked: how many of the newest posts the start page shows.
+        sitemap: whether there is a sitemap.
+        linked: how many of the newest posts the start page links to.
     """
 
     rest: Literal["open", "forbidden", "missing", "plain"] = "open"
@@ -54,7 +54,7 @@ class Behaviour:
 
 
 def post(number: int, base: str, *, folder: str = "magazine", kind: str = "post") -> dict[str, Any]:
-    """The post of a number, from 1: twelve a year, a different text for each."""
+    """Return the post with a number, from 1: twelve a year, each with a different text."""
     year, month = ERA + (number - 1) // 12, (number - 1) % 12 + 1
     slug = f"article-{number}"
     category = {"id": 7, "name": "Tips &amp; Tricks", "slug": "tips", "taxonomy": "category"}
@@ -84,19 +84,19 @@ class WordPressServer:
     """The site, in a thread of its own; a context manager.
 
     Args:
-        posts: how many there are at first.
-        folder: that their links lie in.
+        posts: the initial number of posts.
+        folder: of their links.
         start: the path of the start page.
 
     Attributes:
-        behaviour: how it differs from others.
+        behaviour: how it differs from a default WordPress.
         root: the path of the API.
         types: the posts by the route that lists them.
-        extra: answers by their path, instead of the site's own.
+        extra: responses by path, instead of the site's own.
         extra_links: HTML in the text of the start page, below the heading `Editions of 2009`.
-        before: called with each request, before it is answered.
-        requests: what was asked for, decoded.
-        unchanged: what of it was answered with a 304.
+        before: called with each request before it is served.
+        requests: the requested paths and queries, decoded.
+        unchanged: the paths of requests that got a 304.
     """
 
     def __init__(self, posts: int = 60, *, folder: str = "magazine", start: str = "/magazine/") -> None:
@@ -119,20 +119,20 @@ class WordPressServer:
 
     @property
     def posts(self) -> list[dict[str, Any]]:
-        """The posts, which tests change as an editor would."""
+        """Return the posts, which tests change as an editor would."""
         return self.types["posts"]
 
     @property
     def start_url(self) -> str:
-        """What a source of this site has as its `url`."""
+        """Return the `url` of a source of this site."""
         return f"{self.url}{self.start}"
 
     def fail(self, part: str, fault: Fault | None = None) -> None:
-        """Let requests fail whose decoded path and query hold `part`."""
+        """Fail requests whose decoded path and query contain `part`."""
         self.faults[part] = fault or Fault()
 
-    def asked(self, part: str) -> list[str]:
-        """The requests whose decoded path and query hold `part`."""
+    def requests_with(self, part: str) -> list[str]:
+        """Return the requests whose decoded path and query contain `part`."""
         return [target for target in self.requests if part in target]
 
     def __enter__(self) -> Self:
@@ -144,7 +144,7 @@ class WordPressServer:
         self._server.server_close()
 
     def answer(self, target: str) -> Answer:
-        """What a GET is answered."""
+        """Return the response to a GET."""
         with self._lock:
             self.requests.append(unquote(target))
             self.before(unquote(target))
@@ -219,13 +219,13 @@ class WordPressServer:
                     site.unchanged.append(self.path)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the names of http.server
-                """Say nothing."""
+                """Drop the log line of each request."""
 
         return Handler
 
 
 def kinds_of(requests: list[str]) -> Mapping[str, int]:
-    """How often each path was asked for."""
+    """Return the number of requests by path."""
     return Counter(urlsplit(target).path for target in requests)
 
 

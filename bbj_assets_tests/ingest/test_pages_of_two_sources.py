@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bbj_assets.ingest.fetching import visit
+from bbj_assets.ingest.fetching import fetch_site
 from bbj_assets.ingest.listing import current_partitions
 from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
 from bbj_assets.ingest.writing import Writer
@@ -27,7 +27,7 @@ TOPICS = 6
 
 
 def ingest(conn: Connection, crawled: Source, sources: Collection[str] | None = None) -> PartitionReport:
-    visit(conn, crawled)
+    fetch_site(conn, crawled)
     listed, vanished = current_partitions(conn, crawled)
     options = ParseOptions(ChunkSettings(), processes=1, sources=sources, allow_shrink=True)
     return refresh_chunks(conn, crawled, sorted(listed | vanished), options).total

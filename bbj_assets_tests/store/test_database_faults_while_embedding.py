@@ -1,4 +1,4 @@
-"""Every fault of PostgreSQL, under the batch runner."""
+"""Every fault of PostgreSQL under the batch runner."""
 
 import asyncio
 import re
@@ -18,13 +18,13 @@ from bbj_assets_tests.fakes.ollama_server import FakeOllama
 from bbj_assets_tests.store.database_faults import FAULTS, Striking, end_sessions
 
 VECTORS = batch_runs.lengths(40)
-CONNECTION_SECONDS = batches._CONNECTION_SECONDS
+CONNECTION_SECONDS = batches.CONNECTION_TIMEOUT
 
 
 @pytest.fixture
 def models(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOllama]:
-    """A model server, texts without a vector, and little patience for connections."""
-    monkeypatch.setattr(batches, "_CONNECTION_SECONDS", 1.0)
+    """A model server and pending texts, with a short timeout for connections."""
+    monkeypatch.setattr(batches, "CONNECTION_TIMEOUT", 1.0)
     ensure_model(conn, batch_runs.MODEL, batch_runs.DIMENSIONS)
     batch_runs.put(conn, VECTORS)
     with FakeOllama(models=[batch_runs.MODEL], dimensions=batch_runs.DIMENSIONS) as server:
@@ -32,7 +32,7 @@ def models(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOl
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_embedding_under_a_fault_that_stays_ends_with_one_clear_error_and_blames_no_text(
+def test_a_lasting_database_fault_is_one_clear_error_and_fails_no_text(
     name: str, conn: Connection, visitor: str, models: FakeOllama
 ) -> None:
     striking = Striking(FAULTS[name], conn, "embeddings")
@@ -61,7 +61,7 @@ def test_embedding_under_a_fault_that_stays_ends_with_one_clear_error_and_blames
 
 
 @pytest.mark.parametrize("name", ["too many clients", "a deadlock", "no memory"])
-def test_embedding_under_a_fault_that_passes_asks_the_model_for_nothing_twice(
+def test_no_text_is_embedded_twice_because_of_a_transient_database_fault(
     name: str, conn: Connection, visitor: str, models: FakeOllama
 ) -> None:
     striking = Striking(FAULTS[name], conn, "embeddings")
@@ -69,24 +69,24 @@ def test_embedding_under_a_fault_that_passes_asks_the_model_for_nothing_twice(
 
     report = batch_runs.embed(visitor, models, on_progress=striking.on_progress, on_batch=only_outages(striking))
 
-    said = rf"wait for the database: .*{FAULTS[name].says}.* Trying again \(\d/4\)"
-    assert any(re.search(said, outage) for outage in striking.outages), striking.outages
+    expected = rf"wait for the database: .*{FAULTS[name].says}.* Trying again \(\d/4\)"
+    assert any(re.search(expected, outage) for outage in striking.outages), striking.outages
     assert report.texts == TextCounts(total=len(VECTORS), embedded=len(VECTORS), stored=len(VECTORS))
     assert set(models.embedded.values()) == {1}
     batch_runs.assert_stored(conn, VECTORS)
 
 
-def test_sessions_that_are_lost_again_and_again_cost_nothing_but_a_moment(
+def test_sessions_that_are_lost_again_and_again_lose_nothing(
     conn: Connection, visitor: str, models: FakeOllama, caplog: pytest.LogCaptureFixture
 ) -> None:
-    news: list[str] = []
+    events: list[str] = []
 
-    def end_all(done: int, _total: int) -> None:  # that of what is still to be read, too, before its second page
+    def end_all(done: int, _total: int) -> None:  # the reader's session too, before its second page
         if done:
             end_sessions(conn)
 
     report = batch_runs.embed(
-        visitor, models, on_progress=end_all, on_batch=lambda said: news.append(f"{said.kind} {said}")
+        visitor, models, on_progress=end_all, on_batch=lambda event: events.append(f"{event.kind} {event}")
     )
 
     assert report.texts == TextCounts(total=len(VECTORS), embedded=len(VECTORS), stored=len(VECTORS))
@@ -94,67 +94,71 @@ def test_sessions_that_are_lost_again_and_again_cost_nothing_but_a_moment(
     assert report.total_embedded == len(VECTORS)
     assert set(models.embedded.values()) == {1}
     batch_runs.assert_stored(conn, VECTORS)
-    said = r"outage \[reader\] waits for the database: Cannot read what is to be embedded: .*\. Trying again \(1/4\)\."
-    assert any(re.fullmatch(said, each) for each in news), news
-    assert caplog.text == "", "it was told already"
+    expected = (
+        r"outage \[reader\] waits for the database: Cannot read what is to be embedded: .*\. Trying again \(1/4\)\."
+    )
+    assert any(re.fullmatch(expected, each) for each in events), events
+    assert caplog.text == "", "the event has reported it"
 
 
-def test_a_pool_that_is_exhausted_is_waited_for(
+def test_an_exhausted_pool_is_retried(
     conn: Connection, visitor: str, models: FakeOllama, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody takes all of its connections when the first texts are stored, until an outage is told of."""
-    make_pool, pools, outages = batches._pool, [], []
+    """A task takes all connections when the first texts are stored, until an outage event."""
+    make_pool, pools, outages = batches.connection_pool, [], []
 
     def kept(url: str, workers: int) -> AsyncConnectionPool[AsyncConnection]:
         pools.append(make_pool(url, workers))
         return pools[-1]
 
-    monkeypatch.setattr(batches, "_pool", kept)
+    monkeypatch.setattr(batches, "connection_pool", kept)
     models.latency = 0.1
 
     async def scenario() -> EmbeddingsReport:
         holding: list[asyncio.Task[None]] = []
-        told = asyncio.Event()
+        is_reported = asyncio.Event()
 
         async def hold() -> None:
             async with AsyncExitStack() as taken:
                 with suppress(PoolTimeout):
                     while True:
                         await taken.enter_async_context(pools[0].connection(timeout=0.2))
-                await told.wait()
+                await is_reported.wait()
 
         def begin(done: int, _total: int) -> None:
             if done and not holding:
                 holding.append(asyncio.create_task(hold()))
 
-        def hear(said: BatchEvent) -> None:
-            if said.kind == "outage":
-                outages.append(str(said))
-                told.set()
+        def listen(event: BatchEvent) -> None:
+            if event.kind == "outage":
+                outages.append(str(event))
+                is_reported.set()
 
         try:
-            return await batch_runs.embedding(visitor, models, on_progress=begin, on_batch=hear)
+            return await batch_runs.embedding(visitor, models, on_progress=begin, on_batch=listen)
         finally:
-            told.set()
+            is_reported.set()
             await asyncio.gather(*holding)
 
     report = asyncio.run(scenario())
 
-    assert any(re.search(r"See that the server is up and has room: .* Trying again \(1/4\)", said) for said in outages)
+    assert any(
+        re.search(r"See that the server is up and has room: .* Trying again \(1/4\)", outage) for outage in outages
+    )
     assert report.texts == TextCounts(total=len(VECTORS), embedded=len(VECTORS), stored=len(VECTORS))
     assert set(models.embedded.values()) == {1}
     batch_runs.assert_stored(conn, VECTORS)
 
 
-def test_whoever_stops_embedding_while_no_connection_is_to_be_had_is_heard_soon(
+def test_a_run_without_a_connection_can_be_stopped_soon(
     conn: Connection, visitor: str, models: FakeOllama, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pool waits for one before anybody hears of it, and again for what is to be stored and settled at the end."""
-    monkeypatch.setattr(batches, "_CONNECTION_SECONDS", CONNECTION_SECONDS)
+    """The pool's timeout passes before the first event, and again for the last transactions of the run."""
+    monkeypatch.setattr(batches, "CONNECTION_TIMEOUT", CONNECTION_SECONDS)
     striking = Striking(FAULTS["too many clients"], conn, "embeddings")
 
-    def stop(news: BatchEvent) -> None:
-        if news.kind == "outage" and news.worker:
+    def stop(event: BatchEvent) -> None:
+        if event.kind == "outage" and event.worker:
             raise Stopped("enough")
 
     async def scenario() -> None:
@@ -171,4 +175,4 @@ def test_whoever_stops_embedding_while_no_connection_is_to_be_had_is_heard_soon(
 
 
 def only_outages(striking: Striking) -> Callable[[BatchEvent], None]:
-    return lambda news: striking.on_outage(news) if news.kind == "outage" else None
+    return lambda event: striking.on_outage(event) if event.kind == "outage" else None

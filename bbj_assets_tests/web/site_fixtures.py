@@ -1,10 +1,10 @@
-"""The fixtures that the tests of fetching and of the web's parsers share."""
+"""The fixtures that the tests of fetching and of the web parsers share."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from bbj_assets.web import fetcher
+from bbj_assets.web import client
 from bbj_assets_tests.fakes.site_server import SiteServer
 
 
@@ -17,4 +17,4 @@ def site() -> Iterator[SiteServer]:
 @pytest.fixture(autouse=True)
 def retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the number of retries, without their delays."""
-    monkeypatch.setattr(fetcher, "INITIAL_DELAY", 0.001)
+    monkeypatch.setattr(client, "INITIAL_DELAY", 0.001)

@@ -1,4 +1,4 @@
-"""A site behind TLS that speaks HTTP/2, as most do; the other tests' server is plain HTTP/1.1 on purpose."""
+"""A site behind TLS that speaks HTTP/2, as most sites do. The server of the other tests is plain HTTP/1.1."""
 
 import asyncio
 import socket
@@ -12,13 +12,13 @@ import trustme
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from bbj_assets.web.answers import Page
-from bbj_assets.web.fetcher import Fetcher
+from bbj_assets.web.client import SiteClient
+from bbj_assets.web.responses import Page
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a site that answers with the version of HTTP it was asked in."""
+    """The URL of a site that responds with the version of HTTP of the request."""
     authority = trustme.CA()
     certificate = authority.issue_cert("localhost")
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
@@ -29,7 +29,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         config.bind = [f"fd://{listening.fileno()}"]
         config.certfile = config.keyfile = str(tmp_path / "site.pem")
         loop, ended = asyncio.new_event_loop(), asyncio.Event()
-        server = Thread(target=loop.run_until_complete, args=[serve(_answer, config, shutdown_trigger=ended.wait)])
+        server = Thread(target=loop.run_until_complete, args=[serve(_respond, config, shutdown_trigger=ended.wait)])
         server.start()
         yield f"https://localhost:{listening.getsockname()[1]}"
         loop.call_soon_threadsafe(ended.set)
@@ -38,17 +38,17 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         listening.detach()  # hypercorn has closed it
 
 
-async def _answer(scope: Any, _receive: Any, send: Any) -> None:
+async def _respond(scope: Any, _receive: Any, send: Any) -> None:
     if scope["type"] == "http":
         status = 404 if scope["path"] == "/robots.txt" else 200
         await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/html")]})
         await send({"type": "http.response.body", "body": scope["http_version"].encode()})
 
 
-def test_a_site_that_speaks_http_2_is_asked_in_it(site: str) -> None:
-    async def visit() -> list[Page]:
-        async with Fetcher(site, requests_per_second=100, concurrency=4) as fetcher:
-            answers = await asyncio.gather(*(fetcher.get(f"{site}/{number}") for number in range(4)))
-            return [answer for answer in answers if isinstance(answer, Page)]
+def test_http_2_is_used_where_the_site_speaks_it(site: str) -> None:
+    async def fetch() -> list[Page]:
+        async with SiteClient(site, requests_per_second=100, concurrency=4) as client:
+            responses = await asyncio.gather(*(client.get(f"{site}/{number}") for number in range(4)))
+            return [response for response in responses if isinstance(response, Page)]
 
-    assert [page.body for page in asyncio.run(visit())] == [b"2"] * 4
+    assert [page.body for page in asyncio.run(fetch())] == [b"2"] * 4

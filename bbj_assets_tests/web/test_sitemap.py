@@ -43,7 +43,7 @@ IMAGES = (
         ("\x00\x01", []),
     ],
 )
-def test_the_addresses_of_a_sitemap(text: str, listed: list[Listed]) -> None:
+def test_the_urls_of_a_sitemap(text: str, listed: list[Listed]) -> None:
     assert list(read_sitemap(text.encode(), URL)) == listed
     assert list(read_sitemap(gzip.compress(text.encode()), URL)) == listed
 
@@ -57,13 +57,13 @@ def test_entities_of_a_sitemap_are_not_expanded() -> None:
 
 
 def test_a_sitemap_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sitemap, "MOST_BYTES", 1000)
+    monkeypatch.setattr(sitemap, "MAX_BYTES", 1000)
     with pytest.raises(BodyError):
         list(read_sitemap(gzip.compress(b" " * 100_000), URL))
 
 
 @given(st.binary(max_size=200) | st.text("<>/urlsetoc &;\n", max_size=200).map(str.encode))
-def test_any_bytes_are_read_as_far_as_they_go(body: bytes) -> None:
+def test_any_bytes_are_parsed_without_another_error(body: bytes) -> None:
     try:
         list(read_sitemap(body, URL))
     except BodyError:
@@ -81,12 +81,12 @@ def test_any_bytes_are_read_as_far_as_they_go(body: bytes) -> None:
         ("<html>", None),
     ],
 )
-def test_where_the_menu_of_a_flare_site_is(html: str, manifest: str | None) -> None:
+def test_the_manifest_of_a_flare_help_is_found(html: str, manifest: str | None) -> None:
     found = help_system(parse_html(f"{html}<body>x</body></html>"), "https://example.org/a/b/c.htm")
     assert found == (None if manifest is None else Listed(manifest, "toc"))
 
 
-def test_the_parts_of_a_menu() -> None:
+def test_the_parts_of_a_flare_toc() -> None:
     folder = "https://example.org/help/"
     (toc,) = read_toc(b'<WebHelpSystem Toc="Data/Tocs/A B.js"/>', f"{folder}Data/HelpSystem.xml")
     assert toc == Listed(f"{folder}Data/Tocs/A%20B.js", "toc")

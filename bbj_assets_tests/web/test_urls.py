@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bbj_assets.web.urls import Site, normalised, same_page, shown
+from bbj_assets.web.urls import Site, normalised, page_identity, without_credentials
 
 BASE = "https://example.org/help/guide/start.htm"
 
@@ -42,12 +42,12 @@ BASE = "https://example.org/help/guide/start.htm"
         ("x" * 3000, None),
     ],
 )
-def test_each_address_has_one_spelling(reference: str, url: str | None) -> None:
+def test_each_url_has_one_spelling(reference: str, url: str | None) -> None:
     assert normalised(reference, BASE) == url
 
 
 @given(st.text(max_size=60) | st.text("/.%?#&=aA1\\ :@;", max_size=40))
-def test_a_normalised_address_is_normalised(reference: str) -> None:
+def test_normalising_twice_changes_nothing(reference: str) -> None:
     url = normalised(reference, BASE)
     if url is not None:
         assert normalised(url) == url
@@ -64,7 +64,7 @@ def test_a_normalised_address_is_normalised(reference: str) -> None:
         ("https://example.org/help/v2.1/index.html?x=1", "/help/v2.1/"),
     ],
 )
-def test_a_site_is_the_folder_of_its_start_url(start: str, folder: str) -> None:
+def test_the_folder_of_a_site_is_that_of_its_start_url(start: str, folder: str) -> None:
     site = Site.of(start)
     assert site is not None
     assert site.folder == folder
@@ -89,14 +89,14 @@ def test_a_site_ends_at_its_folder_its_host_and_its_port() -> None:
     assert site.below("https://example.org/help/a%20b/c.htm") == "a b/c.htm"
 
 
-def test_an_address_of_the_site_in_the_other_scheme_is_adopted() -> None:
+def test_a_url_on_the_host_gets_the_scheme_of_the_site() -> None:
     site = Site.of("https://example.org/help/")
     assert site is not None
-    assert site.adopted("http://example.org/help/a.htm") == "https://example.org/help/a.htm"
-    assert site.adopted("https://elsewhere.test/help/a.htm") is None
+    assert site.with_site_scheme("http://example.org/help/a.htm") == "https://example.org/help/a.htm"
+    assert site.with_site_scheme("https://elsewhere.test/help/a.htm") is None
 
 
-def test_content_is_no_section() -> None:
+def test_flares_content_folder_is_not_a_section() -> None:
     site = Site.of("https://example.org/help/")
     assert site is not None
     assert site.section("https://example.org/help/Content/usr/a.htm") == "usr/a.htm"
@@ -104,18 +104,18 @@ def test_content_is_no_section() -> None:
 
 
 @pytest.mark.parametrize("url", ["", "help", "ftp://example.org", "http://"])
-def test_what_is_no_address_of_the_web_is_no_site(url: str) -> None:
+def test_a_url_that_is_not_http_is_not_a_site(url: str) -> None:
     assert Site.of(url) is None
 
 
-def test_addresses_that_often_give_one_page() -> None:
+def test_urls_that_are_often_one_page_have_one_identity() -> None:
     variants = ["/Help/", "/help/index.htm", "/help/Default.htm?x=1", "/help/INDEX.HTML"]
-    assert {same_page(f"https://example.org{path}") for path in variants} == {"https://example.org/help/"}
-    assert same_page("https://example.org/help/my-index.htm") == "https://example.org/help/my-index.htm"
+    assert {page_identity(f"https://example.org{path}") for path in variants} == {"https://example.org/help/"}
+    assert page_identity("https://example.org/help/my-index.htm") == "https://example.org/help/my-index.htm"
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "shown"),
     [
         ("https://user:secret@example.org/x", "https://example.org/x"),
         ("https://user:s@cret@example.org", "https://example.org"),
@@ -127,5 +127,5 @@ def test_addresses_that_often_give_one_page() -> None:
         ("", ""),
     ],
 )
-def test_credentials_are_not_shown(url: str, said: str) -> None:
-    assert shown(url) == said
+def test_credentials_are_removed(url: str, shown: str) -> None:
+    assert without_credentials(url) == shown

@@ -1,1 +1,4 @@
-"""The batch runner: work queue, retry policy, storing and report. Embedders do not belong here."""
+"""The batch runner: reading pending texts, the work queue, the retry policy, storing vectors, and the run's report.
+
+It sees an embedder only through its protocol. How a model server is asked belongs in `embedders`, SQL in `store`.
+"""

@@ -1,19 +1,17 @@
-"""What is pending, read page by page while the workers embed.
+"""The texts without a vector, read page by page while the workers embed.
 
-The list of it is a temporary table, so that it is made once and no transaction is open while a model works. It goes
-with its session, as does the lock that keeps other runs from the same texts: when that is lost, another one lists what
-comes after the last text that was handed out, and neither the workers nor the storer notice.
+They are listed once, in a temporary table, so that no transaction is open while a model works. The table lasts as long
+as its session, and so does the lock that keeps other runs from the same texts. When the session is lost, the reader
+takes another one and lists what comes after the last text that it handed out; workers and storer do not notice.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
-from psycopg_pool import AsyncConnectionPool
-
+from bbj_assets.embedding.runner.run import EmbeddingRun
 from bbj_assets.outcomes import Failure
-from bbj_assets.progress import Progress
 from bbj_assets.reports import Coverage
 from bbj_assets.store.connection import AsyncConnection
 from bbj_assets.store.embeddings import (
@@ -29,54 +27,28 @@ from bbj_assets.store.suspects import given_up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddingTask:
-    """Which texts a run is to embed.
+class Page:
+    """Some of the pending texts.
 
     Attributes:
-        only_failed: only the texts that failed before, and those of the documents that `parsed_in` stored.
-        parsed_in: the ids of runs.
-        run_id: the run that this is, which is recorded with failures.
+        skipped: the number of listed texts that need no vector any more, because another run stored it or because
+            their last chunk was deleted.
     """
 
-    source: str
-    partitions: Collection[str]
-    only_failed: bool = False
-    parsed_in: Collection[str] = ()
-    run_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some of the texts, and how many of the list need no vector any more: another run was faster, or they are gone."""
-
     texts: list[PendingText]
-    found: int
+    skipped: int
 
 
 class PendingTexts:
-    """For one run in one event loop; a context manager, because it keeps a session.
+    """The pending texts of one run in one event loop; a context manager, because it holds a session.
 
     Attributes:
-        left: how many texts there are that were not handed out yet.
-
-    Args:
-        progress: is told when another run over the same texts has to end first.
+        left: the number of listed texts that were not handed out yet.
     """
 
-    def __init__(
-        self,
-        pool: AsyncConnectionPool[AsyncConnection],
-        model: str,
-        task: EmbeddingTask,
-        initial_delay: float,
-        progress: Progress,
-    ) -> None:
+    def __init__(self, run: EmbeddingRun) -> None:
         self.left = 0
-        self._pool = pool
-        self._model = model
-        self._task = task
-        self._initial_delay = initial_delay
-        self._progress = progress
+        self._run = run
         self._session: AsyncConnection | None = None
         self._is_listed = False
         self._position = 0
@@ -86,26 +58,27 @@ class PendingTexts:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._give_back()
+        await self._release_session()
 
     async def coverage(self) -> dict[str, Coverage]:
-        """How far each partition is, now that no other run is at work on them.
+        """Return the coverage of each partition, once no other run embeds its texts.
 
         Raises:
             psycopg.Error: the database failed.
         """
-        return await coverage(await self._taken(), self._model, self._task.source, self._task.partitions)
+        run = self._run
+        return await coverage(await self._locked_session(), run.model, run.task.source, run.task.partitions)
 
-    async def note(self) -> None:
-        """List what is pending, and count it as left.
+    async def list_texts(self) -> None:
+        """List the pending texts, and set `left` to their number.
 
         Raises:
             psycopg.Error: the database failed.
         """
-        task = self._task
+        task = self._run.task
         self.left = await note_pending(
-            await self._taken(),
-            self._model,
+            await self._locked_session(),
+            self._run.model,
             task.source,
             task.partitions,
             only_failed=task.only_failed,
@@ -114,57 +87,57 @@ class PendingTexts:
         )
         self._is_listed, self._position = True, 0
 
-    async def given_up(self) -> list[Failure]:
-        """The failures of texts that are not listed, because they take the model server down.
+    async def unlisted_failures(self) -> list[Failure]:
+        """Return the failures of texts that are not listed, because they take the model server down.
 
         Raises:
             psycopg.Error: the database failed.
         """
-        task = self._task
+        task = self._run.task
         if task.only_failed:
             return []
-        return await given_up(await self._taken(), self._model, task.source, task.partitions)
+        return await given_up(await self._locked_session(), self._run.model, task.source, task.partitions)
 
     async def page(self, size: int, on_outage: Callable[[str], None]) -> Page:
-        """The next texts, at most so many of those that were listed.
+        """Return the next page of at most `size` listed texts.
 
         Args:
-            on_outage: told before it is tried again when the database failed; what it raises ends that.
+            on_outage: called before each retry when the database failed; what it raises ends the retries.
 
         Raises:
-            DatabaseError: the database failed, and trying again did not help.
+            DatabaseError: the database failed, and the retries did not help.
         """
-        return await retry_outages_async(partial(self._read, size), self._initial_delay, on_outage)
+        return await retry_outages_async(partial(self._read, size), self._run.options.initial_delay, on_outage)
 
     async def _read(self, size: int) -> Page:
-        with explaining("read what is to be embedded", str(self._pool.conninfo)):
-            session = await self._taken()
+        with explaining("read what is to be embedded", self._run.url):
+            session = await self._locked_session()
             if not self._is_listed:
-                await self.note()
+                await self.list_texts()
             listed = min(size, self.left)
-            texts = await pending_page(session, self._model, self._position, listed)
+            texts = await pending_page(session, self._run.model, self._position, listed)
         self._position += listed
         self.left -= listed
         self._last = texts[-1] if texts else self._last
-        return Page(texts, listed - len(texts))
+        return Page(texts=texts, skipped=listed - len(texts))
 
-    async def _taken(self) -> AsyncConnection:
-        """The session that has the lock of this run, another one if it was lost."""
+    async def _locked_session(self) -> AsyncConnection:
+        """Return the session that holds the lock of this run; a new one if it was lost."""
         if self._session is not None and not self._session.closed:
             return self._session
-        await self._give_back()
-        task = self._task
-        session = self._session = await self._pool.getconn()
+        await self._release_session()
+        run = self._run
+        session = self._session = await run.pool.getconn()
         try:
-            await take_embedding_lock(session, self._model, task.source, self._progress.waiting)
-            await claim_orphans(session, self._model, task.source, task.partitions)
+            await take_embedding_lock(session, run.model, run.task.source, run.progress.waiting)
+            await claim_orphans(session, run.model, run.task.source, run.task.partitions)
         except BaseException:
-            await session.close()  # so that it leaves no lock, and the next try takes another one
+            await session.close()  # so that it holds no lock, and the next try opens another session
             raise
         return session
 
-    async def _give_back(self) -> None:
+    async def _release_session(self) -> None:
         self._is_listed = False
         if self._session is not None:
-            await self._pool.putconn(self._session)
+            await self._run.pool.putconn(self._session)
             self._session = None

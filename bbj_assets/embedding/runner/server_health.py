@@ -1,36 +1,37 @@
-"""What the workers of a run know together of their model server: a circuit breaker, and a budget for going on.
+"""The health of the model server, as the workers of one run see it: a circuit breaker and a retry budget.
 
-When several requests in a row have failed, the batches are less likely to be bad than the server to be down. Then
-nobody asks for anything, while one worker asks for a vector of a plain sentence: at once, and after 1, 2 and 4
-seconds. With an answer all go on; without one the run ends with that error, and its retry policy takes over. So a
-server that is down gets the requests that were under way and four more, from however many workers.
+When several requests in a row have failed, the server is more likely to be down than the batches are to be bad. Then
+all requests stop, and one worker probes: it asks for a vector of a plain sentence at once, and again after 1, 2 and 4
+seconds. After an answer all workers go on. Without one the run ends with that error, and the retry policy of the step
+takes over. So a server that is down gets the requests that were in flight and four more, from any number of workers.
 
-A server that asks to wait (429, 503) is a different matter while it serves others. A worker that was turned away goes
-on with another batch, if the budget allows: every answer adds a quarter of a request to it. A tenth of the requests
-turned away cost next to nothing that way, and a server that serves only one at a time keeps the other workers waiting
-instead of being asked over and over. (Finagle and gRPC know this as a retry budget.)
+A server that limits the rate (429, 503) while it serves others is a different matter. A worker whose request was
+refused goes on with another batch if the retry budget allows it; every answer adds a quarter of a retry. So it costs
+next to nothing when a tenth of the requests are refused, and a server that serves only one request at a time keeps the
+other workers waiting instead of being asked over and over. (Finagle and gRPC call this a retry budget.)
+
+When to stop and when to go on is decided in `policy`; this module keeps the counts and stops the workers.
 """
 
 import asyncio
 from functools import partial
 
 from bbj_assets.embedding.embedders.embedder import Embedder, checked
-from bbj_assets.errors import EmbedderUnavailable, RateLimited, TextRejected, TransientEmbeddingError
+from bbj_assets.embedding.runner.policy import MAX_RETRY_BUDGET, ServerState
+from bbj_assets.errors import EmbedderUnavailable, EmbeddingError, RateLimited, TextRejected
 from bbj_assets.retrying import OnRetry, RetryPolicy, retry_async, retry_delay
 
 PROBE_TEXT = "BBj is a Business BASIC."
-"""A text that every model can embed: it tells a server that is down from a text that is bad."""
+"""A text that every model can embed. If a server rejects it too, the server is broken and not the text."""
 
-_SUSPICIOUS = 3
-_LARGEST_BUDGET = 4.0
-_EARNED = 0.25
+_EARNED_PER_ANSWER = 0.25
 
 
 async def probe(embedder: Embedder) -> int:
-    """Embed one text, to see that the embedder is there; gives the dimensions of its vectors.
+    """Embed one text to see that the embedder works. Return the dimensions of its vectors.
 
     Raises:
-        EmbeddingError: it is not. Never TextRejected: whoever refuses this text is what is wrong.
+        EmbeddingError: it does not work. Never TextRejected: a server that rejects this text is itself broken.
     """
     try:
         return int(checked(await embedder.embed([PROBE_TEXT]), [PROBE_TEXT], None).shape[1])
@@ -42,66 +43,76 @@ async def probe(embedder: Embedder) -> int:
 
 
 class ServerHealth:
-    """Shared by the workers of one run, in one event loop.
+    """Counts answers and failures, and stops the workers of one event loop while the server is in doubt."""
 
-    Attributes:
-        served: how many requests were answered with vectors.
-    """
-
-    def __init__(self, embedder: Embedder, workers: int, policy: RetryPolicy) -> None:
-        self.served = 0
+    def __init__(self, embedder: Embedder, workers: int, retry_policy: RetryPolicy) -> None:
         self._embedder = embedder
-        self._policy = policy
-        self._turned_away_all = workers + int(_LARGEST_BUDGET)
-        self._budget = _LARGEST_BUDGET
-        self._failed_in_a_row = 0
-        self._is_well = asyncio.Event()
-        self._is_well.set()
+        self._workers = workers
+        self._retry_policy = retry_policy
+        self._served = 0
+        self._failures_in_a_row = 0
+        self._retry_budget = MAX_RETRY_BUDGET
+        self._is_open = asyncio.Event()
+        self._is_open.set()
 
-    @property
-    def is_proved(self) -> bool:
-        """Whether the last that was heard of it was an answer."""
-        return self.served > 0 and not self._failed_in_a_row
+    def state(self, waiting: int) -> ServerState:
+        """Return the state for the policy.
 
-    async def no_doubt(self) -> None:
-        """Return when nobody doubts that the server is well."""
-        await self._is_well.wait()
-
-    def answered(self) -> None:
-        """A request was answered with vectors."""
-        self.served += 1
-        self._failed_in_a_row = 0
-        self._budget = min(self._budget + _EARNED, _LARGEST_BUDGET)
-
-    def makes_doubtful(self, error: TransientEmbeddingError) -> bool:
-        """Note a failed request; gives whether there have been so many in a row that the server may be down.
-
-        Of a server that asks to wait this is said when it turned all workers away, and those that went on as well.
+        Args:
+            waiting: the number of sub-batches that wait for their retry.
         """
-        self._failed_in_a_row += 1
-        return self._failed_in_a_row >= (self._turned_away_all if isinstance(error, RateLimited) else _SUSPICIOUS)
+        return ServerState(
+            workers=self._workers,
+            served=self._served,
+            failures_in_a_row=self._failures_in_a_row,
+            retry_budget=self._retry_budget,
+            waiting=waiting,
+        )
 
-    def may_go_on(self) -> bool:
-        """Whether a worker whose batch failed may ask for another one meanwhile; uses up some of the budget."""
-        if self._budget < 1:
-            return False
-        self._budget -= 1
-        return True
+    def count_answer(self) -> None:
+        """Count a request that was answered with vectors."""
+        self._served += 1
+        self._failures_in_a_row = 0
+        self._retry_budget = min(self._retry_budget + _EARNED_PER_ANSWER, MAX_RETRY_BUDGET)
 
-    async def prove(self, error: TransientEmbeddingError, on_retry: OnRetry) -> None:
-        """Return when the server has proved to be well, after this error; meanwhile nobody asks it for anything else.
+    def count_failure(self) -> None:
+        """Count a request that failed with a transient error."""
+        self._failures_in_a_row += 1
 
-        Several may call it at once: one of them asks, the others wait.
+    def spend_retry(self) -> None:
+        """Take one retry off the budget."""
+        self._retry_budget -= 1
+
+    async def wait_until_open(self) -> None:
+        """Wait while another worker probes the server."""
+        await self._is_open.wait()
+
+    async def probe(self) -> None:
+        """Probe the server, with retries, while the other workers go on.
 
         Raises:
-            EmbeddingError: what is wrong with it. Then nobody asks any more.
+            EmbeddingError: the server did not answer.
         """
-        if not self._is_well.is_set():
-            await self._is_well.wait()
+        await retry_async(partial(probe, self._embedder), self._retry_policy)
+
+    async def prove(self, error: EmbeddingError, on_retry: OnRetry) -> None:
+        """Stop all workers until the server has proved to be healthy.
+
+        Several workers may call this at once: the first one probes, the others wait.
+
+        Args:
+            error: what casts doubt on the server. If it is a rate limit, the first probe is delayed.
+            on_retry: called before each retry of the probe.
+
+        Raises:
+            EmbeddingError: the server did not answer. Then the workers stay stopped.
+        """
+        if not self._is_open.is_set():
+            await self._is_open.wait()
             return
-        self._is_well.clear()
+        self._is_open.clear()
         if isinstance(error, RateLimited):
-            await asyncio.sleep(retry_delay(1, self._policy.initial_delay, error.retry_after))
-        await retry_async(partial(probe, self._embedder), self._policy, on_retry)
-        self._failed_in_a_row = 0
-        self._is_well.set()
+            await asyncio.sleep(retry_delay(1, self._retry_policy.initial_delay, error.retry_after))
+        await retry_async(partial(probe, self._embedder), self._retry_policy, on_retry)
+        self._failures_in_a_row = 0
+        self._is_open.set()

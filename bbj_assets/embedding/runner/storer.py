@@ -1,4 +1,4 @@
-"""What was embedded goes to the database here, while the workers ask the model for more."""
+"""Storing vectors and failures, while the workers ask the model for more."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -7,10 +7,11 @@ from functools import partial
 
 import numpy as np
 from psycopg.errors import ForeignKeyViolation
-from psycopg_pool import AsyncConnectionPool
 
 from bbj_assets.documents import Vectors
-from bbj_assets.embedding.runner.work_queue import Part
+from bbj_assets.embedding.runner.reporter import Reporter
+from bbj_assets.embedding.runner.run import EmbeddingRun
+from bbj_assets.embedding.runner.work_queue import SubBatch
 from bbj_assets.errors import EmbedderMisconfigured
 from bbj_assets.outcomes import Failure
 from bbj_assets.store.connection import AsyncConnection
@@ -21,122 +22,114 @@ from bbj_assets.store.suspects import suspect, suspect_alone
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
-    """A part with its vectors, the worker that had it, and whether it is committed."""
-
-    worker: int
-    part: Part
+class _Embedded:
+    sub_batch: SubBatch
     vectors: Vectors
-    is_stored: asyncio.Event = field(default_factory=asyncio.Event)
+    is_committed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Storer:
-    """Stores what waits, all of it in one transaction, for one event loop.
+    """Stores all waiting sub-batches in one transaction, for one event loop.
 
-    When the database fails it is tried again, on another connection if that was lost; meanwhile nothing of what waits
-    is forgotten.
-
-    Args:
-        initial_delay: seconds before it is tried again.
-        on_stored: called after each transaction with what was in it; what it raises ends `run`.
-        on_outage: called before it is tried again with who has to wait, and the reason; what it raises ends that, too.
+    When the database fails the transaction is retried, on another connection if that was lost. The sub-batches stay in
+    memory until they are committed.
     """
 
-    def __init__(
-        self,
-        pool: AsyncConnectionPool[AsyncConnection],
-        model: str,
-        initial_delay: float,
-        on_stored: Callable[[Sequence[Embedded]], None],
-        on_outage: Callable[[int, Part, str], None],
-    ) -> None:
-        self._pool = pool
-        self._model = model
-        self._initial_delay = initial_delay
-        self._on_stored = on_stored
-        self._on_outage = on_outage
-        self._waiting: list[Embedded] = []  # until it is committed
-        self._news = asyncio.Event()
+    def __init__(self, run: EmbeddingRun, reporter: Reporter) -> None:
+        self._run = run
+        self._reporter = reporter
+        self._waiting: list[_Embedded] = []  # until it is committed
+        self._changed = asyncio.Event()
         self._is_closed = False
 
-    async def hand_on(self, embedded: Embedded) -> None:
-        """Take it, and return when it is stored: whoever is cancelled while waiting loses nothing.
+    async def store(self, sub_batch: SubBatch, vectors: Vectors) -> None:
+        """Queue it for storing, and return when it is committed. Cancelling the wait loses nothing.
 
-        No queue in which more could wait, because what a kill loses is all that is in flight, and is paid for twice:
-        with 50 ms a batch and four workers it would keep the model server no busier.
+        The caller waits, so that no more than its own batches pile up: a kill loses all that is in flight, and that has
+        to be embedded again. With 50 ms a batch and four workers a longer queue keeps the model server no busier.
         """
+        embedded = _Embedded(sub_batch, vectors)
         self._waiting.append(embedded)
-        self._news.set()
-        await embedded.is_stored.wait()
+        self._changed.set()
+        await embedded.is_committed.wait()
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Let `run` return once all is stored: nothing more will be queued."""
         self._is_closed = True
-        self._news.set()
+        self._changed.set()
 
     async def run(self) -> None:
-        """Store until it is closed and nothing waits any more."""
-        ended = False
-        while not ended:
-            await self._news.wait()
-            self._news.clear()
-            ended = self._is_closed
-            self._on_stored(await self.store_waiting())
-
-    async def store_waiting(self) -> Sequence[Embedded]:
-        """Store all that waits in one transaction; gives what it was.
+        """Store what is queued until the storer is closed and nothing waits.
 
         Raises:
-            DatabaseError: the database failed, and trying again did not help.
+            DatabaseError: the database failed, and the retries did not help.
             EmbedderMisconfigured: the model is not in the index any more.
         """
-        parts = list(self._waiting)
-        if parts:
-            hashes = [text.content_hash for embedded in parts for text in embedded.part.texts]
-            vectors = np.concatenate([embedded.vectors for embedded in parts])
-            store = partial(_store, model=self._model, hashes=hashes, vectors=vectors)
-            await self._patiently(store, parts[0].worker, parts[0].part)
-            del self._waiting[: len(parts)]
-            for embedded in parts:
-                embedded.is_stored.set()
-        return parts
+        is_last = False
+        while not is_last:
+            await self._changed.wait()
+            self._changed.clear()
+            is_last = self._is_closed
+            self._reporter.stored(await self.store_waiting())
 
-    async def record(self, failure: Failure, run_id: str | None, worker: int, part: Part) -> None:
-        """Store the failure of a part that is a single text.
+    async def store_waiting(self) -> Sequence[SubBatch]:
+        """Store all that waits in one transaction. Return the sub-batches that were stored.
 
         Raises:
-            DatabaseError: the database failed, and trying again did not help.
+            DatabaseError: the database failed, and the retries did not help.
+            EmbedderMisconfigured: the model is not in the index any more.
         """
-        await self._patiently(partial(record_embedding_failure, failure=failure, run_id=run_id), worker, part)
+        embedded = list(self._waiting)
+        if embedded:
+            hashes = [text.content_hash for each in embedded for text in each.sub_batch.texts]
+            vectors = np.concatenate([each.vectors for each in embedded])
+            store = partial(_store, model=self._run.model, hashes=hashes, vectors=vectors)
+            await self._retry_outages(store, embedded[0].sub_batch)
+            del self._waiting[: len(embedded)]
+            for each in embedded:
+                each.is_committed.set()
+        return [each.sub_batch for each in embedded]
 
-    async def suspect(self, asked: Collection[Part]) -> bool:
-        """Suspect the texts that a server had been asked for when it went down; gives whether one is proved.
+    async def record_failure(self, failure: Failure, sub_batch: SubBatch) -> None:
+        """Store the failure of a sub-batch that is a single text.
+
+        Raises:
+            DatabaseError: the database failed, and the retries did not help.
+        """
+        record = partial(record_embedding_failure, failure=failure, run_id=self._run.task.run_id)
+        await self._retry_outages(record, sub_batch)
+
+    async def record_suspects(self, unanswered: Collection[SubBatch]) -> bool:
+        """Record the texts that the server was asked for when it went down as suspects.
+
+        Return whether they are a single text that now has taken the server down often enough to be a failure.
 
         Raises:
             DatabaseError: the database failed.
         """
-        hashes = [text.content_hash for part in asked for text in part.texts]
-        with explaining("note what the model server had been asked for", str(self._pool.conninfo)):
-            async with self._pool.connection() as conn:
-                if len(hashes) == 1 and next(iter(asked)).is_suspect:
-                    return await suspect_alone(conn, self._model, hashes[0])
-                await suspect(conn, self._model, hashes)
+        hashes = [text.content_hash for sub_batch in unanswered for text in sub_batch.texts]
+        with explaining("record the texts that the model server was asked for", self._run.url):
+            async with self._run.pool.connection() as conn:
+                if len(hashes) == 1 and next(iter(unanswered)).attempt.is_suspect:
+                    return await suspect_alone(conn, self._run.model, hashes[0])
+                await suspect(conn, self._run.model, hashes)
                 return False
 
-    async def _patiently(self, store: Callable[[AsyncConnection], Awaitable[None]], worker: int, part: Part) -> None:
+    async def _retry_outages(self, store: Callable[[AsyncConnection], Awaitable[None]], sub_batch: SubBatch) -> None:
         async def attempt() -> None:
-            with explaining("store what was embedded", str(self._pool.conninfo)):
-                async with self._pool.connection() as conn:
+            with explaining("store what was embedded", self._run.url):
+                async with self._run.pool.connection() as conn:
                     await store(conn)
 
-        await retry_outages_async(attempt, self._initial_delay, partial(self._on_outage, worker, part))
+        on_outage = partial(self._reporter.database_outage, sub_batch)
+        await retry_outages_async(attempt, self._run.options.initial_delay, on_outage)
 
 
 async def _store(conn: AsyncConnection, model: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
     try:
         await store_vectors(conn, model, hashes, vectors)
-    except ForeignKeyViolation as error:  # no transaction keeps the model while vectors are made
+    except ForeignKeyViolation as error:  # no transaction protects the row of the model while vectors are made
         raise EmbedderMisconfigured(
-            f"The model {model!r} was removed meanwhile, and its vectors with it. If it is still wanted, fill it anew: "
-            f"bbj-assets models add {model}"
+            f"The model {model!r} was removed during the run, and its vectors with it. If it is still wanted, fill it "
+            f"again: bbj-assets models add {model}"
         ) from error

@@ -1,25 +1,22 @@
-"""What the workers of a run have before them: fresh batches, and parts of batches that are to be tried again.
+"""The work queue of a run: whole batches, and sub-batches that are to be retried.
 
-A batch that has to wait for its next try does not keep a worker waiting: it lies here until it is due, and the worker
-takes another one. Measured with 50 ms a batch, four workers and a tenth of the requests answered by 429: the pace is
-that without, up to the last two seconds, in which nothing else is left to do. A run of 13 seconds reaches 74 to 90 %
-of the throughput that way, and 38 % when workers wait with their batch.
+A sub-batch that has to wait for its retry does not keep a worker waiting. It stays in the queue until it is due, and
+the worker takes another one. Measured with 50 ms a batch, four workers and a tenth of the requests answered by 429: the
+pace is the same as without rate limits, up to the last two seconds, in which nothing else is left to do. So a run of 13
+seconds reaches 74 to 90 % of the throughput without limits. It reaches 38 % when workers wait with their batch.
 """
 
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import count
 from typing import NamedTuple
 
+from bbj_assets.embedding.runner.policy import Attempt
 from bbj_assets.store.embeddings import PendingText
-
-_WAITING_PER_WORKER = 8
-"""Enough for a tenth of the requests to wait a second each at 15 ms a batch; and memory stays flat."""
 
 
 @dataclass(slots=True, eq=False)
@@ -28,8 +25,9 @@ class Batch:
 
     Attributes:
         number: from 1.
-        left: how many texts are neither stored nor failed.
-        failed: how many have failed.
+        size: the number of its texts.
+        left: the number of texts that are neither stored nor failed.
+        failed: the number of texts that failed.
     """
 
     number: int
@@ -42,113 +40,118 @@ class Batch:
 
 
 @dataclass(slots=True, eq=False)
-class Part:
-    """Texts of a batch that are asked for together: all of them at first.
+class SubBatch:
+    """Texts of a batch that are sent in one request: all of them at first, then halves of halves.
 
     Attributes:
-        retries: how often it may be tried again after a transient error.
-        tries: how often it failed with one; being turned away counts anew when others were served meanwhile.
-        served: how many requests the server had served when it failed last.
-        was_rejected: whether it is a single text that the server refused before.
+        attempt: its state in the retry policy; replaced after each failed request.
+        worker: the worker that took it last, from 1; None while no worker has taken it.
     """
 
     batch: Batch
     texts: Sequence[PendingText]
-    retries: int
-    tries: int = 0
-    served: int = 0
-    was_rejected: bool = False
+    attempt: Attempt
+    worker: int | None = None
 
-    @property
-    def is_suspect(self) -> bool:
-        """Whether it may take the server down: nothing else is asked for meanwhile."""
-        return self.texts[0].is_suspect
+    @classmethod
+    def whole(cls, batch: Batch, texts: Sequence[PendingText], retries: int) -> "SubBatch":
+        """Return all texts of a batch as one sub-batch."""
+        is_suspect = texts[0].is_suspect
+        attempt = Attempt(texts=len(texts), max_retries=retries, retries=retries, is_suspect=is_suspect)
+        return cls(batch, texts, attempt)
+
+    def halves(self, retries: int) -> "tuple[SubBatch, SubBatch]":
+        """Return both halves; `retries` is for those of several texts."""
+        first, second = self.attempt.halves(retries)
+        return (
+            SubBatch(self.batch, self.texts[: first.texts], first),
+            SubBatch(self.batch, self.texts[first.texts :], second),
+        )
 
 
-class _Due(NamedTuple):
-    part: Part
-    remove: Callable[[], object]
+class _Delayed(NamedTuple):
+    due: float
+    order: int
+    sub_batch: SubBatch
 
 
-class Agenda:
-    """The parts that are to be done, for one event loop.
+class WorkQueue:
+    """A queue for one event loop, with the method names of `asyncio.Queue`.
 
-    The reader waits while there is no room for another batch; the workers wait for something to do.
+    The reader waits while there is no room for another batch; the workers wait for something to do. A suspect is
+    handed out only when nothing else is in hand, and nothing else is handed out while a worker has it.
     """
 
     def __init__(self, workers: int) -> None:
-        self._fresh: deque[Part] = deque()
-        self._next: list[Part] = []
-        self._waiting: list[tuple[float, int, Part]] = []
+        self._requeued: deque[SubBatch] = deque()
+        self._due: deque[SubBatch] = deque()
+        self._fresh: deque[SubBatch] = deque()
+        self._delayed: list[_Delayed] = []  # a heap
         self._order = count()
         self._room = 2 * workers
-        self._room_to_wait = _WAITING_PER_WORKER * workers
         self._in_hand = 0
         self._has_suspect_in_hand = False
-        self._is_complete = False
+        self._is_closed = False
         self._changed = asyncio.Event()
 
-    async def add(self, part: Part) -> None:
-        """Put a fresh batch at the end, when there is room for it."""
+    @property
+    def waiting(self) -> int:
+        """The number of sub-batches that wait for their retry."""
+        return len(self._delayed) + len(self._due)
+
+    async def put(self, sub_batch: SubBatch) -> None:
+        """Append a whole batch. Wait while there is no room for it."""
         while len(self._fresh) >= self._room:
-            await self._change(None)
-        self._fresh.append(part)
+            await self._wait_for_change(None)
+        self._fresh.append(sub_batch)
         self._changed.set()
 
-    def complete(self) -> None:
-        """No fresh batch follows."""
-        self._is_complete = True
+    def close(self) -> None:
+        """Let `get` return None once all work is done: no further batch will be put."""
+        self._is_closed = True
         self._changed.set()
 
-    async def take(self) -> Part | None:
-        """What is to be done next; None when all is done. Whoever took it says `done` when it is dealt with."""
+    async def get(self) -> SubBatch | None:
+        """Return the next sub-batch, or None when all work is done. The caller owes a `task_done` for each one."""
         while True:
             now = asyncio.get_running_loop().time()
-            due = self._due(now)
-            if due and not (self._in_hand and (due.part.is_suspect or self._has_suspect_in_hand)):
-                due.remove()
+            self._collect_due(now)
+            line = self._requeued or self._due or self._fresh
+            if line and not self._is_blocked(line[0]):
+                sub_batch = line.popleft()
                 self._in_hand += 1
-                self._has_suspect_in_hand = due.part.is_suspect
+                self._has_suspect_in_hand = sub_batch.attempt.is_suspect
                 self._changed.set()
-                return due.part
-            if self._is_complete and not (due or self._waiting or self._in_hand):
+                return sub_batch
+            if self._is_closed and not (line or self._delayed or self._in_hand):
                 return None
-            await self._change(self._waiting[0][0] - now if self._waiting and not due else None)
+            await self._wait_for_change(self._delayed[0].due - now if self._delayed and not line else None)
 
-    def done(self) -> None:
-        """What was taken is dealt with; what is left of it was put back before."""
+    def task_done(self) -> None:
+        """Mark one sub-batch as done. What is left of it has to be requeued before."""
         self._in_hand -= 1
         self._changed.set()
 
-    def put_back(self, *parts: Part) -> None:
-        """Have them done next, the first one first: a batch is dealt with before the others."""
-        self._next += reversed(parts)
+    def requeue(self, *sub_batches: SubBatch) -> None:
+        """Hand these out next, in this order: a batch is finished before another one begins."""
+        self._requeued.extendleft(reversed(sub_batches))
         self._changed.set()
 
-    def put_back_in(self, seconds: float, part: Part) -> None:
-        """Have it done again in so many seconds; then it comes before fresh batches."""
-        due = asyncio.get_running_loop().time() + seconds
-        heapq.heappush(self._waiting, (due, next(self._order), part))
+    def requeue_after(self, delay: float, sub_batch: SubBatch) -> None:
+        """Hand it out again after `delay` seconds, before any fresh batch."""
+        due = asyncio.get_running_loop().time() + delay
+        heapq.heappush(self._delayed, _Delayed(due, next(self._order), sub_batch))
         self._changed.set()
 
-    def _due(self, now: float) -> "_Due | None":
-        """What comes next, left where it lies."""
-        if self._next:
-            return _Due(self._next[-1], self._next.pop)
-        if self._waiting and self._waiting[0][0] <= now:
-            return _Due(self._waiting[0][2], partial(heapq.heappop, self._waiting))
-        if self._fresh:
-            return _Due(self._fresh[0], self._fresh.popleft)
-        return None
+    def _collect_due(self, now: float) -> None:
+        while self._delayed and self._delayed[0].due <= now:
+            self._due.append(heapq.heappop(self._delayed).sub_batch)
 
-    @property
-    def has_room_to_wait(self) -> bool:
-        """Whether another part may lie here until it is due, rather than keep a worker waiting."""
-        return len(self._waiting) < self._room_to_wait
+    def _is_blocked(self, sub_batch: SubBatch) -> bool:
+        return self._in_hand > 0 and (sub_batch.attempt.is_suspect or self._has_suspect_in_hand)
 
-    async def _change(self, seconds: float | None) -> None:
-        """Return when something changed, or after so many seconds."""
-        self._changed.clear()  # whoever waits already is woken all the same by the next `set`
+    async def _wait_for_change(self, seconds: float | None) -> None:
+        self._changed.clear()  # tasks that wait already are woken all the same by the next `set`
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._changed.wait()

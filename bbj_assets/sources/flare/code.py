@@ -18,6 +18,9 @@ _CODE_CLASS = re.compile(
     r"|program(?:_?text|listing)",
     re.IGNORECASE,
 )
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""Characters that a tree of lxml refuses. A malformed file, which is read as HTML, may refer to them, as in `&#1;`."""
+
 _INDENT = " " * 4
 _DEEPEST = 20
 _LANGUAGES = frozenset(
@@ -64,7 +67,7 @@ def join_paragraphs(paragraphs: Sequence[Element]) -> None:
         classes = first.get("class") or ""
         blank(first, "pre")
         first.set("class", classes)
-        first.text = "\n".join(lines)
+        first.text = _NOT_XML.sub("", "\n".join(lines))
         name_language(first)
 
 

@@ -1,10 +1,12 @@
-"""A site that is read page by page: the built help (Flare's HTML5 output), or any other that has links.
+"""A site that is crawled page by page: the built help (Flare's HTML5 output), or any other site that has links.
 
-    visit:   start URL, sitemaps, Flare's TOC ──▶ frontier ──Fetcher──▶ mirror ──links──▶ frontier
-    discover:                                                           mirror ──▶ Items
-    parse:                                                              a page's bytes ──▶ Document
+    fetch:    start URL, sitemaps, Flare's TOC ──▶ frontier ──SiteClient──▶ mirror ──links──▶ frontier
+    discover:                                                               mirror ──▶ Items
+    parse:                                                                  a page's bytes ──▶ Document
 
-Pages average 137 KB, most of which is navigation. What is content and what is not is in `content` and `chrome`.
+A page has 137 KB on average, most of which is navigation. `page` finds its content, `chrome` removes the rest.
+lxml reads these pages, because Beautiful Soup parses too slowly for thousands of them: of generated pages of 125 KB,
+lxml parsed 173 a second, and Beautiful Soup 9 (two shared cores, best of three runs).
 """
 
 from collections.abc import Callable, Sequence
@@ -17,22 +19,22 @@ from bbj_assets.web.mirror import Mirror
 from bbj_assets.web.site import mirror_of, site_of
 from bbj_assets.web.site import mirrored_items as discover
 
-__all__ = ["VERSION", "discover", "parse", "visit"]
+__all__ = ["VERSION", "discover", "fetch", "parse"]
 
-VERSION = 2
+VERSION = 3
 
 
-def visit(source: Source, on_progress: Callable[[int, int], None] = lambda _done, _known: None) -> None:
-    """Crawl the site into the mirror; a crawl that was cut off goes on where it was.
+def fetch(source: Source, on_progress: Callable[[int, int], None] = lambda _done, _known: None) -> None:
+    """Crawl the site into the mirror. A crawl that was interrupted is resumed.
 
     Args:
-        on_progress: called with (addresses done, addresses known so far).
+        on_progress: called with (URLs done, URLs known so far).
 
     Raises:
-        ListingError: the start URL or robots.txt cannot be had, or the site fails again and again.
-        ConfigurationError: the source's URL is none.
+        ListingError: the start URL or robots.txt cannot be fetched, or too many pages failed in a row.
+        ConfigurationError: the source's URL is not the address of a website.
     """
-    import asyncio  # here, because who parses needs neither this nor HTTP
+    import asyncio  # here, because parsing needs neither this nor HTTP
 
     from bbj_assets.sources.web_crawl.crawl import crawl
 
@@ -41,10 +43,10 @@ def visit(source: Source, on_progress: Callable[[int, int], None] = lambda _done
 
 
 def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequence[Document]:  # noqa: ARG001 - the contract
-    """Turn a page into its document; none for a redirect, a frameset or a page without content.
+    """Return the document of a page; none for a redirect, a frameset or a page without content.
 
     Raises:
-        ParseError: the bytes are no HTML.
+        ParseError: the bytes are not HTML.
     """
     document = page_document(item.key, site_of(source), raw)
     return () if document is None else (document,)

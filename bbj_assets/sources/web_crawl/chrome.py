@@ -1,7 +1,7 @@
-"""What of a page is not its content: navigation, search boxes, breadcrumbs, buttons, text for screen readers.
+"""Removing the parts of a page that are not content: navigation, search boxes, breadcrumbs, buttons.
 
-It is taken out of the tree before the tree is written as Markdown. The other way round, what a script would show when
-the reader asks for it (the body of a drop-down) is made visible.
+They are removed from the tree before the tree is written as Markdown. Conversely, text that a script would show on
+request (the body of a drop-down) is made visible.
 """
 
 import re
@@ -53,11 +53,11 @@ _SECTIONS = frozenset({"article", "main", "section", "blockquote", "figure", "li
 
 
 def remove_chrome(region: Element) -> None:
-    """Take out of the region what is not content, and reveal what is only folded.
+    """Remove from the region what is not content, and reveal folded text.
 
-    A list of the pages below goes too, unless it is all that the page has.
+    A list of the pages below is removed too, unless the page has nothing else.
     """
-    doomed = []
+    removed = []
     menus = []
     holders = _page_holders(region)
     pending = [region]
@@ -67,13 +67,13 @@ def remove_chrome(region: Element) -> None:
             if not isinstance(child.tag, str):
                 continue
             if _is_chrome(child, region, holders):
-                doomed.append(child)
+                removed.append(child)
             elif any(map(_MENU.fullmatch, classes(child))):
                 menus.append(child)
             else:
                 _reveal(child)
                 pending.append(child)
-    for element in doomed:
+    for element in removed:
         remove(element)
     _remove_copyright(region)
     if menus and _has_more(region, menus):
@@ -82,7 +82,7 @@ def remove_chrome(region: Element) -> None:
 
 
 def _has_more(region: Element, menus: Sequence[Element]) -> bool:
-    """Whether there are words besides the menus and the headings."""
+    """Return whether there are words besides the menus and the headings."""
     return _letters(region) > sum(map(_letters, (*menus, *region.iter(*_HEADINGS))))
 
 
@@ -98,12 +98,12 @@ def _is_chrome(element: Element, region: Element, holders: Collection[Element]) 
         return True
     if (element.get("data-mc-ignore") or "").lower() == "true" or "data-mc-toc" in element.attrib:
         return True
-    judge = _JUDGES.get(tag)
-    return judge is not None and judge(element, region)
+    rule = _RULES.get(tag)
+    return rule is not None and rule(element, region)
 
 
 def _page_holders(region: Element) -> set[Element]:
-    """The elements that all of the page is in: layouts give the classes of a menu to what is around it, too."""
+    """Return the elements around the content. Layouts give them the classes of a menu that they also hold."""
     holders: set[Element] = set()
     for element in region.iter("h1", "main", "article", "div", "section"):
         if element.tag in ("div", "section") and element.get("role") != "main":
@@ -116,7 +116,7 @@ def _page_holders(region: Element) -> set[Element]:
 
 
 def _remove_copyright(region: Element) -> None:
-    """The last lines of every page of a site, where its writers put them into the content."""
+    """Remove a copyright notice at the end, where the writers of a site put it into the content of every page."""
     last = _owner_of_last_text(region)
     while last is not region and last.tag not in _BLOCKS:
         parent = last.getparent()
@@ -129,7 +129,7 @@ def _remove_copyright(region: Element) -> None:
 
 
 def _owner_of_last_text(region: Element) -> Element:
-    """In one pass: to ask each element whether there is text in it takes the square of the time."""
+    """Return the element that holds the last text. One pass: asking each element for its text is quadratic."""
     owner = region
     for event, element in etree.iterwalk(region, events=("start", "end")):
         if event == "start":
@@ -142,7 +142,7 @@ def _owner_of_last_text(region: Element) -> Element:
 
 
 def _is_site_header(element: Element, region: Element) -> bool:
-    """The header of a page, unlike that of an article, says where the reader is."""
+    """Return whether a header is that of the site, which holds navigation, and not that of an article."""
     return not _is_within(element, region, _SECTIONS)
 
 
@@ -151,9 +151,9 @@ def _is_footer_by_class(element: Element, _region: Element) -> bool:
 
 
 def _is_page_menu(element: Element, region: Element) -> bool:
-    """`Syntax | Arguments | Examples`: links to the headings of the page itself, and nothing else."""
+    """Return whether an element has only links to headings of the page: `Syntax | Arguments | Examples`."""
     parent = element.getparent()
-    if parent is not None and parent.tag in ("li", "ul", "ol"):  # judged with the list around it
+    if parent is not None and parent.tag in ("li", "ul", "ol"):  # decided for the list around it
         return False
     links = list(element.iter("a"))
     if len(links) < 2 or not all(len((link.get("href") or "").strip()) > 1 for link in links):
@@ -174,24 +174,24 @@ def _is_search_form(element: Element, _region: Element) -> bool:
 
 
 def _is_idle_button(element: Element, _region: Element) -> bool:
-    """A button that acts on the page; one that shows what a program's button looks like stays."""
+    """Return whether a button acts on the page. One that illustrates a program's button stays."""
     return words(element).lower() in _BUTTON_WORDS
 
 
 def _is_icon(element: Element, _region: Element) -> bool:
-    """The arrow beside a drop-down, whose alternative text is `Closed`."""
+    """Return whether an image is the arrow beside a drop-down, whose alternative text is `Closed`."""
     return _ICON.search(element.get("class") or "") is not None
 
 
 def _is_anchor_sign(element: Element, _region: Element) -> bool:
-    """The sign behind a heading that links to it. Else a link within the page loses its target, not its text."""
+    """Return whether a link is the sign behind a heading. Other links within the page lose their target only."""
     if (element.get("href") or "").strip().startswith("#"):
         del element.attrib["href"]
         return words(element) in _ANCHOR_SIGNS and not len(element)
     return False
 
 
-_JUDGES: dict[str, Callable[[Element, Element], bool]] = {
+_RULES: dict[str, Callable[[Element, Element], bool]] = {
     "header": _is_site_header,
     "footer": _is_footer,
     "form": _is_search_form,
@@ -207,7 +207,7 @@ _JUDGES: dict[str, Callable[[Element, Element], bool]] = {
 
 
 def _reveal(element: Element) -> None:
-    """A drop-down's body, an expanding text, a toggler's target: one click away, so a reader can read it."""
+    """Make a drop-down's body, an expanding text or a toggler's target visible, as one click does."""
     if "data-mc-target-name" in element.attrib or _REVEALED.search(element.get("class") or ""):
         if "hidden" in element.attrib:
             del element.attrib["hidden"]

@@ -1,7 +1,7 @@
-"""The crawl: a frontier that is worked off, a few addresses at a time.
+"""The crawl: a frontier of URLs that is worked off, a few at a time.
 
-Nothing of it is in memory but the pages under way. The order is always: what a page leads to, then the page, then
-`done`; so a kill at any moment costs the pages under way, which the next run fetches again.
+Only the pages that are being fetched are in memory. The order is always: enqueue the links of a page, then store the
+page, then mark it done. So a kill at any moment costs only the pages in flight, which the next run fetches again.
 """
 
 import asyncio
@@ -12,98 +12,103 @@ from bbj_assets.source import Source
 from bbj_assets.sources.walk import is_excluded, partition_of
 from bbj_assets.sources.web_crawl.links import canonical, links, may_be_page
 from bbj_assets.sources.web_crawl.page import fingerprint
-from bbj_assets.web.answers import (
-    Answer,
+from bbj_assets.web.bodies import BodyError
+from bbj_assets.web.client import SiteClient
+from bbj_assets.web.content_types import HTML, SCRIPT, XML
+from bbj_assets.web.mirror import Mirror
+from bbj_assets.web.reading import read_html, with_charset
+from bbj_assets.web.responses import (
     Disallowed,
     Gone,
     NotModified,
-    OtherKind,
+    OtherContentType,
     OutsideSite,
     Page,
     PageError,
+    Response,
 )
-from bbj_assets.web.bodies import BodyError
-from bbj_assets.web.fetcher import HTML, SCRIPT, XML, Fetcher
-from bbj_assets.web.mirror import Mirror
-from bbj_assets.web.reading import read_html, with_charset
 from bbj_assets.web.sitemap import Kind, Listed, help_system, read_sitemap, read_toc
-from bbj_assets.web.urls import Site, same_page
+from bbj_assets.web.urls import Site, page_identity
 
-MOST_URLS = 100_000
-"""A site with more addresses is a calendar, a shop or a trap, not a documentation."""
+MAX_URLS = 100_000
+"""A site with more URLs is a calendar, a shop or a trap, not documentation."""
 
-_KINDS: dict[Kind, tuple[str, ...]] = {"page": HTML, "sitemap": (*XML, *HTML, "text/plain"), "toc": (*XML, *SCRIPT)}
+_CONTENT_TYPES: dict[Kind, tuple[str, ...]] = {
+    "page": HTML,
+    "sitemap": (*XML, *HTML, "text/plain"),
+    "toc": (*XML, *SCRIPT),
+}
 
 
 async def crawl(source: Source, site: Site, mirror: Mirror, on_progress: Callable[[int, int], None]) -> None:
-    """Bring the mirror up to date.
+    """Bring the mirror up to date with the site.
 
     Raises:
-        ListingError: the start URL or robots.txt cannot be had, or the site fails again and again.
+        ListingError: the start URL or robots.txt cannot be fetched, or too many pages failed in a row.
     """
-    async with Fetcher(
+    async with SiteClient(
         source.url or site.start,
         requests_per_second=source.requests_per_second,
         concurrency=source.concurrency,
         within=site.holds,
-    ) as fetcher:
-        visit = _Visit(source, site, mirror, fetcher)
-        mirror.begin_visit()  # also of what a visit that is gone on with may have had no time to enqueue
-        visit.enqueue([Listed(site.start)])
-        await visit.fetch(site.start, "page")
-        visit.enqueue(Listed(url, "sitemap") for url in fetcher.sitemaps() or _usual_sitemaps(site))
-        await visit.work_off(source.concurrency, on_progress)
-    mirror.end_visit(complete=not mirror.has_problems())
+    ) as client:
+        crawler = _Crawler(source, site, mirror, client)
+        mirror.begin_crawl()
+        crawler.enqueue([Listed(site.start)])  # a resumed crawl may have been killed before it came to this
+        await crawler.fetch(site.start, "page")
+        crawler.enqueue(Listed(url, "sitemap") for url in client.sitemaps() or _default_sitemaps(site))
+        await crawler.fetch_all(source.concurrency, on_progress)
+    mirror.end_crawl(complete=not mirror.has_problems())
 
 
-def _usual_sitemaps(site: Site) -> list[str]:
-    """Where a site has its sitemap when robots.txt does not say it; Flare writes it with a capital letter."""
+def _default_sitemaps(site: Site) -> list[str]:
+    """Return where a sitemap may be that robots.txt does not name. Flare writes the file name with a capital letter."""
     folders = dict.fromkeys((f"{site.origin}/", f"{site.origin}{site.folder}"))
     return [f"{folder}{name}" for folder in folders for name in ("sitemap.xml", "Sitemap.xml")]
 
 
-class _Visit:
-    def __init__(self, source: Source, site: Site, mirror: Mirror, fetcher: Fetcher) -> None:
+class _Crawler:
+    def __init__(self, source: Source, site: Site, mirror: Mirror, client: SiteClient) -> None:
         self.source = source
         self.site = site
         self.mirror = mirror
-        self.fetcher = fetcher
+        self.client = client
 
-    async def work_off(self, concurrency: int, on_progress: Callable[[int, int], None]) -> None:
-        """Fetch whatever is in the frontier, and whatever comes into it meanwhile."""
+    async def fetch_all(self, concurrency: int, on_progress: Callable[[int, int], None]) -> None:
+        """Fetch everything in the frontier, including what is added meanwhile."""
         last = 0
-        under_way: set[asyncio.Task[None]] = set()
+        in_flight: set[asyncio.Task[None]] = set()
         try:
             while True:
-                for number, url, kind in self.mirror.pending(last, concurrency - len(under_way)):
-                    last = number
-                    under_way.add(asyncio.create_task(self.fetch(url, kind)))
+                for entry in self.mirror.pending(after=last, limit=concurrency - len(in_flight)):
+                    last = entry.number
+                    in_flight.add(asyncio.create_task(self.fetch(entry.url, entry.kind)))
                 on_progress(*self.mirror.progress())
-                if not under_way:
+                if not in_flight:
                     return
-                finished, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                finished, in_flight = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
                 for task in finished:
                     task.result()
         finally:
-            for task in under_way:
+            for task in in_flight:
                 task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+            await asyncio.gather(*in_flight, return_exceptions=True)
 
     async def fetch(self, url: str, kind: Kind) -> None:
-        """Fetch one address of the frontier and draw the conclusions.
+        """Fetch one URL of the frontier, store its page and enqueue its links.
 
         Raises:
-            ListingError: the site is not to be asked any more; or it is the start URL, and cannot be had.
+            ListingError: too many pages failed in a row, or the URL is the start URL and cannot be fetched.
         """
         if self.mirror.is_done(url):  # a redirect led there meanwhile
             return
-        if self.site.adopted(url) != url:  # the source had another URL when it was enqueued
-            self.mirror.done(url)
+        if self.site.with_site_scheme(url) != url:  # the source had another URL when it was enqueued
+            self.mirror.mark_done(url)
             return
         try:
-            answer = await self.fetcher.get(url, known=self.mirror.page, kinds=_KINDS[kind])
-            self._require_start(url, answer)
-            self._take(url, answer, kind)
+            response = await self.client.get(url, stored=self.mirror.page, content_types=_CONTENT_TYPES[kind])
+            self._require_start(url, response)
+            self._process(url, response, kind)
         except BodyError as error:
             self._fail(url, str(error))
         except Disallowed as error:
@@ -115,38 +120,39 @@ class _Visit:
         except PageError as error:
             self._require_start(url, error)
             self._fail(url, error.reason)
-        self.mirror.done(url)
+        self.mirror.mark_done(url)
 
     def enqueue(self, listed: Iterable[Listed]) -> None:
-        """Put into the frontier what belongs to the site.
+        """Add to the frontier what belongs to the site.
 
         Raises:
-            ListingError: there are too many addresses to believe in.
+            ListingError: the crawl knows more than `MAX_URLS` URLs.
         """
-        fresh = []
+        wanted = []
         for entry in listed:
-            url = self.site.adopted(entry.url)
-            if url is not None and (entry.kind != "page" or self._is_ours(url)):
-                fresh.append((url, entry.kind))
-        self.mirror.enqueue(fresh)
-        if fresh and self.mirror.progress()[1] > MOST_URLS:
+            url = self.site.with_site_scheme(entry.url)
+            if url is not None and (entry.kind != "page" or self._is_wanted(url)):
+                wanted.append(Listed(url, entry.kind))
+        self.mirror.enqueue(wanted)
+        _, known = self.mirror.progress()
+        if wanted and known > MAX_URLS:
             raise ListingError(
-                f"{self.site.start} leads to more than {MOST_URLS} addresses, the last of them {fresh[-1][0]}. "
-                "Leave out what makes ever new ones, with `exclude` in sources.toml."
+                f"{self.site.start} leads to more than {MAX_URLS} addresses, the last of them {wanted[-1].url}. "
+                "Leave out the part that makes ever new ones, with `exclude` in sources.toml."
             )
 
-    def _is_ours(self, url: str) -> bool:
+    def _is_wanted(self, url: str) -> bool:
         below = self.site.below(url)
         return below is not None and may_be_page(url) and not is_excluded(below, self.source.exclude)
 
-    def _take(self, url: str, answer: Answer, kind: Kind) -> None:
-        if answer.moved:
-            self._note_move(url, answer)
-            if self.mirror.is_done(answer.url) or (kind == "page" and not self._is_ours(answer.url)):
+    def _process(self, url: str, response: Response, kind: Kind) -> None:
+        if response.moved:
+            self._record_move(url, response)
+            if self.mirror.is_done(response.url) or (kind == "page" and not self._is_wanted(response.url)):
                 return
-        match answer:
+        match response:
             case Page() if kind == "page":
-                self._store(answer)
+                self._store(response)
             case Page(body=body, url=final):
                 self.enqueue((read_sitemap if kind == "sitemap" else read_toc)(body, final))
                 self.mirror.remove(url)  # the problem that it may have had
@@ -155,8 +161,8 @@ class _Visit:
                 self.mirror.confirm(final)
             case Gone(url=final):
                 self.mirror.remove(final)
-        if answer.moved:
-            self.mirror.done(answer.url)
+        if response.moved:
+            self.mirror.mark_done(response.url)
 
     def _store(self, page: Page) -> None:
         body = with_charset(page.body, page.charset)
@@ -172,30 +178,30 @@ class _Visit:
         )
 
     def _follow(self, url: str, body: bytes) -> tuple[str, str]:
-        """Enqueue what a page leads to; what the page is known by, and its fingerprint."""
+        """Enqueue the links of a page. Return its identity and its fingerprint."""
         try:
             root = read_html(url, body)
-        except ParseError:  # said when it is parsed
-            return same_page(url), ""
+        except ParseError:  # reported when the page is parsed
+            return page_identity(url), ""
         found = [Listed(link) for link in links(root, url)]
         if manifest := help_system(root, url):
             found.append(manifest)
         self.enqueue(found)
-        known_by = canonical(root, url)
-        known_by = self.site.adopted(known_by) if known_by else None
-        return same_page(known_by if known_by and self.site.holds(known_by) else url), fingerprint(root)
+        preferred = canonical(root, url)
+        preferred = self.site.with_site_scheme(preferred) if preferred else None
+        return page_identity(preferred if preferred and self.site.holds(preferred) else url), fingerprint(root)
 
-    def _note_move(self, url: str, answer: Answer) -> None:
-        """What is stored of a page that redirects goes if that is for good, and stays if it may come back."""
+    def _record_move(self, url: str, response: Response) -> None:
+        """Delete the stored page of a URL that redirects permanently; keep it if the redirect is temporary."""
         if self.mirror.page(url) is None:
             return
-        if answer.moved == "permanently" or isinstance(answer, Gone):
+        if response.moved == "permanently" or isinstance(response, Gone):
             self.mirror.remove(url)
         else:
-            self._fail(url, f"redirects for the time being to {answer.url}.")
+            self._fail(url, f"redirects temporarily to {response.url}.")
 
     def _fail(self, url: str, problem: str) -> None:
-        """Note the problem, and go on from what the page said the last time."""
+        """Record the problem of a page, and follow the links of its stored body."""
         known = self.mirror.page(url)
         if known is not None and known.path:
             self._follow(url, self.mirror.body(url))
@@ -204,20 +210,20 @@ class _Visit:
     def _partition(self, url: str) -> str:
         return partition_of(self.site.section(url))
 
-    def _require_start(self, url: str, answer: Answer | PageError) -> None:
-        """The site is not there when its start URL is not."""
+    def _require_start(self, url: str, response: Response | PageError) -> None:
+        """Fail if the URL is the start URL and has no page, because then the site cannot be crawled."""
         if url != self.site.start:
             return
-        match answer:
+        match response:
             case Gone():
                 reason = "there is no such page."
-            case OtherKind(content_type=content_type):
-                reason = f"it is no page, but {content_type}."
+            case OtherContentType(content_type=content_type):
+                reason = f"it is not a page, but {content_type}."
             case PageError(reason=reason):
                 pass
             case _:
                 return
         raise ListingError(
-            f"The start URL {url} cannot be had: {reason} Nothing was deleted. Try again later, or correct `url` in "
-            "sources.toml."
+            f"The start URL {url} cannot be fetched: {reason} Nothing was deleted. Try again later, or correct `url` "
+            "in sources.toml."
         )

@@ -1,6 +1,6 @@
-"""What Flare's build makes of a topic that a reader does not see: lists as tables, code as rows of paragraphs.
+"""Undoing what Flare's build does to lists and code: lists become tables, code becomes rows of paragraphs.
 
-The styles of a Flare project keep their names in its output, so what a class says there it says here.
+The styles of a Flare project keep their names in its output, so a class means there what it means in the project.
 """
 
 import re
@@ -16,10 +16,10 @@ _NUMBER = re.compile(r"(\d{1,6})[.):]?")
 
 
 def normalise(region: Element) -> None:
-    """Give lists and code the tags that they would have, in place."""
+    """Replace the output's tags of lists and code by those of HTML, in place."""
     for table in list(region.iter("table")):
         if _AUTO_NUMBER.match(table.get("class") or ""):
-            _list_of(table)
+            _replace_by_list(table)
     for span in list(region.iter("span")):
         name_span(span)
     for pre in region.iter("pre"):
@@ -27,8 +27,8 @@ def normalise(region: Element) -> None:
     join_paragraphs([paragraph for paragraph in region.iter("p") if is_code(paragraph)])
 
 
-def _list_of(table: Element) -> None:
-    """Make a list item of a table of one row: a cell with the bullet or the number, and one with the text."""
+def _replace_by_list(table: Element) -> None:
+    """Turn a table of one row, with a cell for the bullet or number and one for the text, into a list item."""
     parent = table.getparent()
     if parent is None or next(table.iterdescendants("table"), None) is not None:
         return

@@ -1,4 +1,4 @@
-"""What a page is called, and where it stands among the others."""
+"""The title of a page, its leading heading, and its place among the other pages."""
 
 import re
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ _SITE_NAMES = frozenset({"og:site_name", "application-name", "apple-mobile-web-a
 
 
 def page_title(root: Element) -> str:
-    """The `<title>`, without the name of the site as far as that can be told from this page alone.
+    """Return the `<title>`, without the name of the site if this page alone reveals it.
 
-    A dash may belong to a title (`OPEN Verb - BBj`), so what follows it goes only if a heading, or the site's own
-    name, says so.
+    A dash may belong to a title (`OPEN Verb - BBj`), so the text after it is removed only if a heading or the site's
+    own name proves that it is the name of the site.
     """
     title = next((text for element in root.iter("title") if (text := words(element))), "")
     names = (meta.get("content") or "" for meta in root.iter("meta") if _names_site(meta))
@@ -40,21 +40,21 @@ def page_title(root: Element) -> str:
 
 
 def name_in_url(url: str) -> str:
-    """The page's name as its address has it, for a page that says none."""
+    """Return the page's name in its URL, for a page without a title."""
     parts = urlsplit(url)
     name = unquote(parts.path.rstrip("/").rpartition("/")[2])
     return visible(re.sub(r"\.\w{1,5}$", "", name)).strip() or parts.netloc
 
 
 def breadcrumb(root: Element, url: str, site: Site) -> tuple[str, ...]:
-    """The page's place, outermost first: as the page says it, else the folders of its URL. It may end with itself."""
+    """Return the page's place, outermost first: its breadcrumb, or the folders of its URL. May end with the page."""
     if path := _toc_path(root) or _trail(root):
         return tuple(path)
     return tuple(name for folder in site.section(url).split("/")[:-1] if (name := visible(folder).strip()))
 
 
 def _toc_path(root: Element) -> list[str]:
-    """`A|B`, in which Flare leaves some variables; a book and its first topic often have one name."""
+    """Parse Flare's path `A|B`. It may hold unresolved variables; a book and its first topic often share a name."""
     path: list[str] = []
     for entry in (flare_attribute(root, "tocpath") or "").split("|"):
         name = " ".join(visible(_UNRESOLVED.sub("", entry)).split())
@@ -64,7 +64,7 @@ def _toc_path(root: Element) -> list[str]:
 
 
 def _trail(root: Element) -> list[str]:
-    """Flare's own breadcrumbs, else those that other generators mark; the last one that is no link is the page."""
+    """Return Flare's breadcrumbs, or those of other generators. A last one that is not a link is the page itself."""
     entries = list(_with_class(root, re.compile(r"MCBreadcrumbs(?:Link|Self)?", re.IGNORECASE)))
     if not entries:
         for box in _boxes(root):
@@ -101,19 +101,19 @@ def _with_class(root: Element, pattern: re.Pattern[str]) -> Iterator[Element]:
 
 
 def leading_heading(region: Element, title: str) -> Element | None:
-    """The heading that says what the page is called, if no text stands before it.
+    """Return the heading with the page's title, if no text comes before it.
 
-    It is the only level-one heading, or one of another level that says the title.
+    It is the only level-one heading, or a heading of another level with the text of the title.
     """
     first = next(region.iter(*_HEADINGS), None)
-    if first is None or not _stands_first(first, region):
+    if first is None or not _comes_first(first, region):
         return None
     if first.tag == "h1":
         return first if len(list(region.iter("h1"))) == 1 else None
     return first if words(first).casefold() == title.casefold() or not title else None
 
 
-def _stands_first(element: Element, region: Element) -> bool:
+def _comes_first(element: Element, region: Element) -> bool:
     while element is not region:
         for before in element.itersiblings(preceding=True):
             if words(before) or (before.tail or "").strip():

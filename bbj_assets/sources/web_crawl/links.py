@@ -1,4 +1,4 @@
-"""Where a page leads: links, frames, redirects that HTML or a script makes, and what it says of itself."""
+"""The links of a page: anchors, frames, redirects by HTML or a script, and its canonical URL."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _ASSET = re.compile(
     r"|bbj|src|class|java|chm|ics)$",
     re.IGNORECASE,
 )
-"""What is no page, by its name: the rest is asked for, and told by its content type."""
+"""Names of files that are not pages. Everything else is requested, and its content type decides."""
 
 _FOLLOWED = {"a": "href", "area": "href", "frame": "src", "iframe": "src"}
 _REFRESH = re.compile(
@@ -28,13 +28,13 @@ _SCRIPT = re.compile(
     re.VERBOSE,
 )
 _WITHOUT_TEXT = frozenset({"script", "style", "noscript"})
-_MOST_SCRIPT = 100_000
-_LONGEST = 2000
-_SHORT = 30
+_MAX_SCRIPT = 100_000
+_MAX_REFRESH_LENGTH = 2000
+_MAX_REFRESH_SECONDS = 30
 
 
 def base_of(root: Element, url: str) -> str:
-    """What relative links of the page are resolved against."""
+    """Return the URL that relative links of the page are resolved against."""
     for base in root.iter("base"):
         if href := base.get("href"):
             return _joined(url, href)
@@ -42,7 +42,7 @@ def base_of(root: Element, url: str) -> str:
 
 
 def links(root: Element, url: str) -> Iterator[str]:
-    """The normalised URL of every page that this one leads to, perhaps several times."""
+    """Yield the normalised URL of every page that this one leads to, possibly several times."""
     base = base_of(root, url)
     references = [element.get(_FOLLOWED[str(element.tag)]) for element in root.iter(*_FOLLOWED)]
     references += [link.get("href") for link in root.iter("link") if _relations(link) & {"next", "prev", "canonical"}]
@@ -54,12 +54,12 @@ def links(root: Element, url: str) -> Iterator[str]:
 
 
 def may_be_page(url: str) -> bool:
-    """Whether an address does not look like that of an image, a script or a download."""
+    """Return whether a URL does not look like that of an image, a script or a download."""
     return _ASSET.search(url.partition("?")[0]) is None
 
 
 def canonical(root: Element, url: str) -> str | None:
-    """The URL that the page says it is known by."""
+    """Return the page's canonical URL, normalised; None without one."""
     for link in root.iter("link"):
         if "canonical" in _relations(link) and (href := link.get("href")):
             return normalised(href, base_of(root, url))
@@ -67,22 +67,22 @@ def canonical(root: Element, url: str) -> str | None:
 
 
 def redirect(root: Element) -> str | None:
-    """Where the page sends its reader before anything can be read: a meta refresh, or a script that is all it has."""
+    """Return where the page sends its reader at once: a meta refresh, or a script on a page without text."""
     for meta in root.iter("meta"):
         if (meta.get("http-equiv") or "").strip().lower() == "refresh" and not _is_in_noscript(meta):
-            found = _REFRESH.match((meta.get("content") or "")[:_LONGEST])
-            if found and found["url"].strip() and int((found[1] or "0")[:9]) <= _SHORT:
+            found = _REFRESH.match((meta.get("content") or "")[:_MAX_REFRESH_LENGTH])
+            if found and found["url"].strip() and int((found[1] or "0")[:9]) <= _MAX_REFRESH_SECONDS:
                 return found["url"].strip()
     if any(map(_has_text, root.iter("body"))):
         return None
     for script in root.iter("script"):
-        if found := _SCRIPT.search((script.text or "")[:_MOST_SCRIPT]):
+        if found := _SCRIPT.search((script.text or "")[:_MAX_SCRIPT]):
             return found["url"]
     return None
 
 
 def is_frameset(root: Element) -> bool:
-    """Whether the page is but a frame around others."""
+    """Return whether the page is only a frame around others."""
     return next(root.iter("frameset"), None) is not None
 
 

@@ -22,39 +22,39 @@ from bbj_assets.web.markup import classes, flare_attribute, remove, words
 from bbj_assets.web.reading import read_html
 from bbj_assets.web.urls import Site
 
-LONGEST_TITLE = 300
+MAX_TITLE = 300
 
 _CODE = "bbj"
 
 
 def page_document(url: str, site: Site, raw: bytes) -> Document | None:
-    """The document of a page; None for a redirect, a frameset, a shell that a script fills, a page without content.
+    """Return the document of a page; None for a redirect, a frameset, a shell that a script fills, an empty page.
 
     Raises:
-        ParseError: the bytes are no text.
+        ParseError: the bytes are not text.
     """
     root = read_html(url, raw)
     if redirect(root) or is_frameset(root) or _is_shell(root):
         return None
     title = page_title(root)
-    section_path = breadcrumb(root, url, site)  # before the chrome goes, which it is part of
+    section_path = breadcrumb(root, url, site)  # before the chrome is removed, which it is part of
     region = content_region(root)
     heading = leading_heading(region, title)
-    if heading is not None and 0 < len(text := words(heading)) <= LONGEST_TITLE:
+    if heading is not None and 0 < len(text := words(heading)) <= MAX_TITLE:
         title = text
         remove(heading)
     normalise(region)
     content = to_markdown(region, base_url=base_of(root, url), code_language=_CODE).replace("\0", "")
     if not content and heading is None:
         return None
-    title = title[:LONGEST_TITLE].strip() or name_in_url(url)
+    title = title[:MAX_TITLE].strip() or name_in_url(url)
     while section_path and section_path[-1].casefold() == title.casefold():
         section_path = section_path[:-1]
     return Document(source_url=url, title=title, content=content, section_path=section_path, metadata=_metadata(root))
 
 
 def content_region(root: Element) -> Element:
-    """The element that holds the content, freed of what is chrome within it."""
+    """Return the element that holds the content, with the chrome in it removed."""
     region = root
     for candidate in _candidates(root):
         region = candidate
@@ -65,14 +65,14 @@ def content_region(root: Element) -> Element:
 
 
 def fingerprint(root: Element) -> str:
-    """What a reader sees of a page, hashed; empty for a page without words. Consumes the tree."""
+    """Return a hash of the page's visible text; empty for a page without words. Changes the tree."""
     title = page_title(root)
     text = words(content_region(root))
     return hashlib.sha256(f"{title}\n{text}".encode("utf-8", "replace")).hexdigest() if text else ""
 
 
 def _candidates(root: Element) -> Iterator[Element]:
-    """The elements that hold the content, the surest first; Flare's own is never wrong, also when it is empty."""
+    """Yield the elements that may hold the content, the most certain first. Flare's own is right even if empty."""
     elements = [element for element in root.iter() if isinstance(element.tag, str)]
     flare = next((element for element in elements if element.get("id") == "mc-main-content"), None)
     if flare is not None:
@@ -91,7 +91,7 @@ def _candidates(root: Element) -> Iterator[Element]:
 
 
 def _is_shell(root: Element) -> bool:
-    """Whether Flare says that this is its search page, its frame or the like, and no topic."""
+    """Return whether Flare declares the page to be its search page, a frame or the like, and not a topic."""
     kinds = {kind.strip() for kind in (flare_attribute(root, "runtimefiletype") or "").split(";")} - {""}
     return bool(kinds) and kinds.isdisjoint({"Topic", "Glossary"})
 

@@ -1,12 +1,13 @@
 """Articles of a WordPress site: a magazine, a knowledge base.
 
-    visit:    start page ──▶ REST API: posts as JSON      ┐
+    fetch:    start page ──▶ REST API: posts as JSON      ┐
                         └──▶ where it is closed: pages    ├──▶ mirror
                         └──▶ PDF files that it links to   ┘
     discover: mirror ──▶ Items
     parse:    a post, a page or a PDF file ──▶ Documents
 
-The API comes first because it gives an article and nothing else: what is to be cleaned off it is what plugins put in.
+The API comes first because it returns an article without the theme around it; only the additions of plugins have to be
+removed.
 """
 
 import asyncio
@@ -24,34 +25,34 @@ from bbj_assets.web.mirror import Mirror
 from bbj_assets.web.site import mirror_of, site_of
 from bbj_assets.web.site import mirrored_items as discover
 
-__all__ = ["VERSION", "discover", "parse", "visit"]
+__all__ = ["VERSION", "discover", "fetch", "parse"]
 
-VERSION = 1
+VERSION = 2
 
 
-def visit(source: Source, on_progress: Callable[[int, int], None] = lambda _done, _known: None) -> None:
+def fetch(source: Source, on_progress: Callable[[int, int], None] = lambda _done, _known: None) -> None:
     """Bring the mirror up to date with the site.
 
-    A list that cannot be read to its end is an item with a problem, and then nothing is taken for gone.
+    A list that cannot be read to its end becomes an item with a problem, and then nothing is deleted.
 
     Args:
         on_progress: called with (articles done, articles known so far).
 
     Raises:
-        ListingError: the site cannot be reached, or fails again and again.
-        ConfigurationError: the source's URL is none.
+        ListingError: the site cannot be reached, or too many pages failed in a row.
+        ConfigurationError: the source's URL is not the address of a website.
     """
-    from bbj_assets.sources.wordpress.site_visit import visit_site  # here, because who parses needs no HTTP
+    from bbj_assets.sources.wordpress.fetch_site import fetch_site  # here, because parsing needs no HTTP
 
     with Mirror(mirror_of(source)) as mirror:
-        asyncio.run(visit_site(source, site_of(source), mirror, on_progress))
+        asyncio.run(fetch_site(source, site_of(source), mirror, on_progress))
 
 
 def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequence[Document]:  # noqa: ARG001 - the contract
-    """Turn what was fetched into documents: one for an article, one a section for a PDF file.
+    """Return the documents of a fetched item: one for an article, one for each section of a PDF file.
 
     Raises:
-        ParseError: it is not what it should be.
+        ParseError: the item is not an article, or damaged.
     """
     match item.path.rpartition(".")[2]:
         case "json":
@@ -60,7 +61,7 @@ def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequenc
             return parse_page(item.key, raw)
         case "pdf":
             return _parse_pdf(item, raw)
-    raise ParseError(f"{item.key}: the mirror has no article under {item.path!r}. Delete the mirror to fetch it anew.")
+    raise ParseError(f"{item.key}: the mirror has no article under {item.path!r}. Delete the mirror to fetch it again.")
 
 
 def _parse_pdf(item: Item, raw: bytes) -> list[Document]:
@@ -74,6 +75,6 @@ def _parse_pdf(item: Item, raw: bytes) -> list[Document]:
 
 
 def _at_page(url: str, document: Document) -> str:
-    """Where a browser opens the file at the section."""
+    """Return the URL at which a browser opens the file at the section's first page."""
     pages = document.metadata.get("pages")
     return f"{url}#page={pages[0]}" if isinstance(pages, list) and pages else url

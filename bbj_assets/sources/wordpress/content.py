@@ -1,14 +1,15 @@
-"""The content of an article: its HTML without what WordPress, its theme and its plugins put around it, as Markdown.
+"""The content of an article as Markdown, without the additions of WordPress, its theme and its plugins.
 
-WordPress renders an article as one piece of HTML, in which the words of the author stand beside share buttons, tables
-of contents, related articles, forms, and texts that only a screen reader sees. Those are known by their classes.
+WordPress renders an article as one piece of HTML, in which the author's words stand beside share buttons, tables of
+contents, related articles, forms, and texts for screen readers. The additions are recognised by their classes.
 """
 
 import re
 
+from bs4 import Tag
 from lxml.etree import _Element as Element
 
-from bbj_assets.convert.html import DROPPED, Rule, Writer, to_markdown
+from bbj_assets.convert.html import DROPPED, Rule, Writer, parse_html, to_markdown
 from bbj_assets.sources.wordpress.shortcodes import remove_shortcodes
 from bbj_assets.web.markup import classes, remove, words
 
@@ -38,16 +39,18 @@ _CHROME_IDS = """
 _CLASSES = frozenset(_CHROME_CLASSES.split())
 _IDS = frozenset(_CHROME_IDS.split())
 _TEXT_IMAGES = frozenset({"emoji", "wp-smiley", "latex", "mathjax", "tex"})
-"""Images that stand for characters."""
+"""Classes of images that stand for characters."""
 _PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|svg|avif|bmp)(?:[?#]|$)", re.IGNORECASE)
 
 
 def article_markdown(content: Element, *, base_url: str, title: str) -> str:
-    """The article below an element as Markdown whose highest heading is of level 2; the tree is changed.
+    """Return the article in an element as Markdown whose highest heading has level 2. Changes the tree.
 
-    Galleries and images are left out, but not their captions; so is a first heading that repeats the title.
+    Galleries and images are left out, but not their captions. A first heading that repeats the title is left out too.
     """
-    remove_chrome(content)
+    for element in list(content.iter("*")):
+        if element is not content and is_chrome(element):
+            remove(element)
     remove_shortcodes(content)
     _drop_heading(content, title)
     for block in content.iter("pre"):
@@ -57,17 +60,17 @@ def article_markdown(content: Element, *, base_url: str, title: str) -> str:
     return to_markdown(content, base_url=base_url, top_heading=2, rules=_RULES).strip()
 
 
-def remove_chrome(root: Element) -> None:
-    """Take out of the tree what is no part of an article; what follows it stays in its place."""
-    for element in list(root.iter("*")):
-        if element is not root and _is_chrome(element):
-            remove(element)
-
-
-def _is_chrome(element: Element) -> bool:
+def is_chrome(element: Element | Tag) -> bool:
+    """Return whether an element, of lxml or Beautiful Soup, is not part of an article's text."""
     if element.get("id") in _IDS or element.get("role") in {"navigation", "search"}:
         return True
-    return "class" in element.attrib and not _CLASSES.isdisjoint(classes(element))
+    return not _CLASSES.isdisjoint(str(element.get("class") or "").split())
+
+
+def to_element(tag: Tag) -> Element:
+    """Return a tag of Beautiful Soup as an element of lxml, which `article_markdown` reads."""
+    root = parse_html(str(tag))
+    return next(root.iter(tag.name), root)
 
 
 def _drop_heading(content: Element, title: str) -> None:
@@ -77,7 +80,7 @@ def _drop_heading(content: Element, title: str) -> None:
 
 
 def _image(writer: Writer, element: Element) -> None:
-    """The text of an image that stands for characters, or is the label of a link to a page."""
+    """Write the text of an image that stands for characters, or is the label of a link to a page."""
     text = element.get("alt")
     if text and (not _TEXT_IMAGES.isdisjoint(classes(element)) or _labels_link(element)):
         writer.text(f" {text} ")

@@ -1,74 +1,70 @@
-"""A published page of a WordPress site, as its theme gives it: for sites whose REST API is closed."""
+"""A published page of a WordPress site, as its theme renders it: for sites whose REST API is closed."""
 
 import re
 
-from lxml.etree import _Element as Element
+from bs4 import BeautifulSoup, Tag
 
 from bbj_assets.documents import Document, Json
 from bbj_assets.errors import ParseError
-from bbj_assets.sources.wordpress.content import article_markdown
+from bbj_assets.sources.wordpress.content import article_markdown, to_element
 from bbj_assets.sources.wordpress.post import year_of
 from bbj_assets.sources.wordpress.titles import plain, without_site
-from bbj_assets.web.markup import classes, remove, words
-from bbj_assets.web.reading import read_html
+from bbj_assets.web.reading import read_soup
+from bbj_assets.web.soup import attribute, classes, remove, words
 
 _CONTENT = (
     # The body of Echo Knowledge Base also holds sidebars, so the text in it comes first.
-    "//*[@id='eckb-article-content-body']",
-    "//*[contains(concat(' ', normalize-space(@class), ' '), ' eckb-article-content-body ')]",
-    "//*[@id='eckb-article-body']",
-    "//*[contains(concat(' ', normalize-space(@class), ' '), ' entry-content ')]",
-    "//*[contains(concat(' ', normalize-space(@class), ' '), ' wp-block-post-content ')]",
-    "//*[contains(@class, 'elementor-widget-theme-post-content')]",
-    "//*[contains(concat(' ', normalize-space(@class), ' '), ' post-content ')]",
-    "//article",
-    "//main",
-    "//*[@role='main']",
+    "#eckb-article-content-body",
+    ".eckb-article-content-body",
+    "#eckb-article-body",
+    ".entry-content",
+    ".wp-block-post-content",
+    "[class*='elementor-widget-theme-post-content']",
+    ".post-content",
+    "article",
+    "main",
+    "[role='main']",
 )
-"""Where the text of an article is, the surest place first."""
-_TITLES = (
-    "//h1[contains(@class, 'entry-title')]",
-    "//*[contains(@class, 'eckb-article-title')]",
-    "//article//h1",
-    "//h1",
-)
+"""Selectors of the element with the text of an article, the most certain first."""
+_TITLES = ("h1[class*='entry-title']", "[class*='eckb-article-title']", "article h1", "h1")
+_PUBLISHED = "time[datetime]:not([class*='updated']), time[datetime][class*='published']"
+_LOCKED = "form[class*='post-password-form']"
 _LISTS = frozenset({"archive", "category", "tag", "blog", "search", "search-results", "author", "date", "error404"})
-"""Classes of `body` on pages that list articles, or say that there is none."""
+"""Classes of `body` on pages that list articles, and on error pages."""
 
 _SINGLE = frozenset({"single", "single-post", "singular"})
 
 
 def parse_page(url: str, raw: bytes) -> list[Document]:
-    """The document of a page; none of a list of articles, or of an article behind a password.
+    """Return the document of a page; none for a list of articles, or for an article behind a password.
 
     Raises:
-        ParseError: nowhere in the page is an article.
+        ParseError: the page has no article, or its bytes are not text.
     """
-    tree = read_html(url, raw)
-    if _is_list(tree) or _first(tree, "//form[contains(@class, 'post-password-form')]") is not None:
+    soup = read_soup(url, raw)
+    if _is_list(soup) or soup.select_one(_LOCKED) is not None:
         return []
-    content = next((found for path in _CONTENT if (found := _first(tree, path)) is not None), None)
+    content = _first(soup, _CONTENT)
     if content is None:
         raise ParseError(
             f"{url}: no article in the page: it has no .entry-content, #eckb-article-body, article or main. If it is "
-            "none, leave it out with `exclude` in sources.toml."
+            "not an article, leave it out with `exclude` in sources.toml."
         )
-    title = _title(tree) or url
+    title = _title(soup) or url
     metadata: dict[str, Json] = {
-        "date": published(tree),
-        "modified": _meta(tree, "article:modified_time"),
-        "author": _meta(tree, "author"),
-        "tags": [plain(tag) for tag in _metas(tree, "article:tag")],
+        "date": published(soup),
+        "modified": _meta(soup, "article:modified_time"),
+        "author": _meta(soup, "author"),
+        "tags": [plain(tag) for tag in _metas(soup, "article:tag")],
     }
-    section = plain(_meta(tree, "article:section"))
-    if content.tag in {"article", "main"}:
-        for element in list(content.iter("footer", "aside") if content.tag == "main" else content.iter("footer")):
-            remove(element)
+    section = plain(_meta(soup, "article:section"))
+    if content.name in {"article", "main"}:
+        remove(content.select("footer, aside" if content.name == "main" else "footer"))
     return [
         Document(
             source_url=url,
             title=title,
-            content=article_markdown(content, base_url=url, title=title),
+            content=article_markdown(to_element(content), base_url=url, title=title),
             doc_type="article",
             display_url=url,
             section_path=(section,) if section else (),
@@ -78,79 +74,73 @@ def parse_page(url: str, raw: bytes) -> list[Document]:
 
 
 def year_published(url: str, raw: bytes) -> str:
-    """The partition of a page: the year in which it says that it was published, else that of its URL.
+    """Return the partition of a page: the year of its publication date, or else the year in its URL.
 
     Raises:
-        ParseError: the bytes are no text.
+        ParseError: the bytes are not text.
     """
-    year = year_of(published(read_html(url, raw)))
+    year = year_of(published(read_soup(url, raw)))
     found = re.search(r"/((?:19|20)\d\d)/(?:\d\d?/)?", url)
     return found[1] if year == "_undated" and found else year
 
 
 def is_article(url: str, raw: bytes) -> bool:
-    """Whether a page that lies anywhere on the site is an article, and not one of those that menus are made of.
+    """Return whether a page that lies anywhere on the site is an article, and not a page that menus link to.
 
     Raises:
-        ParseError: the bytes are no text.
+        ParseError: the bytes are not text.
     """
-    kinds = _kinds(read_html(url, raw))
+    kinds = _kinds(read_soup(url, raw))
     return bool(kinds & _SINGLE) or not kinds & (_LISTS | {"page", "home"})
 
 
-def published(tree: Element) -> str:
-    """When a page was published, as it says it itself; empty if it does not."""
-    if date := _meta(tree, "article:published_time"):
+def published(soup: BeautifulSoup) -> str:
+    """Return the date of publication that a page states; empty without one."""
+    if date := _meta(soup, "article:published_time"):
         return date
-    found = _first(tree, "//time[@datetime][not(contains(@class, 'updated')) or contains(@class, 'published')]")
+    found = soup.select_one(_PUBLISHED)
     if found is not None:
-        return found.get("datetime", "")
-    for script in tree.iter("script"):
-        stated = re.search(r'"datePublished"\s*:\s*"([^"\\]{4,40})"', script.text or "")
-        if stated and script.get("type") == "application/ld+json":
+        return attribute(found, "datetime")
+    for script in soup.select("script[type='application/ld+json']"):
+        stated = re.search(r'"datePublished"\s*:\s*"([^"\\]{4,40})"', script.string or "")
+        if stated:
             return stated[1]
     return ""
 
 
-def site_names(tree: Element) -> list[str]:
-    """What the page calls its site."""
-    return [plain(name) for name in _metas(tree, "og:site_name") if name.strip()]
+def site_names(soup: BeautifulSoup) -> list[str]:
+    """Return the names that a page gives its site."""
+    return [plain(name) for name in _metas(soup, "og:site_name") if name.strip()]
 
 
-def _title(tree: Element) -> str:
-    names = site_names(tree)
-    stated = _first(tree, "//head/title")
-    whole = "" if stated is None else words(stated)
-    for path in _TITLES:
-        heading = _first(tree, path)
+def _title(soup: BeautifulSoup) -> str:
+    names = site_names(soup)
+    for selector in _TITLES:
+        heading = soup.select_one(selector)
         if heading is not None and (text := words(heading)):
             return without_site(text, names)
-    return without_site(plain(_meta(tree, "og:title")) or whole, names)
+    title = soup.select_one("head > title")
+    return without_site(plain(_meta(soup, "og:title")) or ("" if title is None else words(title)), names)
 
 
-def _is_list(tree: Element) -> bool:
-    kinds = _kinds(tree)
+def _is_list(soup: BeautifulSoup) -> bool:
+    kinds = _kinds(soup)
     return bool(kinds & _LISTS) and not kinds & (_SINGLE | {"page"})
 
 
-def _kinds(tree: Element) -> set[str]:
-    """What WordPress says of the page in the classes of its `body`."""
-    body = _first(tree, "//body")
-    return set() if body is None else set(classes(body))
+def _kinds(soup: BeautifulSoup) -> set[str]:
+    """Return the classes of `body`, in which WordPress says what kind of page it is."""
+    return set() if soup.body is None else set(classes(soup.body))
 
 
-def _meta(tree: Element, name: str) -> str:
-    return next(iter(_metas(tree, name)), "")
+def _meta(soup: BeautifulSoup, name: str) -> str:
+    return next(iter(_metas(soup, name)), "")
 
 
-def _metas(tree: Element, name: str) -> list[str]:
-    return [
-        element.get("content", "")
-        for element in tree.iter("meta")
-        if name in {element.get("property"), element.get("name")} and element.get("content")
-    ]
+def _metas(soup: BeautifulSoup, name: str) -> list[str]:
+    found = soup.select(f"meta[property='{name}'], meta[name='{name}']")
+    return [content for meta in found if (content := attribute(meta, "content"))]
 
 
-def _first(tree: Element, path: str) -> Element | None:
-    found = tree.xpath(path)
-    return found[0] if isinstance(found, list) and found and isinstance(found[0], Element) else None
+def _first(soup: BeautifulSoup, selectors: tuple[str, ...]) -> Tag | None:
+    return next((found for selector in selectors if (found := soup.select_one(selector)) is not None), None)

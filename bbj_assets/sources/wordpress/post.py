@@ -1,4 +1,4 @@
-"""A post as the REST API gives it: what of it is kept in the mirror, and the document that it becomes."""
+"""A post of the REST API: its form in the mirror, and its document."""
 
 import json
 import re
@@ -15,24 +15,24 @@ from bbj_assets.web.urls import normalised
 _TEXTS = ("type", "link", "date", "modified")
 _HTML = ("title", "content", "excerpt")
 FIELDS = ("id", "status", *_TEXTS, "modified_gmt", *_HTML, "categories", "tags")
-"""What is asked of a post; the names of its author and terms are embedded beside it."""
+"""The fields of a post that are requested. The names of its author and terms are embedded beside it."""
 
 _UNFILED = frozenset({"uncategorized", "uncategorised", "allgemein", "unkategorisiert"})
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ][\d:.+Z-]{1,24})?", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ][\d:.+Z-]{1,24})?", re.ASCII)
 _CONTENT_BODY = ".//*[@id='eckb-article-content-body']"
-"""Echo Knowledge Base renders its page around the text, in the API too."""
+"""The text, around which Echo Knowledge Base renders its page even in the API."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One row of a listing, checked.
+    """A validated row of a list.
 
     Attributes:
-        url: its link, normalised.
-        modified: in GMT if the site says that; empty if it says nothing.
-        terms: the ids of its categories and tags.
-        is_public: published, and not behind a password.
-        body: the row as it is to be kept, if it has the content.
+        url: the post's link, normalised.
+        modified: in GMT if the site sends that; empty if it sends no date.
+        terms: the ids of the post's categories and tags.
+        is_public: whether it is published, and not behind a password.
+        body: the row itself if it has the content.
     """
 
     id: int
@@ -45,7 +45,7 @@ class Listed:
 
 
 def read_row(row: Json) -> Listed | None:
-    """A row of a listing; None for what is no post with an id and a link."""
+    """Validate a row of a list; None for a row without an id or a link."""
     if not isinstance(row, dict):
         return None
     number, url = row.get("id"), normalised(_text(row.get("link")))
@@ -56,16 +56,16 @@ def read_row(row: Json) -> Listed | None:
     return Listed(
         id=number,
         url=url,
-        modified=_moment(row.get("modified_gmt")) or _moment(row.get("modified")),
+        modified=_date(row.get("modified_gmt")) or _date(row.get("modified")),
         terms=frozenset(term for term in terms if isinstance(term, int)),
         is_public=_is_public(row),
-        year=year_of(_moment(row.get("date")) or _moment(row.get("modified"))),
+        year=year_of(_date(row.get("date")) or _date(row.get("modified"))),
         body=row if _has_text(content) else None,
     )
 
 
 def year_of(date: str) -> str:
-    """The year of an ISO date, as a partition; `_undated` when there is none.
+    """Return the year of an ISO date, as a partition; `_undated` without one.
 
     >>> year_of("2021-05-04T10:00:00"), year_of("")
     ('2021', '_undated')
@@ -73,8 +73,8 @@ def year_of(date: str) -> str:
     return date[:4] if date[:4].isascii() and date[:4].isdigit() and date[4:5] in {"-", ""} else "_undated"
 
 
-def stored(post: Mapping[str, Json], site_names: Sequence[str]) -> bytes:
-    """The post as the mirror keeps it: the same bytes as long as nothing changed that a reader sees."""
+def serialise(post: Mapping[str, Json], site_names: Sequence[str]) -> bytes:
+    """Return the post as the mirror stores it: the same bytes as long as nothing visible changes."""
     kept: dict[str, Json] = {field: _text(post.get(field)) for field in _TEXTS if post.get(field)}
     kept |= {field: {"rendered": _rendered(post.get(field))} for field in _HTML}
     kept["protected"] = not _is_public(post)
@@ -92,7 +92,7 @@ def stored(post: Mapping[str, Json], site_names: Sequence[str]) -> bytes:
 
 
 def parse_post(url: str, raw: bytes) -> list[Document]:
-    """The document of a post; none of one that is a draft, private or behind a password.
+    """Return the document of a post; none for a draft, a private post, or one behind a password.
 
     Raises:
         ParseError: the bytes are not a post.
@@ -101,7 +101,7 @@ def parse_post(url: str, raw: bytes) -> list[Document]:
     if not _is_public(post):
         return []
     title = without_site(plain(_rendered(post.get("title"))), _texts(post.get("site_names")))
-    title = title or _name_of(url)
+    title = title or _name_in_url(url)
     content = _markdown(_rendered(post.get("content")), url, title)
     if not content:
         content = _markdown(_rendered(post.get("excerpt")), url, title)
@@ -111,8 +111,8 @@ def parse_post(url: str, raw: bytes) -> list[Document]:
     categories = [name for name in categories if name.casefold() not in _UNFILED]
     metadata: dict[str, Json] = {
         "type": plain(_text(post.get("type"))),
-        "date": _moment(post.get("date")),
-        "modified": _moment(post.get("modified")),
+        "date": _date(post.get("date")),
+        "modified": _date(post.get("modified")),
         "author": ", ".join(plain(name) for name in _texts(post.get("author_names"))),
         "categories": list[Json](categories),
         "tags": list[Json](tags),
@@ -141,13 +141,13 @@ def _load(url: str, raw: bytes) -> Mapping[str, Json]:
         post: Json = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise ParseError(
-            f"{url}: what its site's REST API gave is not JSON ({error}). The next visit fetches it again if it "
-            "changes; to fetch it at once, delete the source's mirror."
+            f"{url}: the response of its site's REST API is not JSON ({error}). The next crawl fetches it again if it "
+            "changes. To fetch it at once, delete the source's mirror."
         ) from None
     if not isinstance(post, dict) or not _has_text(post.get("content")) or not _has_text(post.get("title")):
         raise ParseError(
-            f"{url}: what its site's REST API gave is no post: `title` and `content` are missing. If the site hides "
-            "them from visitors, leave the page out with `exclude` in sources.toml."
+            f"{url}: the response of its site's REST API is not a post: `title` and `content` are missing. If the site "
+            "hides them from visitors, leave the page out with `exclude` in sources.toml."
         )
     return post
 
@@ -159,8 +159,8 @@ def _is_public(post: Mapping[str, Json]) -> bool:
     return (post.get("status") or "publish") in ("publish", "inherit")
 
 
-def _moment(value: Json) -> str:
-    return value if isinstance(value, str) and _MOMENT.fullmatch(value) else ""
+def _date(value: Json) -> str:
+    return value if isinstance(value, str) and _DATE.fullmatch(value) else ""
 
 
 def _has_text(field: Json) -> bool:
@@ -168,12 +168,12 @@ def _has_text(field: Json) -> bool:
 
 
 def _rendered(field: Json) -> str:
-    """`{"rendered": ...}`, or the text itself where a plugin makes it short."""
+    """Return the text of `{"rendered": ...}`, or of a plain string, which some plugins send instead."""
     return _text(field.get("rendered")) if isinstance(field, dict) else _text(field)
 
 
-def _name_of(url: str) -> str:
-    """The last segment of a URL in words, for a post without a title."""
+def _name_in_url(url: str) -> str:
+    """Return the last segment of a URL in words, for a post without a title."""
     return url.rstrip("/").rpartition("/")[2].replace("-", " ") or url
 
 

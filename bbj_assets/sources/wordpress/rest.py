@@ -1,8 +1,8 @@
 """The REST API of a WordPress site: its post types, and lists of posts page by page.
 
-Described in https://developer.wordpress.org/rest-api/using-the-rest-api/ . What that does not say: `X-WP-Total` also
-counts posts that a visitor may not see, so a page can hold fewer rows than asked for before the last one; and an
-answer that no longer exists because the list has become shorter is a 400 (`rest_post_invalid_page_number`).
+Described in https://developer.wordpress.org/rest-api/using-the-rest-api/ . Two facts are missing there: `X-WP-Total`
+also counts posts that a visitor may not read, so a page can hold fewer rows than requested before the last one; and a
+page that no longer exists because the list has become shorter is a 400 (`rest_post_invalid_page_number`).
 """
 
 import json
@@ -15,18 +15,19 @@ from urllib.parse import urlencode, urlsplit
 from bbj_assets.documents import Json
 from bbj_assets.errors import BBjAssetsError
 from bbj_assets.sources.wordpress.post import FIELDS, Listed, read_row
-from bbj_assets.web.answers import Disallowed, Page, PageError
-from bbj_assets.web.fetcher import JSON, Fetcher
+from bbj_assets.web.client import SiteClient
+from bbj_assets.web.content_types import JSON
+from bbj_assets.web.responses import Disallowed, Page, PageError
 from bbj_assets.web.urls import normalised
 
 PAGE_SIZE = 100
-"""The most rows that WordPress gives at once."""
-BODIES_AT_ONCE = 25
-"""Posts whose content is asked for at once: of 100 long ones, many a server takes too long."""
+"""The most rows that WordPress sends in a page of a list."""
+MAX_BODIES = 25
+"""Posts whose content is requested at once. For 100 long posts, many servers take too long."""
 
 _ROW = "id,link,status,modified,modified_gmt,date,categories,tags,content.protected"
 _WHOLE = ",".join([*FIELDS, "_links", "_embedded"])
-_MOST_PAGES = 10_000
+_MAX_PAGES = 10_000
 _CLOSED = frozenset({400, 401, 403, 405, 406, 501})
 _NOT_ARTICLES = ("wp_", "elementor", "e-", "jp_", "jetpack", "acf-", "et_", "fusion_", "oembed", "custom", "nav_")
 _NO_TYPES = frozenset({"attachment", "nav_menu_item", "revision", "user_request", "product", "shop_order"})
@@ -34,7 +35,7 @@ _SHORT_NAMES = {"post": "posts", "page": "pages"}
 
 
 class RouteClosed(BBjAssetsError):
-    """The site has no such route, or keeps it to itself. `status` is what it answers, if it answers."""
+    """A route that does not exist or is not public. `status` is that of the response, if there was one."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         self.status = status
@@ -43,19 +44,19 @@ class RouteClosed(BBjAssetsError):
 
 @dataclass(frozen=True, slots=True)
 class PostType:
-    """A kind of posts, by the route that lists them: `wp/v2/posts`."""
+    """A type of posts, identified by the route that lists them: `wp/v2/posts`."""
 
     route: str
 
     @property
     def is_pages(self) -> bool:
-        """Whether these are WordPress's pages: the company's address and imprint are among them, too."""
+        """Whether these are WordPress's pages, among which are the company's address and imprint."""
         return self.route == "wp/v2/pages"
 
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """A page of a list; `total` is of the posts in the whole list, as far as the site says it."""
+    """A page of a list. `total` is the number of posts in the whole list, if the site sends it."""
 
     rows: Sequence[Listed]
     total: int | None
@@ -63,13 +64,13 @@ class ListPage:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The API below a root, which is `.../wp-json/`, or `.../?rest_route=/` on sites without pretty permalinks."""
+    """The API below a root: `.../wp-json/`, or `.../?rest_route=/` on sites without pretty permalinks."""
 
-    fetcher: Fetcher
+    client: SiteClient
     root: str
 
     def url(self, route: str, **parameters: str | int) -> str:
-        """The URL of a route."""
+        """Return the URL of a route."""
         base, mark, query = self.root.partition("?")
         if mark and "rest_route=" in query:
             target = f"{base}?{urlencode({'rest_route': f'/{route}', **parameters}, safe='/,')}"
@@ -78,37 +79,37 @@ class Api:
         return normalised(target) or target
 
     async def get(self, route: str, **parameters: str | int) -> tuple[Json, Page]:
-        """What a route answers.
+        """Fetch a route. Return its JSON, and the page that holds it.
 
         Raises:
-            RouteClosed: it is not there for us.
-            PageError: it cannot be had now, or is no JSON.
+            RouteClosed: the route does not exist or is not public.
+            PageError: the route cannot be fetched now, or its response is not JSON.
         """
         url = self.url(route, **parameters)
         try:
-            answer = await self.fetcher.get(url, kinds=JSON)
+            response = await self.client.get(url, content_types=JSON)
         except Disallowed as error:
             raise RouteClosed(str(error)) from error
         except PageError as error:
             if error.status in _CLOSED:
                 raise RouteClosed(str(error), error.status) from error
             raise
-        if not isinstance(answer, Page):
+        if not isinstance(response, Page):
             raise RouteClosed(f"{url}: there is no REST API.")
         try:
-            return json.loads(answer.body), answer
+            return json.loads(response.body), response
         except (ValueError, RecursionError) as error:
-            raise PageError(url, f"answers what is no JSON ({error}).") from None
+            raise PageError(url, f"the response is not JSON ({error}).") from None
 
-    async def post_types(self, wanted: Sequence[str]) -> list[PostType]:
-        """The types of posts to read: the wanted ones, or all of the site that hold articles.
+    async def post_types(self, configured: Sequence[str]) -> list[PostType]:
+        """Return the types of posts to read: the configured ones, or all types of the site that hold articles.
 
         Raises:
-            RouteClosed: the site does not tell its types, nor lists posts.
-            PageError: it cannot tell them now.
+            RouteClosed: the site lists neither its types nor posts.
+            PageError: the types cannot be fetched now.
         """
-        if wanted:
-            return [PostType(name if "/" in name else f"wp/v2/{_SHORT_NAMES.get(name, name)}") for name in wanted]
+        if configured:
+            return [PostType(name if "/" in name else f"wp/v2/{_SHORT_NAMES.get(name, name)}") for name in configured]
         try:
             types, _ = await self.get("wp/v2/types")
         except RouteClosed:
@@ -124,22 +125,22 @@ class Api:
         return found
 
     async def pages(self, kind: PostType, *, whole: bool = False, **parameters: str | int) -> AsyncIterator[ListPage]:
-        """The list of the posts of a type, oldest first, so that a new post shifts no other to another page.
+        """Yield the pages of the list of a type. Oldest posts come first, so that a new post shifts no other one.
 
         Args:
-            whole: with their content and the names of their authors and terms.
+            whole: with the content of the posts and the names of their authors and terms.
 
         Raises:
-            RouteClosed: the site does not list them.
-            PageError: a page of the list cannot be had.
+            RouteClosed: the site does not list the type.
+            PageError: a page of the list cannot be fetched.
         """
-        size = BODIES_AT_ONCE if whole else PAGE_SIZE
-        asked: dict[str, str | int] = {"orderby": "id", "order": "asc", "per_page": size, **parameters}
-        asked |= {"_fields": _WHOLE, "_embed": "author,wp:term"} if whole else {"_fields": _ROW}
+        size = MAX_BODIES if whole else PAGE_SIZE
+        query: dict[str, str | int] = {"orderby": "id", "order": "asc", "per_page": size, **parameters}
+        query |= {"_fields": _WHOLE, "_embed": "author,wp:term"} if whole else {"_fields": _ROW}
         before: Json = None
-        for number in range(1, _MOST_PAGES):
+        for number in range(1, _MAX_PAGES):
             try:
-                rows, page = await self.get(kind.route, page=number, **asked)
+                rows, page = await self.get(kind.route, page=number, **query)
             except RouteClosed as error:
                 if number == 1:
                     raise
@@ -147,8 +148,8 @@ class Api:
                     return
                 raise PageError(self.url(kind.route, page=number), str(error)) from error
             if not isinstance(rows, list):
-                raise PageError(page.url, "answers no list of posts.")
-            if rows == before:  # a server that does not know `page`
+                raise PageError(page.url, "the response is not a list of posts.")
+            if rows == before:  # a server that ignores `page`
                 return
             yield ListPage([row for row in map(read_row, rows) if row is not None], page.total)
             if number >= page.total_pages if page.total_pages is not None else len(rows) < size:
@@ -156,11 +157,15 @@ class Api:
             before = rows
 
     async def posts(self, kind: PostType, ids: Sequence[int], *, whole: bool) -> list[Listed]:
-        """Those of the posts that there are, at most `PAGE_SIZE`, or `BODIES_AT_ONCE` whole ones.
+        """Return those of the posts that exist.
+
+        Args:
+            ids: at most `PAGE_SIZE`, or `MAX_BODIES` for whole posts.
+            whole: with the content of the posts and the names of their authors and terms.
 
         Raises:
-            RouteClosed: the site does not list them.
-            PageError: they cannot be had.
+            RouteClosed: the site does not list the type.
+            PageError: the posts cannot be fetched.
         """
         found: dict[int, Listed] = {}
         async for page in self.pages(kind, whole=whole, include=",".join(map(str, ids))):
@@ -168,7 +173,7 @@ class Api:
         return list(found.values())
 
     async def term_ids(self, slug: str) -> frozenset[int]:
-        """The ids of the categories with a slug."""
+        """Return the ids of the categories with a slug; none if the site does not list categories."""
         try:
             rows, _ = await self.get("wp/v2/categories", slug=slug, _fields="id,slug")
         except (RouteClosed, PageError):
@@ -180,12 +185,12 @@ class Api:
         )
 
 
-def api_roots(start: str, stated: str | None) -> list[str]:
-    """Where the API of a site may be, the surest place first: all on the host of the start URL."""
+def api_roots(start: str, *, stated: str | None) -> list[str]:
+    """Return where the API of a site may be, the most certain root first. All are on the host of the start URL."""
     parts = urlsplit(start)
     origin = f"{parts.scheme}://{parts.netloc}"
     if stated is not None:
-        there = urlsplit(stated)  # perhaps the public name of a site that is asked by another one
+        there = urlsplit(stated)  # possibly under the public name of a site that is fetched under another name
         return [f"{origin}{there.path}" + (f"?{there.query}" if there.query else "")]
     folder = parts.path.rpartition("/")[0] if "." in parts.path.rpartition("/")[2] else parts.path.rstrip("/")
     roots = []

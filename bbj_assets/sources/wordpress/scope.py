@@ -1,7 +1,7 @@
-"""Which posts of a WordPress site a source means.
+"""Which posts of a WordPress site a source selects.
 
-A site has one API for all of it: the magazine, the knowledge base, the news and the company's address. The start URL
-says what is meant, and does so in one of several ways, because WordPress lets a site lie where it likes.
+A site has one API for everything: the magazine, the knowledge base, the news and the company's address. The start URL
+selects a part of it, in one of several ways, because WordPress lets a site choose its URLs freely.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,21 +16,23 @@ from bbj_assets.web.urls import Site
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A post belongs to the source when one of these holds.
+    """The rules by which a post belongs to the source.
+
+    One of these has to hold:
 
     - its link lies in the folder of the start URL (`/knowledge-base/kb-1/` of `/knowledge-base/`);
     - the start page links to it, unless it is one of WordPress's pages, which menus are made of;
-    - it is filed under a category that is called like the start URL's last folder (`/category/news/`);
-    - `everything` is: the source names its post types.
+    - it is in a category with the name of the start URL's last folder (`/category/news/`);
+    - `everything` is set: the source names its post types.
 
-    A post that was taken because the start page linked to it stays when it no longer does: start pages show the newest
-    ones. A category is another matter, for it lists all that is in it.
+    A post that was selected because the start page linked to it stays when the link is gone, because start pages show
+    the newest posts. That does not hold for a category, which lists all its posts.
 
     Attributes:
         linked: paths that the start page links to.
-        terms: ids of the categories that are meant.
-        known: paths of the posts that were taken before.
-        exclude: glob patterns of paths that are not.
+        terms: ids of the selected categories.
+        known: paths of the posts that were selected before.
+        exclude: glob patterns of paths that are left out.
     """
 
     site: Site
@@ -41,14 +43,16 @@ class Scope:
     exclude: Sequence[str] = ()
 
     def holds(self, post: Listed, kind: PostType) -> bool:
-        """Whether the source means the post, and everybody may read it."""
-        return self.means(post, kind) or (_path(post.url) in self.known and not self.terms and self._may_hold(post))
+        """Return whether the post belongs to the source, and is public."""
+        return self.selects(post, kind) or (_path(post.url) in self.known and not self.terms and self._may_hold(post))
 
-    def means(self, post: Listed, kind: PostType) -> bool:
-        """Whether it does so because of what its start URL says today."""
+    def selects(self, post: Listed, kind: PostType) -> bool:
+        """Return whether the start URL selects the post by its present content."""
         if not self._may_hold(post):
             return False
-        if self.everything or self.site.holds(f"{self.site.origin}{urlsplit(post.url).path}"):  # or its public name
+        if self.everything or self.site.holds(
+            f"{self.site.origin}{urlsplit(post.url).path}"
+        ):  # or under the site's public name
             return True
         return not kind.is_pages and (_path(post.url) in self.linked or not self.terms.isdisjoint(post.terms))
 
@@ -56,7 +60,7 @@ class Scope:
         return post.is_public and _path(post.url) != _path(self.site.start) and not self.excludes(post.url)
 
     def excludes(self, url: str) -> bool:
-        """Whether `exclude` names the page: by its path below the start URL's folder, or by all of it."""
+        """Return whether `exclude` matches the page: its path below the start URL's folder, or its whole path."""
         if not self.exclude:
             return False
         path = unquote(urlsplit(url).path)
@@ -65,7 +69,7 @@ class Scope:
 
 
 def paths(urls: Collection[str]) -> frozenset[str]:
-    """The URLs as `Scope.linked` needs them."""
+    """Return the paths of URLs, for `Scope.linked` and `Scope.known`."""
     return frozenset(map(_path, urls))
 
 

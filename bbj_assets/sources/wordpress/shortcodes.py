@@ -1,8 +1,8 @@
 """Shortcodes that WordPress left in its HTML: `[gallery ids="1,2"]`, `[caption ...]text[/caption]`.
 
-A plugin that was uninstalled leaves its shortcodes in the articles as plain text. They look like what manuals write
-for optional arguments, `OPEN(channel[,ERR=label])` and `[mode]`, so only what is certainly one is removed: a name
-that WordPress or a page builder uses, attributes in quotes, or a pair of tags. What stands between the tags stays.
+A plugin that was uninstalled leaves its shortcodes in the articles as plain text. They look like the optional arguments
+in manuals, `OPEN(channel[,ERR=label])` and `[mode]`. So only certain ones are removed: a name that WordPress or a page
+builder uses, attributes in quotes, or a pair of tags. The text between the tags stays.
 """
 
 import re
@@ -14,7 +14,7 @@ from lxml.etree import _Element as Element
 _TAG = re.compile(
     r"\[(?P<end>/?)(?P<name>[a-z][a-z0-9_-]{0,60})(?P<attributes>(?:\s[^\[\]]{0,4000}?)?)(?P<closed>/?)\]"
 )
-_QUOTES = "\"'“”„″‘’′"  # noqa: RUF001 - WordPress makes typographic ones of those that it does not know as a shortcode's
+_QUOTES = "\"'“”„″‘’′"  # noqa: RUF001 - WordPress turns quotes outside of shortcodes it knows into typographic ones
 _QUOTED = re.compile(rf"\s[\w-]+=[{_QUOTES}]")
 _ATTRIBUTE = re.compile(r"\s[\w-]+=\S")
 _ALONE = frozenset({"gallery", "playlist"})
@@ -24,7 +24,7 @@ _BUILDERS = re.compile(
     r"ninja_forms?|contact-form|rev_slider|smartslider|metaslider|wpdm|woocommerce)(?:[_-]\w+|-?\d)*$"
 )
 _ENCODED = re.compile(r"\[(vc_raw_(?:html|js))[^\[\]]*\][\w+/=%\s]*\[/\1\]")
-"""A page builder keeps HTML of its own in Base64."""
+"""HTML that a page builder stores in Base64."""
 
 _CODE = frozenset({"pre", "code", "kbd", "samp", "tt", "xmp", "listing", "plaintext", "script", "style"})
 
@@ -45,11 +45,11 @@ class _Text(NamedTuple):
 
 
 def remove_shortcodes(root: Element) -> None:
-    """Take the shortcodes out of the texts below the element; those in code are left."""
+    """Remove the shortcodes from the texts below the element, except in code."""
     texts = [text for text in _texts(root) if "[" in text.value]
     tags = [tag for text in texts for tag in _TAG.finditer(text.value)]
-    ended = {tag["name"] for tag in tags if tag["end"]}
-    paired = ended & {tag["name"] for tag in tags if not tag["end"]}
+    closed = {tag["name"] for tag in tags if tag["end"]}
+    paired = closed & {tag["name"] for tag in tags if not tag["end"]}
     for text in texts:
         kept = _TAG.sub(lambda tag: " " if _is_shortcode(tag, paired) else tag[0], _ENCODED.sub(" ", text.value))
         if kept != text.value:

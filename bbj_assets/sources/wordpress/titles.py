@@ -1,4 +1,4 @@
-"""The title of an article: plain text, without the name of the site that WordPress puts after it."""
+"""The title of an article: plain text, without the name of the site that WordPress appends to it."""
 
 import re
 from collections.abc import Collection
@@ -6,11 +6,11 @@ from collections.abc import Collection
 from bbj_assets.convert.html import parse_html
 from bbj_assets.convert.html.text import visible
 
-_SEPARATOR = re.compile(r"\s+(?:[-|»·•:]|–|—)\s+")  # noqa: RUF001 - the dashes that WordPress makes of `-`
+_SEPARATOR = re.compile(r"\s+(?:[-|»·•:]|–|—)\s+")  # noqa: RUF001 - WordPress turns `-` into these dashes
 
 
 def plain(markup: str) -> str:
-    """The words of a title that is HTML.
+    """Return the text of a title that is HTML.
 
     >>> plain("Grids &amp; <em>Rows</em>&nbsp;&lt;2&gt;")
     'Grids & Rows <2>'
@@ -19,7 +19,7 @@ def plain(markup: str) -> str:
 
 
 def without_site(title: str, site_names: Collection[str]) -> str:
-    """The title without a last part that is one of the names.
+    """Return the title without a last part that is one of the names, ignoring case.
 
     >>> without_site("Timers | BASIS", ["basis"]), without_site("BBj - The Language", ["BASIS"])
     ('Timers', 'BBj - The Language')
@@ -34,6 +34,6 @@ def without_site(title: str, site_names: Collection[str]) -> str:
 
 
 def last_part(title: str) -> str:
-    """What stands after the last separator: in the title of a start page, mostly the name of the site."""
+    """Return the text after the last separator; empty without one. In a start page, it is mostly the site's name."""
     found = list(_SEPARATOR.finditer(title))
     return title[found[-1].end() :] if found else ""

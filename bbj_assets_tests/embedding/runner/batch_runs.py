@@ -1,4 +1,4 @@
-"""What the tests of the batch runner share: documents in the store, a run over them, what is stored afterwards."""
+"""Helpers of the batch runner's tests: store documents, run over them, read what is stored."""
 
 import asyncio
 import hashlib
@@ -20,7 +20,7 @@ from bbj_assets.reports import EmbeddingsReport
 from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.documents import replace_items
 from bbj_assets.store.failures import list_failures
-from bbj_assets_tests.fakes.model_server import Embedding, Fault, Reply, vector_for
+from bbj_assets_tests.fakes.model_server import Embedding, FakeModelServer, Fault, Reply, vector_for
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 from bbj_assets_tests.fakes.progress import ListeningProgress
 
@@ -30,16 +30,16 @@ SOURCE = "mdx-dwc"
 PARTITION = "guide"
 HEADER = "DWC > Guide"
 BAD = "☠"
-"""What marks the texts that a server is to have trouble with."""
+"""Marks the texts that a fake server fails on."""
 
 
 class OllamaWithGate(FakeOllama):
-    """Holds every request back while its `gate` is closed, and has texts that it always fails on.
+    """A fake Ollama that holds requests back while its `gate` is closed, and that always fails on some texts.
 
     Attributes:
         gate: open at first.
-        arrived: released once a request that has to wait at the gate, if it is closed.
-        trouble: what goes wrong with a request that has a text with this mark; `nan` spoils the vector of just that.
+        arrived: released once for each request that arrives at the gate.
+        trouble: the fault of a request that has a text with this mark; `nan` spoils only the vector of that text.
     """
 
     def __init__(self) -> None:
@@ -51,24 +51,24 @@ class OllamaWithGate(FakeOllama):
         self._let_through = 0
 
     def fail_after(self, requests: int, outage: Fault) -> None:
-        """Answer so many requests for vectors; all that follow fail."""
+        """Answer the next requests for vectors, and fail all that follow."""
         self.inject(*[None] * requests)
         self.outage = outage
 
     def stop(self) -> None:
-        """As often as one likes: a test may have done so."""
+        """Stop the server, if the test has not done so."""
         if self._thread.is_alive():
             super().stop()
 
     def close_the_gate(self, *, after: int = 0) -> None:
-        """From now on requests arrive and stay, except the first ones."""
+        """Hold back all requests from now on, except the first `after`."""
         self._let_through = after
         self.gate.clear()
         while self.arrived.acquire(blocking=False):
             pass
 
     async def has_a_request(self) -> None:
-        """Return when one waits at the gate."""
+        """Return when a request waits at the gate."""
         await until(lambda: self.arrived.acquire(blocking=False))
 
     async def _answer(self, writer: asyncio.StreamWriter, method: str, path: str, body: bytes) -> None:
@@ -91,26 +91,26 @@ class OllamaWithGate(FakeOllama):
 
     @property
     def batches(self) -> list[tuple[str, ...]]:
-        """What was asked for, without the runner's looking whether anybody is there."""
+        """The texts of each request, without the probes."""
         return [request.texts for request in self.requests if request.texts != (PROBE_TEXT,)]
 
     @property
     def probes(self) -> int:
-        """How often the runner looked whether anybody is there."""
+        """The number of probes."""
         return len(self.requests) - len(self.batches)
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Return when it is so; half a minute is too long."""
+    """Return when the condition holds. Fail after half a minute."""
     async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - it is looked up in another process
+        while not condition():  # noqa: ASYNC110 - the state is in another process
             await asyncio.sleep(0.005)
 
 
 def put(
     conn: Connection, texts: Sequence[str], *, page: str = "page", partition: str = PARTITION, source: str = SOURCE
 ) -> str:
-    """Store a document with these texts as its chunks, in the place of what it was; gives its key."""
+    """Store a document with these texts as its chunks, or replace it. Return its key."""
     key = f"{source}://{partition}/{page}.md"
     document = Document(source_url=key, title=page, content="", doc_type="tutorial", generations=("dwc",))
     chunks = [Chunk(ordinal, text, HEADER, len(text)) for ordinal, text in enumerate(texts)]
@@ -119,39 +119,39 @@ def put(
     return key
 
 
-def given(text: str) -> str:
-    """A chunk's text as the embedder gets it."""
+def as_embedded(text: str) -> str:
+    """Return a chunk's text as the embedder gets it."""
     return embedded_text(HEADER, text)
 
 
 def hash_of(text: str) -> str:
-    """What a chunk's text is called in `failures`."""
-    return hashlib.sha256(given(text).encode()).hexdigest()
+    """Return the item of a chunk's text in `failures`."""
+    return hashlib.sha256(as_embedded(text).encode()).hexdigest()
 
 
 def hashes(texts: Collection[str]) -> set[str]:
-    """What all of these are called there."""
+    """Return the items of these texts in `failures`."""
     return {hash_of(text) for text in texts}
 
 
 def failed(conn: Connection) -> set[str]:
-    """The items in `failures`."""
+    """Return the items in `failures`."""
     return {failure.item for failure in list_failures(conn)}
 
 
 def lengths(count: int, mark: str = "") -> list[str]:
-    """Texts that differ, and whose lengths do."""
+    """Return texts of different lengths, no two alike."""
     return [f"{mark}{number:03d} " + "x" * (7 * number % 41) for number in range(count)]
 
 
 def options(**changes: Any) -> BatchOptions:
-    """One worker, so that what happens has an order, and hardly any patience."""
+    """Return options with one worker, so that events have an order, and with short delays."""
     return BatchOptions(**{"workers": 1, "batch_size": 4, "initial_delay": 0.001, **changes})
 
 
 async def embedding(
     url: str,
-    server: FakeOllama,
+    server: FakeModelServer,
     how: BatchOptions | None = None,
     *,
     embedder: Embedder | None = None,
@@ -163,7 +163,7 @@ async def embedding(
     run_id: str | None = None,
     **callbacks: Any,
 ) -> EmbeddingsReport:
-    """A run, to be awaited."""
+    """Embed, and return the report."""
     task = EmbeddingTask(
         source=source, partitions=partitions, only_failed=only_failed, parsed_in=parsed_in, run_id=run_id
     )
@@ -174,13 +174,13 @@ async def embedding(
         await embedder.aclose()
 
 
-def embed(url: str, server: FakeOllama, how: BatchOptions | None = None, **more: Any) -> EmbeddingsReport:
-    """A whole run."""
+def embed(url: str, server: FakeModelServer, how: BatchOptions | None = None, **more: Any) -> EmbeddingsReport:
+    """Embed in an event loop of its own, and return the report."""
     return asyncio.run(embedding(url, server, how, **more))
 
 
 def store(conn: Connection, text: str, vector: Sequence[float] | NDArray[np.floating]) -> None:
-    """Store a vector, as another run would."""
+    """Store a vector, as another run does."""
     conn.execute(
         "INSERT INTO embeddings (model, content_hash, embedding) VALUES (%s, decode(%s, 'hex'), %s::real[]::vector)",
         [MODEL, hash_of(text), list(vector)],
@@ -190,7 +190,7 @@ def store(conn: Connection, text: str, vector: Sequence[float] | NDArray[np.floa
 def embed_and_meanwhile(
     url: str, server: OllamaWithGate, action: Callable[[], None], how: BatchOptions | None = None, **more: Any
 ) -> EmbeddingsReport:
-    """A whole run, with something happening while the server has its first request and has not answered yet."""
+    """Embed, and call `action` while the server holds the first request."""
 
     async def scenario() -> EmbeddingsReport:
         server.close_the_gate()
@@ -206,14 +206,14 @@ def embed_and_meanwhile(
 
 @contextmanager
 def storing_held_up(conn: Connection) -> Iterator[None]:
-    """Meanwhile nobody can store a vector, and everybody can read."""
+    """Hold a lock under which no other session can store a vector, but can read."""
     with conn.transaction():
         conn.execute("LOCK TABLE embeddings IN SHARE MODE")
         yield
 
 
 def waiting_for_locks(url: str) -> int:
-    """How many sessions of this database wait for another one."""
+    """Return the number of sessions of this database that wait for a lock."""
     with connect(url) as watcher:
         row = watcher.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -222,7 +222,7 @@ def waiting_for_locks(url: str) -> int:
 
 
 def vectors(conn: Connection, model: str = MODEL) -> Mapping[str, NDArray[np.float32]]:
-    """What is stored, by the hash of the text."""
+    """Return the stored vectors by the hash of their text."""
     rows = conn.execute(
         "SELECT encode(content_hash, 'hex'), embedding::real[] FROM embeddings WHERE model = %s", [model]
     )
@@ -230,8 +230,8 @@ def vectors(conn: Connection, model: str = MODEL) -> Mapping[str, NDArray[np.flo
 
 
 def assert_stored(conn: Connection, texts: Collection[str]) -> None:
-    """Exactly these texts have a vector, and it is the one that the server has for them."""
+    """Assert that exactly these texts have a vector, and the one that the server returns for them."""
     stored = vectors(conn)
     assert stored.keys() == {hash_of(text) for text in texts}
     for text in texts:
-        assert np.array_equal(stored[hash_of(text)], vector_for(given(text), DIMENSIONS)), text
+        assert np.array_equal(stored[hash_of(text)], vector_for(as_embedded(text), DIMENSIONS)), text

@@ -1,4 +1,4 @@
-"""The batch runner with a server that is well: every text once, in good batches, side by side."""
+"""The batch runner with a healthy server: every text once, in full batches, concurrently."""
 
 import asyncio
 from itertools import pairwise
@@ -16,9 +16,9 @@ from bbj_assets_tests.embedding.runner.batch_runs import (
     DIMENSIONS,
     MODEL,
     OllamaWithGate,
+    as_embedded,
     assert_stored,
     embed,
-    given,
     hash_of,
     lengths,
     options,
@@ -41,23 +41,21 @@ def test_every_text_is_embedded_once_and_stored_with_its_own_vector(
     put(conn, texts)
     embed(database_url, server, options(workers=3))
     assert_stored(conn, texts)
-    assert server.embedded == {PROBE_TEXT: 1} | {given(text): 1 for text in texts}
+    assert server.embedded == {PROBE_TEXT: 1} | {as_embedded(text): 1 for text in texts}
 
 
-def test_a_text_that_stands_in_many_places_is_embedded_once(
-    conn: Connection, database_url: str, server: OllamaWithGate
-) -> None:
+def test_a_text_of_several_chunks_is_embedded_once(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
     put(conn, ["licence", "first", "licence"], page="a")
     put(conn, ["second", "licence"], page="b", partition="other")
     put(conn, ["licence", "elsewhere"], source="pdf")
     embed(database_url, server, partitions=["guide", "other"])
     report = embed(database_url, server, source="pdf")
-    assert server.embedded[given("licence")] == 1
+    assert server.embedded[as_embedded("licence")] == 1
     assert_stored(conn, ["licence", "first", "second", "elsewhere"])
     assert (report.pending("guide"), report.reused("guide"), report.embedded("guide")) == (1, 1, 1)
 
 
-def test_a_second_run_asks_nobody(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
+def test_a_second_run_sends_no_request(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
     put(conn, lengths(5))
     embed(database_url, server)
     server.stop()
@@ -66,19 +64,17 @@ def test_a_second_run_asks_nobody(conn: Connection, database_url: str, server: O
     assert report.batches == BatchCounts()
 
 
-def test_a_changed_text_is_all_that_is_embedded_again(
-    conn: Connection, database_url: str, server: OllamaWithGate
-) -> None:
+def test_only_a_changed_text_is_embedded_again(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
     put(conn, ["stays", "was"])
     embed(database_url, server)
     server.requests.clear()
     put(conn, ["new first", "stays", "is"])
     embed(database_url, server)
-    assert server.batches == [(given("new first"), given("is"))]
+    assert server.batches == [(as_embedded("new first"), as_embedded("is"))]
     assert_stored(conn, ["stays", "was", "new first", "is"])  # `was` is an orphan, kept for a revert
 
 
-def test_other_partitions_and_sources_are_left_alone(
+def test_other_partitions_and_sources_are_not_embedded(
     conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     put(conn, ["mine"], partition="a")
@@ -89,7 +85,7 @@ def test_other_partitions_and_sources_are_left_alone(
     assert (report.pending("empty"), report.embedded("empty"), report.reused("empty")) == (0, 0, 0)
 
 
-def test_models_stand_beside_each_other_and_the_first_one_is_active(
+def test_several_models_can_be_filled_and_the_first_one_is_active(
     conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     put(conn, ["text"])
@@ -99,10 +95,10 @@ def test_models_stand_beside_each_other_and_the_first_one_is_active(
     assert (report.model, report.pending("guide"), report.embedded("guide")) == ("other", 1, 1)
     assert all_models(conn) == [Model(MODEL, DIMENSIONS, active=True), Model("other", 16, active=False)]
     assert_stored(conn, ["text"])
-    assert np.array_equal(vectors(conn, "other")[hash_of("text")], vector_for(given("text"), 16))
+    assert np.array_equal(vectors(conn, "other")[hash_of("text")], vector_for(as_embedded("text"), 16))
 
 
-def test_nothing_is_registered_while_there_is_nothing_to_embed(
+def test_no_model_is_registered_while_there_is_nothing_to_embed(
     conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     assert embed(database_url, server).before == {}
@@ -113,7 +109,7 @@ def test_nothing_is_registered_while_there_is_nothing_to_embed(
 # -- batches
 
 
-def test_batches_are_full_and_of_like_lengths_the_longest_first(
+def test_batches_are_full_and_sorted_by_length_longest_first(
     conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     texts = lengths(70)
@@ -127,20 +123,18 @@ def test_batches_are_full_and_of_like_lengths_the_longest_first(
     assert report.texts == TextCounts(total=70, embedded=70, stored=70)
 
 
-def test_as_many_requests_are_under_way_as_there_are_workers(
-    conn: Connection, database_url: str, server: OllamaWithGate
-) -> None:
+def test_each_worker_has_one_request_in_flight(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
     put(conn, lengths(36))
     server.latency = 0.05
     embed(database_url, server, options(workers=3))
     assert server.most_at_once == 3
 
 
-def test_the_next_batch_is_asked_for_while_an_answer_is_read(
+def test_the_next_request_is_sent_while_an_answer_is_read(
     conn: Connection, database_url: str, server: OllamaWithGate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def write_in_halves(writer: asyncio.StreamWriter, reply: Reply, **_: bool) -> None:
-        """The second half when the next batch was asked for; there are eight."""
+        """Send the second half after the next request has arrived; there are eight."""
         asked, half = len(server.batches), len(reply.body) // 2
         head = f"HTTP/1.1 {reply.status} OK\r\nContent-Length: {len(reply.body)}\r\n\r\n"
         writer.write(head.encode() + reply.body[:half])
@@ -154,7 +148,7 @@ def test_the_next_batch_is_asked_for_while_an_answer_is_read(
     assert_stored(conn, lengths(32))
 
 
-def test_an_embedder_may_ask_for_fewer_workers(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
+def test_an_embedder_may_limit_the_workers(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
     class OneAtATime(OllamaEmbedder):
         max_concurrency = 1  # type: ignore[assignment]
 
@@ -165,10 +159,10 @@ def test_an_embedder_may_ask_for_fewer_workers(conn: Connection, database_url: s
     assert_stored(conn, lengths(16))
 
 
-# -- what is told of it
+# -- report and progress
 
 
-def test_the_report_is_true_for_each_partition(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
+def test_the_report_counts_each_partition(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
     put(conn, ["one", "two", "both"], partition="a")
     embed(database_url, server, partitions=["a"])
     put(conn, ["three", "both", "both", "☠ bad", "☠ worse"], partition="b")
@@ -192,7 +186,7 @@ def figures(report: EmbeddingsReport, partition: str) -> dict[str, int]:
     }
 
 
-def test_progress_rises_from_nothing_to_all(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
+def test_progress_rises_from_zero_to_the_total(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
     put(conn, [*lengths(45), "☠"])
     server.poison = "☠"
     seen: list[tuple[int, int]] = []
@@ -204,19 +198,19 @@ def test_progress_rises_from_nothing_to_all(conn: Connection, database_url: str,
 
 
 class Interrupted(BaseException):
-    """As an orchestrator interrupts a run: not an Exception."""
+    """How an orchestrator interrupts a run: not an Exception."""
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("error", [Stopped("enough"), Interrupted()], ids=["Stopped", "BaseException"])
-def test_an_exception_of_the_listener_ends_the_run_with_what_was_done_stored(
+def test_an_exception_of_the_listener_ends_the_run_and_embedded_texts_are_stored(
     error: BaseException, workers: int, conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     put(conn, lengths(200))
-    told: list[int] = []
+    seen: list[int] = []
 
     def listen(done: int, _total: int) -> None:
-        told.append(done)
+        seen.append(done)
         if done >= 12:
             raise error
 
@@ -225,14 +219,14 @@ def test_an_exception_of_the_listener_ends_the_run_with_what_was_done_stored(
         embed(database_url, server, options(workers=workers), progress=progress)
     [report] = progress.embeddings
     assert raised.value is error
-    assert [done >= 12 for done in told].index(True) == len(told) - 1, "nobody who said stop is told more"
+    assert [done >= 12 for done in seen].index(True) == len(seen) - 1, "no event after the listener raised"
     stored = vectors(conn).keys()
-    assert told[-1] <= len(stored) < 200
+    assert seen[-1] <= len(stored) < 200
     assert (report.texts.stored, report.batches.completed) == (len(stored), len(stored) // 4)
-    # Two a worker wait to be stored, one is being read, and one is asked for.
-    assert len(server.batches) <= told[-1] // 4 + 4 * workers
-    assert len(server.batches) - len(stored) // 4 <= workers, "all that was embedded, but for what was under way"
+    # Per worker two batches wait to be stored, one answer is being read, and one request is in flight.
+    assert len(server.batches) <= seen[-1] // 4 + 4 * workers
+    assert len(server.batches) - len(stored) // 4 <= workers, "all that was embedded, except what was in flight"
     server.embedded.clear()
     embed(database_url, server)
-    assert server.embedded == {given(text): 1 for text in lengths(200) if hash_of(text) not in stored}
+    assert server.embedded == {as_embedded(text): 1 for text in lengths(200) if hash_of(text) not in stored}
     assert_stored(conn, lengths(200))

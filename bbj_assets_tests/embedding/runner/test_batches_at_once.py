@@ -1,4 +1,4 @@
-"""The batch runner while others are at work: its own workers, other runs, and what changes in the store meanwhile."""
+"""The batch runner and concurrency: its own workers, other runs, and changes in the store during a run."""
 
 import asyncio
 from itertools import pairwise
@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from bbj_assets.embedding.embedders.ollama import OllamaEmbedder
-from bbj_assets.embedding.runner import runner as _runner
+from bbj_assets.embedding.runner import runner
 from bbj_assets.errors import EmbedderMisconfigured, Stopped
 from bbj_assets.reports import EmbeddingsReport
 from bbj_assets.store.connection import SESSION_OPTIONS, Connection, configure, connect
@@ -21,11 +21,11 @@ from bbj_assets_tests.embedding.runner.batch_runs import (
     MODEL,
     SOURCE,
     OllamaWithGate,
+    as_embedded,
     assert_stored,
     embed,
     embed_and_meanwhile,
     embedding,
-    given,
     hash_of,
     lengths,
     options,
@@ -39,10 +39,10 @@ from bbj_assets_tests.embedding.runner.batch_runs import (
 from bbj_assets_tests.fakes.model_server import refuse, vector_for, vectors_for
 
 
-def test_the_reader_does_not_run_ahead_of_a_model_that_is_busy(
+def test_the_reader_does_not_run_ahead_of_a_busy_model(
     conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
-    """What goes away while the model works is not asked for, because it had not been read into memory."""
+    """Texts that are deleted while the model works are not sent, because they are not in memory yet."""
     ensure_model(conn, MODEL, DIMENSIONS)
     long, short = [f"{number:03d} long" for number in range(20)], [f"{number:03d}" for number in range(500)]
     put(conn, long, page="stays")
@@ -61,7 +61,7 @@ def test_no_transaction_is_open_while_the_model_works(
     async def scenario() -> None:
         run = asyncio.create_task(embedding(database_url, server))
         await server.has_a_request()
-        await until(lambda: len(vectors(conn)) == 20)  # what came before is stored, whatever the model does
+        await until(lambda: len(vectors(conn)) == 20)  # earlier batches are stored while the model works
         await until(lambda: sessions(conn) == ["idle", "idle"])  # the reader's and the storer's
         server.gate.set()
         await run
@@ -71,7 +71,7 @@ def test_no_transaction_is_open_while_the_model_works(
 
 
 def sessions(conn: Connection) -> list[str]:
-    """The states of the other connections to this database."""
+    """Return the states of the other connections to this database."""
     rows = conn.execute(
         "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
         "AND application_name = 'bbj-assets'"
@@ -93,7 +93,7 @@ def test_two_runs_over_the_same_partitions_store_each_text_once(
     assert all_models(conn) == [Model(MODEL, DIMENSIONS, active=True)]
 
 
-def test_a_text_that_another_run_has_stored_meanwhile_keeps_that_vector(
+def test_a_vector_that_another_run_stored_meanwhile_is_kept(
     conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
@@ -103,10 +103,10 @@ def test_a_text_that_another_run_has_stored_meanwhile_keeps_that_vector(
     stored = vectors(conn)
     assert stored.keys() == {hash_of(text) for text in ("mine", "contested", "mine too")}
     assert np.array_equal(stored[hash_of("contested")], np.ones(DIMENSIONS))
-    assert np.array_equal(stored[hash_of("mine")], vector_for(given("mine"), DIMENSIONS))
+    assert np.array_equal(stored[hash_of("mine")], vector_for(as_embedded("mine"), DIMENSIONS))
 
 
-def test_texts_that_another_run_does_first_are_not_asked_for_and_count_as_its_own(
+def test_texts_that_another_run_embedded_first_are_skipped_and_count_as_reused(
     conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
@@ -116,7 +116,7 @@ def test_texts_that_another_run_does_first_are_not_asked_for_and_count_as_its_ow
 
     def other_run() -> None:
         for text in theirs:
-            store(conn, text, vector_for(given(text), DIMENSIONS))
+            store(conn, text, vector_for(as_embedded(text), DIMENSIONS))
 
     report = embed_and_meanwhile(
         database_url,
@@ -125,14 +125,14 @@ def test_texts_that_another_run_does_first_are_not_asked_for_and_count_as_its_ow
         options(batch_size=1),
         on_progress=lambda done, total: seen.append((done, total)),
     )
-    assert {text for batch in server.batches for text in batch} == {given(text) for text in mine}
+    assert {text for batch in server.batches for text in batch} == {as_embedded(text) for text in mine}
     assert_stored(conn, mine + theirs)
     assert seen[-1] == (50, 50)
     assert all(before[0] < after[0] for before, after in pairwise(seen))
     assert (report.pending("guide"), report.embedded("guide"), report.reused("guide")) == (50, 20, 30)
 
 
-def test_a_second_run_over_a_source_waits_and_finds_nothing_left_to_do(
+def test_a_second_run_over_a_source_waits_and_finds_nothing_pending(
     conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
@@ -162,7 +162,7 @@ def test_a_run_over_another_source_or_with_another_model_does_not_wait(
     put(conn, lengths(4, "other"), source="other")
 
     async def scenario() -> None:
-        server.close_the_gate(after=1)  # which tells the dimensions
+        server.close_the_gate(after=1)  # the first request is the probe for the dimensions
         first = asyncio.create_task(embedding(database_url, server))
         await server.has_a_request()
         server.gate.set()
@@ -174,7 +174,7 @@ def test_a_run_over_another_source_or_with_another_model_does_not_wait(
     asyncio.run(scenario())
 
 
-def test_a_vector_that_is_being_collected_as_an_orphan_is_made_again_when_its_text_comes_back(
+def test_a_text_that_returns_while_its_orphaned_vector_is_collected_is_embedded_again(
     conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     put(conn, ["old", "stays"])
@@ -198,7 +198,7 @@ def test_a_vector_that_is_being_collected_as_an_orphan_is_made_again_when_its_te
 
 
 @pytest.mark.parametrize("goes", ["a", "b"])
-def test_a_text_whose_page_goes_is_embedded_for_the_other_page_that_has_it(
+def test_a_text_whose_page_is_deleted_is_embedded_for_another_page_that_has_it(
     goes: str, conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
@@ -209,7 +209,7 @@ def test_a_text_whose_page_goes_is_embedded_for_the_other_page_that_has_it(
     assert_stored(conn, [*first, "shared"])
 
 
-def test_chunks_that_go_during_a_run_are_not_counted_against_it(
+def test_chunks_that_are_deleted_during_a_run_do_not_change_its_counts(
     conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
@@ -220,7 +220,7 @@ def test_chunks_that_go_during_a_run_are_not_counted_against_it(
     assert (report.pending("guide"), report.embedded("guide"), report.total_embedded) == (1, 1, 1)
 
 
-def test_two_runs_that_store_the_same_texts_in_opposite_order_do_not_block_each_other(
+def test_two_runs_that_store_the_same_texts_in_opposite_order_do_not_deadlock(
     conn: Connection, database_url: str
 ) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
@@ -233,7 +233,7 @@ def test_two_runs_that_store_the_same_texts_in_opposite_order_do_not_block_each_
             with conn.transaction():
                 store(conn, low, np.ones(DIMENSIONS))
                 storing = asyncio.create_task(
-                    store_vectors(other, MODEL, hashes, vectors_for([given(high), given(low)], DIMENSIONS))
+                    store_vectors(other, MODEL, hashes, vectors_for([as_embedded(high), as_embedded(low)], DIMENSIONS))
                 )
                 await until(lambda: waiting_for_locks(database_url) == 1)
                 store(conn, high, np.ones(DIMENSIONS))
@@ -243,9 +243,7 @@ def test_two_runs_that_store_the_same_texts_in_opposite_order_do_not_block_each_
     assert {tuple(vector) for vector in vectors(conn).values()} == {(1.0,) * DIMENSIONS}
 
 
-def test_first_models_that_are_registered_at_once_agree_on_one_active_model(
-    conn: Connection, database_url: str
-) -> None:
+def test_models_that_are_registered_concurrently_agree_on_one_active_model(conn: Connection, database_url: str) -> None:
     def register() -> Model:
         with connect(database_url) as other:
             return ensure_model(other, "second", 16)
@@ -261,7 +259,7 @@ def test_first_models_that_are_registered_at_once_agree_on_one_active_model(
     assert active_model(conn) == Model("first", DIMENSIONS, active=True)
 
 
-def test_a_run_whose_model_is_removed_meanwhile_ends_with_the_remedy(
+def test_a_run_whose_model_is_removed_ends_with_the_remedy(
     conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     ensure_model(conn, "active", DIMENSIONS)
@@ -278,11 +276,11 @@ def test_a_run_whose_model_is_removed_meanwhile_ends_with_the_remedy(
     assert vectors(conn) == {}
 
 
-# -- the model does not wait for the database
+# -- requests do not wait for the database
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_a_model_is_asked_for_the_next_batches_while_storing_takes_its_time(
+def test_requests_go_on_while_storing_is_slow_up_to_two_batches_per_worker(
     workers: int, conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
@@ -294,57 +292,57 @@ def test_a_model_is_asked_for_the_next_batches_while_storing_takes_its_time(
         with storing_held_up(conn):
             run = asyncio.create_task(embedding(database_url, server, options(workers=workers)))
             await until(lambda: len(server.batches) >= 2 * workers)
-            await asyncio.sleep(0.2)  # for workers that would go on and on
+            await asyncio.sleep(0.2)  # time in which a worker without a limit would send more
             assert waiting_for_locks(database_url) == 1
             assert vectors(conn) == {}
             asked = len(server.batches)
         await run
         return asked
 
-    assert asyncio.run(scenario()) == 2 * workers, "a kill would lose no more"
+    assert asyncio.run(scenario()) == 2 * workers, "the most that a kill loses"
     assert server.most_at_once == workers
     assert_stored(conn, texts)
 
 
-def test_what_waits_to_be_stored_when_another_worker_fails_is_stored(
+def test_waiting_vectors_are_stored_when_another_worker_fails(
     conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
     put(conn, lengths(60))
-    server.fail_after(3, refuse(404))  # of the four that are in flight
+    server.fail_after(3, refuse(404))  # of the four in flight
 
     async def scenario() -> None:
         with storing_held_up(conn):
             run = asyncio.create_task(embedding(database_url, server, options(workers=2)))
             await until(lambda: len(server.batches) > 3)
             await asyncio.sleep(0.1)
-            assert not run.done(), "first it stores"
+            assert not run.done(), "it stores first"
         with pytest.raises(EmbedderMisconfigured):
             await run
 
     asyncio.run(scenario())
     stored = vectors(conn).keys()
-    assert stored == {hash_of(text) for text in lengths(60) if server.embedded[given(text)]}
+    assert stored == {hash_of(text) for text in lengths(60) if server.embedded[as_embedded(text)]}
     assert len(stored) == 12
 
 
 async def held_up_with_two_batches(url: str, server: OllamaWithGate, **more: Any) -> asyncio.Task[EmbeddingsReport]:
-    """A run whose one worker has embedded all that it may before something is stored."""
+    """Return a run whose one worker has embedded as much as it may before something is stored."""
     run = asyncio.create_task(embedding(url, server, **more))
     await until(lambda: sum(server.embedded.values()) == 8 and waiting_for_locks(url) == 1)
-    await asyncio.sleep(0.1)  # for the last answer to arrive
+    await asyncio.sleep(0.1)  # time for the last answer to arrive
     return run
 
 
-def test_what_waits_to_be_stored_when_the_listener_fails_is_stored(
+def test_waiting_vectors_are_stored_when_the_listener_raises(
     conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
     put(conn, lengths(60))
-    told: list[int] = []
+    seen: list[int] = []
 
     def stop(done: int, _total: int) -> None:
-        told.append(done)
+        seen.append(done)
         if done:
             raise Stopped("enough")
 
@@ -356,7 +354,7 @@ def test_what_waits_to_be_stored_when_the_listener_fails_is_stored(
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(scenario())
-    assert told == [0, 4]
+    assert seen == [0, 4]
     assert (len(server.batches), len(vectors(conn))) == (2, 8)
     server.embedded.clear()
     embed(database_url, server)
@@ -364,7 +362,7 @@ def test_what_waits_to_be_stored_when_the_listener_fails_is_stored(
     assert_stored(conn, lengths(60))
 
 
-def test_what_waits_to_be_stored_when_the_run_is_cancelled_is_stored(
+def test_waiting_vectors_are_stored_when_the_run_is_cancelled(
     conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
@@ -383,12 +381,12 @@ def test_what_waits_to_be_stored_when_the_run_is_cancelled_is_stored(
     assert (len(server.batches), len(vectors(conn))) == (2, 8)
 
 
-def test_whoever_cancels_a_run_does_not_wait_for_a_lock_for_long(
+def test_a_cancelled_run_does_not_wait_long_for_a_lock(
     conn: Connection, database_url: str, server: OllamaWithGate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ensure_model(conn, MODEL, DIMENSIONS)
     put(conn, lengths(60))
-    monkeypatch.setattr(_runner, "_LAST_WAIT", 0.1)
+    monkeypatch.setattr(runner, "SHUTDOWN_TIMEOUT", 0.1)
 
     async def scenario() -> None:
         with storing_held_up(conn):

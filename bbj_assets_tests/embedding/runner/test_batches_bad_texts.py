@@ -1,12 +1,11 @@
-"""The batch runner with texts that cannot be embedded: found by halves, recorded, and taken up again."""
+"""The batch runner and texts that cannot be embedded: found by halving, recorded, and embedded later."""
 
 import math
 import re
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import given as for_all
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bbj_assets.embedding.embedders.ollama import OllamaEmbedder
@@ -22,10 +21,10 @@ from bbj_assets_tests.embedding.runner.batch_runs import (
     PARTITION,
     SOURCE,
     OllamaWithGate,
+    as_embedded,
     assert_stored,
     embed,
     failed,
-    given,
     hash_of,
     hashes,
     lengths,
@@ -48,7 +47,7 @@ _names = count()
     ],
     ids=["rejected", "crashing", "fewer", "nan"],
 )
-def test_a_bad_text_is_a_failure_with_its_real_error_and_its_neighbours_are_stored(
+def test_a_bad_text_fails_with_its_real_error_and_the_rest_of_its_batch_is_stored(
     trouble: Fault, error_type: str, says: str, indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     put(indexed, [*lengths(6), f"{BAD} bad", *lengths(4, "more")])
@@ -67,8 +66,8 @@ def test_a_bad_text_is_a_failure_with_its_real_error_and_its_neighbours_are_stor
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@for_all(bad=st.lists(st.booleans(), min_size=1, max_size=40), batch_size=st.integers(1, 16), workers=st.integers(1, 3))
-def test_exactly_the_bad_texts_fail_whichever_they_are(
+@given(bad=st.lists(st.booleans(), min_size=1, max_size=40), batch_size=st.integers(1, 16), workers=st.integers(1, 3))
+def test_exactly_the_bad_texts_fail(
     bad: list[bool], batch_size: int, workers: int, conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     source = f"source-{next(_names)}"
@@ -83,7 +82,7 @@ def test_exactly_the_bad_texts_fail_whichever_they_are(
 
 
 @pytest.mark.parametrize("position", [0, 1, 31, 37, 63])
-def test_finding_one_bad_text_among_64_takes_twelve_calls_and_making_sure_of_it_two(
+def test_one_bad_text_among_64_costs_twelve_requests_to_find_and_two_to_confirm(
     position: int, indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     texts = lengths(64)
@@ -96,7 +95,7 @@ def test_finding_one_bad_text_among_64_takes_twelve_calls_and_making_sure_of_it_
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 20, 33])
-def test_the_calls_for_one_bad_text_are_bounded_for_every_size_of_batch(
+def test_the_requests_for_one_bad_text_are_bounded_for_every_batch_size(
     size: int, indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     levels = math.ceil(math.log2(size))
@@ -128,14 +127,14 @@ def test_a_text_that_fails_again_counts_its_attempts(
     assert "still too long" in after.error
     assert after.first_failed_at == before.first_failed_at
     assert later(after) > later(before)
-    assert server.embedded[given("good")] == 1
+    assert server.embedded[as_embedded("good")] == 1
 
 
 def later(failure: StoredFailure) -> float:
     return failure.last_failed_at.timestamp() if failure.last_failed_at else 0.0
 
 
-def test_only_failed_takes_up_the_failures_and_nothing_else(
+def test_only_failed_embeds_the_failures_and_nothing_else(
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     bad = [f"{BAD}{number}" for number in range(3)]
@@ -147,13 +146,13 @@ def test_only_failed_takes_up_the_failures_and_nothing_else(
     server.poison = None
     server.requests.clear()
     report = embed(database_url, server, only_failed=True)
-    assert {text for batch in server.batches for text in batch} == {given(text) for text in bad}
+    assert {text for batch in server.batches for text in batch} == {as_embedded(text) for text in bad}
     assert failed(indexed) == set()
     assert_stored(indexed, [*lengths(8), *bad])
     assert (report.pending(PARTITION), report.embedded(PARTITION)) == (4, 3)
 
 
-def test_only_failed_takes_up_no_failure_of_another_model_or_source(
+def test_only_failed_embeds_no_failure_of_another_model_or_source(
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     server.models = {MODEL, "another"}
@@ -171,7 +170,7 @@ def test_only_failed_takes_up_no_failure_of_another_model_or_source(
     assert failed(indexed) == hashes([f"{BAD} with another model", f"{BAD} of both"])
 
 
-def test_what_one_model_refuses_is_no_concern_of_another(
+def test_a_text_that_one_model_rejects_is_embedded_with_another(
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     server.models = {MODEL, "another"}
@@ -188,7 +187,7 @@ def test_what_one_model_refuses_is_no_concern_of_another(
     assert (report.total_embedded, failed(indexed)) == (1, set())
 
 
-def test_failures_of_a_model_beside_the_active_one_stay_until_they_are_settled_or_it_goes(
+def test_failures_of_an_inactive_model_stay_until_they_are_resolved_or_the_model_is_removed(
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     server.models = {MODEL, "another"}
@@ -205,7 +204,7 @@ def test_failures_of_a_model_beside_the_active_one_stay_until_they_are_settled_o
     assert failed(indexed) == set()
 
 
-def test_a_text_of_two_sources_is_a_failure_of_both_until_each_of_them_is_rid_of_it(
+def test_a_text_of_two_sources_is_a_failure_of_both_until_each_deletes_it(
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     put(indexed, [BAD])
@@ -220,7 +219,7 @@ def test_a_text_of_two_sources_is_a_failure_of_both_until_each_of_them_is_rid_of
     assert [failure.source for failure in list_failures(indexed)] == [SOURCE]
 
 
-def test_failures_of_texts_that_are_gone_go(indexed: Connection, database_url: str, server: OllamaWithGate) -> None:
+def test_failures_of_deleted_texts_are_cleared(indexed: Connection, database_url: str, server: OllamaWithGate) -> None:
     gone = put(indexed, [f"{BAD} gone"], page="a")
     put(indexed, [f"{BAD} changed"], page="b")
     put(indexed, [f"{BAD} stays"], page="c")
@@ -233,7 +232,7 @@ def test_failures_of_texts_that_are_gone_go(indexed: Connection, database_url: s
     assert_stored(indexed, ["better"])
 
 
-def test_a_failure_stays_with_a_section_that_has_its_text(
+def test_a_failure_moves_to_a_section_that_still_has_its_text(
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     first = put(indexed, [BAD], partition="a")
@@ -247,7 +246,7 @@ def test_a_failure_stays_with_a_section_that_has_its_text(
     assert [failure.partition_key for failure in list_failures(indexed)] == ["b"]
 
 
-def test_a_healed_text_is_no_failure_any_more_even_when_the_run_ends_badly(
+def test_the_failure_of_a_recovered_text_is_cleared_even_when_the_run_fails(
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     put(indexed, [f"{BAD} the longest of them all, so the first", *lengths(8)])

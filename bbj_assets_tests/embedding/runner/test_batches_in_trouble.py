@@ -1,4 +1,4 @@
-"""The batch runner with a server that fails: what is tried again, what is given up, and no text is blamed."""
+"""The batch runner and a server that fails: what is retried, what ends the run, and that no text fails for it."""
 
 import asyncio
 import math
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
-from hypothesis import given as for_all
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bbj_assets.documents import Vectors
@@ -20,11 +20,11 @@ from bbj_assets_tests.embedding.runner.batch_runs import (
     BAD,
     MODEL,
     OllamaWithGate,
+    as_embedded,
     assert_stored,
     embed,
     embedding,
     failed,
-    given,
     hash_of,
     hashes,
     lengths,
@@ -37,12 +37,10 @@ from bbj_assets_tests.embedding.runner.batch_runs import (
 )
 from bbj_assets_tests.fakes.model_server import Embedding, Fault, Reply, refuse
 
-# -- transient: tried again
+# -- transient errors are retried
 
 
-def test_a_first_run_is_as_patient_with_its_first_request(
-    conn: Connection, database_url: str, server: OllamaWithGate
-) -> None:
+def test_the_probe_of_a_first_run_is_retried(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
     put(conn, ["text"])
     server.inject(refuse(503, "loading the model"))
     report = embed(database_url, server)
@@ -51,7 +49,7 @@ def test_a_first_run_is_as_patient_with_its_first_request(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_server_that_asks_to_wait_is_not_asked_sooner(
+def test_retry_after_is_honoured(
     status: int, indexed: Connection, database_url: str, server: OllamaWithGate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(indexed, ["text"])
@@ -70,8 +68,8 @@ def test_a_server_that_asks_to_wait_is_not_asked_sooner(
     assert_stored(indexed, ["text"])
 
 
-@for_all(attempt=st.integers(1, 50), first=st.floats(0.001, 30), asked=st.none() | st.floats(0, 1e9))
-def test_the_wait_is_the_longer_of_our_own_and_the_server_s_within_a_minute(
+@given(attempt=st.integers(1, 50), first=st.floats(0.001, 30), asked=st.none() | st.floats(0, 1e9))
+def test_the_delay_is_the_longer_of_backoff_and_retry_after_and_at_most_a_minute(
     attempt: int, first: float, asked: float | None
 ) -> None:
     seconds = retry_delay(attempt, first, asked)
@@ -79,10 +77,10 @@ def test_the_wait_is_the_longer_of_our_own_and_the_server_s_within_a_minute(
     assert least <= seconds <= min(max(first * 2.0 ** (attempt - 1) * 1.25, asked or 0), MAX_DELAY)
 
 
-# -- a server that is broken or gone: nobody's text is blamed
+# -- no text fails because a server is broken or down
 
 
-def test_a_server_that_is_down_is_an_error_and_not_a_failure_of_every_text(
+def test_a_server_that_is_down_fails_the_run_and_no_text(
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     put(indexed, lengths(10))
@@ -95,7 +93,7 @@ def test_a_server_that_is_down_is_an_error_and_not_a_failure_of_every_text(
     assert_stored(indexed, lengths(10))
 
 
-def test_a_server_that_is_down_at_a_first_run_leaves_no_model_behind(
+def test_a_server_that_is_down_in_a_first_run_leaves_no_model_registered(
     conn: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     put(conn, lengths(10))
@@ -106,7 +104,7 @@ def test_a_server_that_is_down_at_a_first_run_leaves_no_model_behind(
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_what_was_stored_before_a_server_went_down_stays_and_the_next_run_does_the_rest(
+def test_vectors_stored_before_a_server_went_down_stay_and_the_next_run_embeds_the_rest(
     workers: int, indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     put(indexed, lengths(40))
@@ -122,14 +120,14 @@ def test_what_was_stored_before_a_server_went_down_stays_and_the_next_run_does_t
         asyncio.run(scenario())
     assert type(raised.value) is EmbedderUnreachable
     stored = vectors(indexed).keys()
-    assert stored == {hash_of(text) for text in lengths(40) if server.embedded[given(text)]}
+    assert stored == {hash_of(text) for text in lengths(40) if server.embedded[as_embedded(text)]}
     assert len(stored) == 16
     assert failed(indexed) == set()
     server.outage = None
     server.start()
     server.embedded.clear()
     embed(database_url, server)
-    assert {hash_of(text) for text in lengths(40) if server.embedded[given(text)]} == hashes(lengths(40)) - stored
+    assert {hash_of(text) for text in lengths(40) if server.embedded[as_embedded(text)]} == hashes(lengths(40)) - stored
     assert_stored(indexed, lengths(40))
 
 
@@ -139,7 +137,7 @@ def test_what_was_stored_before_a_server_went_down_stays_and_the_next_run_does_t
     [refuse(400, "llama runner process has terminated"), Fault("nan"), Fault("zero")],
     ids=["400", "nan", "zero"],
 )
-def test_a_server_that_refuses_every_text_is_what_is_broken(
+def test_a_server_that_rejects_every_text_fails_the_run_and_no_text(
     outage: Fault, batch_size: int, indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     put(indexed, lengths(16))
@@ -148,9 +146,9 @@ def test_a_server_that_refuses_every_text_is_what_is_broken(
         embed(database_url, server, options(batch_size=batch_size, retries=2))
     if outage.kind == "refuse":
         assert "llama runner process has terminated" in str(raised.value)
-    assert failed(indexed) == set(), "no text is blamed"
+    assert failed(indexed) == set(), "no text fails"
     levels = math.ceil(math.log2(batch_size))
-    # While an answer without a usable vector is read, the worker has asked for one batch more.
+    # While an answer without a usable vector is read, the worker has sent one more request.
     at_once = 1 if outage.kind == "refuse" else 2
     assert 1 + levels <= len(server.batches) <= at_once * (1 + levels), "not text by text"
     assert 3 <= server.probes <= at_once * 3
@@ -159,7 +157,7 @@ def test_a_server_that_refuses_every_text_is_what_is_broken(
     assert_stored(indexed, lengths(16))
 
 
-def test_a_server_that_breaks_in_the_middle_keeps_what_it_did_and_fails_no_text(
+def test_a_server_that_breaks_during_a_run_loses_no_vector_and_fails_no_text(
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     put(indexed, lengths(24))
@@ -172,7 +170,7 @@ def test_a_server_that_breaks_in_the_middle_keeps_what_it_did_and_fails_no_text(
 
 
 @pytest.mark.parametrize("refusals", [1, 3], ids=["before the probe", "during the probe"])
-def test_a_text_is_not_blamed_for_a_server_that_recovers(
+def test_a_text_does_not_fail_for_a_server_that_recovers(
     refusals: int, indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     put(indexed, ["innocent", BAD])
@@ -184,7 +182,9 @@ def test_a_text_is_not_blamed_for_a_server_that_recovers(
     assert failed(indexed) == hashes([BAD])
 
 
-def test_a_first_run_with_a_broken_server_says_so(conn: Connection, database_url: str, server: OllamaWithGate) -> None:
+def test_a_first_run_with_a_broken_server_reports_its_error(
+    conn: Connection, database_url: str, server: OllamaWithGate
+) -> None:
     put(conn, ["text"])
     server.outage = refuse(400, "llama runner process has terminated")
     with pytest.raises(EmbedderUnavailable, match="llama runner process has terminated"):
@@ -212,34 +212,34 @@ def test_the_error_of_a_run_keeps_its_own_cause(indexed: Connection, database_ur
     assert not isinstance(raised.value.__cause__, BaseExceptionGroup)
 
 
-def test_what_is_being_stored_when_the_database_goes_away_is_stored_when_it_is_back(
+def test_vectors_in_a_lost_transaction_are_stored_when_the_database_is_back(
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
     put(indexed, lengths(60))
-    news: list[BatchEvent] = []
+    events: list[BatchEvent] = []
 
     async def scenario() -> None:
         with storing_held_up(indexed):
-            run = asyncio.create_task(embedding(database_url, server, on_batch=news.append))
+            run = asyncio.create_task(embedding(database_url, server, on_batch=events.append))
             await until(lambda: len(server.requests) == 2 and waiting_for_locks(database_url) == 1)
             end_all_sessions(indexed)
-            await until(lambda: any(one.kind == "outage" for one in news))
+            await until(lambda: any(one.kind == "outage" for one in events))
         await run
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(scenario())
-    outages = [str(one) for one in news if one.kind == "outage"]
+    outages = [str(one) for one in events if one.kind == "outage"]
     assert "wait for the database: Cannot store what was embedded: PostgreSQL at " in outages[0]
     assert "Trying again (1/4)" in outages[0]
-    assert server.embedded == {given(text): 1 for text in lengths(60)}
+    assert server.embedded == {as_embedded(text): 1 for text in lengths(60)}
     assert failed(indexed) == set()
     assert_stored(indexed, lengths(60))
 
 
-def test_a_database_that_goes_away_while_the_workers_of_a_bad_server_end_loses_nothing(
+def test_a_database_outage_while_the_workers_of_a_broken_server_end_loses_nothing(
     indexed: Connection, database_url: str, server: OllamaWithGate
 ) -> None:
-    """Both are gone, and there is no room for another batch: nobody may wait for any."""
+    """Server and database are down and the queue is full: no task may wait for another one forever."""
     all_gone = asyncio.Event()
 
     class SlowToStop(OllamaEmbedder):
@@ -272,11 +272,11 @@ def test_a_database_that_goes_away_while_the_workers_of_a_bad_server_end_loses_n
 
     asyncio.run(scenario())
     assert failed(indexed) == set()
-    assert_stored(indexed, [text for text in lengths(60) if server.embedded[given(text)]])
+    assert_stored(indexed, [text for text in lengths(60) if server.embedded[as_embedded(text)]])
 
 
 def end_all_sessions(conn: Connection) -> None:
-    """As a restart of the database does, except this one."""
+    """End all sessions but this one, as a restart of the database does."""
     conn.execute(
         "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -1,8 +1,8 @@
-"""Every fault of a model server, through the batch runner: what is injected, what the user sees, what is stored."""
+"""Every fault of a model server under the batch runner: what is injected, what the user sees, what is stored."""
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -17,16 +17,24 @@ from bbj_assets_tests.embedding.runner.batch_runs import (
     BAD,
     DIMENSIONS,
     MODEL,
+    as_embedded,
     assert_stored,
     embedding,
     failed,
-    given,
     hash_of,
     lengths,
     options,
     put,
 )
-from bbj_assets_tests.fakes.model_server import FakeModelServer, Fault, redirect, refuse, refuse_in_plain_json
+from bbj_assets_tests.fakes.model_server import (
+    Embedding,
+    FakeModelServer,
+    Fault,
+    Reply,
+    redirect,
+    refuse,
+    refuse_in_plain_json,
+)
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 from bbj_assets_tests.fakes.openai_server import FakeOpenAI
 
@@ -36,16 +44,16 @@ TIMEOUT = 0.25
 """Seconds for an answer, where there is none."""
 
 _FIRST, _WITHIN = "(Ollama|The OpenAI-compatible server) at http", "(Ollama|the OpenAI-compatible server) at http"
-"""A server as the first words of a sentence, and within one."""
+"""The name of a server at the start of a sentence, and within one."""
 
 _WAIT = f"{_FIRST}.* asks to wait"
 _BROKE = f"The connection to {_WITHIN}.* broke"
 _NO_VECTORS = f"The answer of {_WITHIN}.* no list of vectors"
-_RAGGED = "vectors of different lengths"  # which those of a single text, as a probe is, cannot have
+_RAGGED = "vectors of different lengths"  # a single text, such as a probe, cannot have them
 _BROKEN = "refuses even the plain sentence .* so the server is broken"
 _MISSING = {"ollama": f"Run 'ollama pull {MODEL}'", "openai": "Set BBJ_ASSETS_EMBEDDING_MODEL to a model that it has"}
 
-PASSING = {
+TRANSIENT: Mapping[str, tuple[Fault, type[EmbeddingError], str]] = {
     "429": (refuse(429), RateLimited, _WAIT),
     "429 with Retry-After": (refuse(429, retry_after="0.01"), RateLimited, _WAIT),
     "503": (refuse(503, "loading the model"), RateLimited, f"{_WAIT} .*loading the model"),
@@ -65,22 +73,22 @@ PASSING = {
     "fewer vectors than texts": (Fault("fewer"), EmbedderUnavailable, r"\d vectors for \d texts"),
     _RAGGED: (Fault("ragged"), EmbedderUnavailable, "row lengths"),
 }
-"""May pass: tried again."""
+"""Transient: retried."""
 
-LASTING = {
+PERMANENT: Mapping[str, tuple[Fault, type[EmbeddingError], str | Mapping[str, str]]] = {
     "a model that is not pulled": (refuse(404), EmbedderMisconfigured, _MISSING),
     "no access": (refuse(401), EmbedderMisconfigured, f"{_FIRST}.* refused access"),
     "a redirect": (redirect("http://127.0.0.1:9/"), EmbedderMisconfigured, f"{_FIRST}.* does not speak the protocol"),
     "wrong dimensions": (Fault("dimensions"), EmbedderMisconfigured, "31 dimensions.* have 32"),
 }
-"""Does not pass: a person has to do something."""
+"""Permanent: a person has to change something."""
 
-OF_ALL_TEXTS = {
+OF_ALL_TEXTS: Mapping[str, tuple[Fault, type[EmbeddingError], str]] = {
     "400 to every text": (refuse(400, "llama runner has terminated"), EmbedderUnavailable, f"{_BROKEN}.*llama runner"),
     "NaN for every text": (Fault("nan"), EmbedderUnavailable, _BROKEN),
     "zeros for every text": (Fault("zero"), EmbedderUnavailable, _BROKEN),
 }
-"""Would be the fault of the texts, if there were not so many."""
+"""Looks like the fault of a text, but the server does it to every text."""
 
 
 @pytest.fixture(params=["ollama", "openai"])
@@ -94,20 +102,20 @@ def protocol(request: pytest.FixtureRequest) -> Iterator[Protocol]:
             yield server, lambda timeout: OpenAIEmbedder(f"{server.url}/v1", model=MODEL, timeout=timeout)
 
 
-@pytest.mark.parametrize("name", PASSING)
-def test_a_fault_that_passes_costs_a_retry_and_nothing_else(
+@pytest.mark.parametrize("name", TRANSIENT)
+def test_a_transient_fault_costs_one_retry(
     name: str, protocol: Protocol, indexed: Connection, database_url: str
 ) -> None:
-    fault, _, says = PASSING[name]
+    fault, _, says = TRANSIENT[name]
     server, embedder = protocol
     put(indexed, lengths(4))
     server.inject(fault)
-    news: list[BatchEvent] = []
+    events: list[BatchEvent] = []
 
-    run = embedding(database_url, server, embedder=embedder(TIMEOUT), on_batch=news.append)
+    run = embedding(database_url, server, embedder=embedder(TIMEOUT), on_batch=events.append)
     report = asyncio.run(run)
 
-    retrying, complete = map(str, news)
+    retrying, complete = map(str, events)
     assert re.match(rf"\[worker 1\] batch 1/1 failed, retrying \(1/3\): .*{says}", retrying)
     assert complete == "[worker 1] batch 1/1 complete (4 chunks)"
     assert report.batches == BatchCounts(total=1, completed=1, retried=1)
@@ -116,11 +124,11 @@ def test_a_fault_that_passes_costs_a_retry_and_nothing_else(
     assert [request.texts for request in server.requests] == [server.requests[0].texts] * 2
 
 
-@pytest.mark.parametrize("name", [name for name in (*PASSING, *LASTING, *OF_ALL_TEXTS) if name != _RAGGED])
-def test_a_fault_that_stays_is_one_clear_error_blames_no_text_and_takes_nothing_away(
+@pytest.mark.parametrize("name", [name for name in (*TRANSIENT, *PERMANENT, *OF_ALL_TEXTS) if name != _RAGGED])
+def test_a_lasting_fault_is_one_clear_error_fails_no_text_and_loses_nothing(
     name: str, protocol: Protocol, indexed: Connection, database_url: str
 ) -> None:
-    fault, error, says = {**PASSING, **LASTING, **OF_ALL_TEXTS}[name]
+    fault, error, says = {**TRANSIENT, **PERMANENT, **OF_ALL_TEXTS}[name]
     server, embedder = protocol
     texts = lengths(24)
     put(indexed, texts)
@@ -135,19 +143,19 @@ def test_a_fault_that_stays_is_one_clear_error_blames_no_text_and_takes_nothing_
     assert re.search(words, str(raised.value))
     assert "\n" not in str(raised.value)
     assert failed(indexed) == set()
-    done = [text for text in texts if server.embedded[given(text)]]
+    done = [text for text in texts if server.embedded[as_embedded(text)]]
     assert len(done) == 12
     assert_stored(indexed, done)
-    if name in LASTING:
-        assert len(server.requests) == 4, "nobody tries again, halves or probes"
+    if name in PERMANENT:
+        assert len(server.requests) == 4, "no retry, no halving, no probe"
 
     server.outage = None
     asyncio.run(embedding(database_url, server, embedder=embedder(30)))
     assert_stored(indexed, texts)
-    assert {server.embedded[given(text)] for text in texts} == {1}
+    assert {server.embedded[as_embedded(text)] for text in texts} == {1}
 
 
-def test_a_server_that_goes_away_is_one_clear_error_and_the_next_run_does_the_rest(
+def test_a_server_that_stops_is_one_clear_error_and_the_next_run_embeds_the_rest(
     protocol: Protocol, indexed: Connection, database_url: str
 ) -> None:
     server, embedder = protocol
@@ -163,7 +171,7 @@ def test_a_server_that_goes_away_is_one_clear_error_and_the_next_run_does_the_re
 
     server.start()
     assert failed(indexed) == set()
-    done = [text for text in texts if server.embedded[given(text)]]
+    done = [text for text in texts if server.embedded[as_embedded(text)]]
     assert 4 <= len(done) < 40
     asyncio.run(embedding(database_url, server, embedder=embedder(30)))
     assert_stored(indexed, texts)
@@ -177,7 +185,7 @@ def test_a_server_that_goes_away_is_one_clear_error_and_the_next_run_does_the_re
     ],
     ids=["a text beyond the context", "a text that is refused"],
 )
-def test_a_fault_of_one_text_is_a_failure_of_just_that(
+def test_a_fault_of_one_text_fails_only_that_text(
     limits: dict[str, object], error_type: str, says: str, protocol: Protocol, indexed: Connection, database_url: str
 ) -> None:
     server, embedder = protocol
@@ -185,46 +193,41 @@ def test_a_fault_of_one_text_is_a_failure_of_just_that(
     put(indexed, [*lengths(12), bad])
     for name, value in limits.items():
         setattr(server, name, value)
-    news: list[BatchEvent] = []
+    events: list[BatchEvent] = []
 
-    report = asyncio.run(embedding(database_url, server, embedder=embedder(30), on_batch=news.append))
+    report = asyncio.run(embedding(database_url, server, embedder=embedder(30), on_batch=events.append))
 
     [failure] = list_failures(indexed)
     assert (failure.item, failure.error_type) == (hash_of(bad), error_type)
     assert re.search(says, failure.error)
     assert_stored(indexed, lengths(12))
-    assert server.embedded[given(bad)] == 0
+    assert server.embedded[as_embedded(bad)] == 0
     assert report.texts == TextCounts(total=13, embedded=12, stored=12, failed=1)
-    lines = [str(one) for one in news]
+    lines = [str(one) for one in events]
     assert any(re.search(rf"batch 1/4 failed, halving 4 chunks: .*{says}", line) for line in lines)
     assert any(re.search(rf"batch 1/4 has a chunk that cannot be embedded: .*{says}", line) for line in lines)
     assert "[worker 1] batch 1/4 complete (3 chunks, 1 failed)" in lines
 
 
-def test_a_text_that_a_server_always_crashes_on_is_tried_again_as_a_whole_batch_and_as_itself(
+def test_a_text_that_crashes_its_server_is_retried_as_a_whole_batch_and_by_itself_only(
     indexed: Connection, database_url: str
 ) -> None:
-    """Its halves are not: the patience for those would be most of a minute."""
+    """Its halves are not retried: that would take most of a minute."""
 
     class Crashing(FakeOllama):
-        def error_of(self, texts: tuple[str, ...]) -> bool:
-            return any(BAD in text for text in texts)
-
-        def route(self, method, path, body):
+        def route(self, method: str, path: str, body: Mapping[str, object]) -> Reply | Embedding:
             request = super().route(method, path, body)
-            crashes = hasattr(request, "texts") and self.error_of(request.texts)
-            if crashes:
-                self.sizes.append(len(request.texts))
-            return self.error(500, "segmentation fault", {}) if crashes else request
+            if isinstance(request, Embedding) and any(BAD in text for text in request.texts):
+                sizes.append(len(request.texts))
+                return self.error(500, "segmentation fault", {})
+            return request
 
-        sizes: list[int]
-
+    sizes: list[int] = []
     put(indexed, [*lengths(15), BAD])
     with Crashing(models=[MODEL], dimensions=DIMENSIONS) as server:
-        server.sizes = []
         report = asyncio.run(embedding(database_url, server, options(batch_size=16)))
 
-    assert server.sizes == [16, 16, 16, 16, 8, 4, 2, 1, 1, 1, 1]
+    assert sizes == [16, 16, 16, 16, 8, 4, 2, 1, 1, 1, 1]
     assert report.batches == BatchCounts(total=1, failed=1, retried=6, halved=4)
     assert_stored(indexed, lengths(15))
     assert failed(indexed) == {hash_of(BAD)}

@@ -24,6 +24,7 @@ from bbj_assets_tests.sources.flare.project import Project, snippet, topic, vari
         ("<p>a &unknown; <undefined>b</undefined></p>", "a \\&unknown; b"),
         ("<p>a \x07& b\x00c</p>", "a & b c"),
         ("<unbound:x>a & b</unbound:x>", "a & b"),
+        ('<p class="Code">a &#1; & b</p>', "```bbj\na  & b\n```"),
     ],
 )
 def test_malformed_xml_keeps_all_text_and_is_a_warning(project: Project, body: str, content: str) -> None:

@@ -1,4 +1,4 @@
-"""A help of 300 topics as Flare publishes it, on a server of its own: the site that the crawls of the tests read."""
+"""A help of 300 topics as Flare publishes it, on a server of its own: the site that the tests crawl."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ FOLDER = "/BASISHelp/WebHelp/"
 
 
 def topic(title: str, text: str, links: tuple[str, ...] = (), *, toc_path: str = "", head: str = "") -> str:
-    """A page with the chrome of Flare's skin around its content."""
+    """Return a page with the chrome of Flare's skin around its content."""
     anchors = " ".join(f'<a href="{link}">more</a>' for link in links)
     return f"""<!DOCTYPE html>
 <html data-mc-toc-path="{toc_path}" data-mc-runtime-file-type="Topic">
@@ -27,22 +27,22 @@ def topic(title: str, text: str, links: tuple[str, ...] = (), *, toc_path: str =
 
 
 def path_of(number: int) -> str:
-    """Where the topic lies."""
+    """Return the path of a topic."""
     return f"{FOLDER}{SECTIONS[number % len(SECTIONS)]}/topic{number}.htm"
 
 
 def url_of(site: SiteServer, number: int) -> str:
-    """Its address."""
+    """Return the URL of a topic."""
     return site.url + path_of(number)
 
 
 def text_of(number: int, edition: str = "first") -> str:
-    """What it says."""
+    """Return the text of a topic."""
     return f"Topic number {number} in its {edition} edition."
 
 
 def put_topic(site: SiteServer, number: int, edition: str = "first", topics: int = TOPICS) -> None:
-    """Publish the topic. Each links to the next two; every tenth is linked from nowhere, and in the sitemap."""
+    """Publish a topic. Each links to the next two; every tenth has no links to it, and is in the sitemap."""
     links = tuple(path_of(near) for near in (number + 1, number + 2) if near < topics and near % 10)
     site.put(
         path_of(number), topic(f"Topic {number}", text_of(number, edition), links, toc_path=f"Book|Part {number % 5}")
@@ -59,12 +59,12 @@ def publish(site: SiteServer, topics: int = TOPICS) -> None:
 
 
 def sitemap(entries: str) -> str:
-    """A sitemap of these entries."""
+    """Return a sitemap with these entries."""
     return f'<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{entries}</urlset>'
 
 
 def source(site: SiteServer, folder: Path, *, url: str | None = None, exclude: tuple[str, ...] = ()) -> Source:
-    """The source that crawls it."""
+    """Return a source that crawls the site."""
     return Source(
         "web-crawl",
         "web-crawl",
@@ -77,17 +77,17 @@ def source(site: SiteServer, folder: Path, *, url: str | None = None, exclude: t
 
 
 def pages(site: SiteServer, *names: str) -> set[str]:
-    """The addresses of pages below FOLDER."""
+    """Return the URLs of pages below FOLDER."""
     return {f"{site.url}{FOLDER}{name}.htm" for name in names}
 
 
 def items(crawled: Source) -> dict[str, Item]:
-    """What is in the mirror, by URL."""
+    """Return the items of the mirror, by URL."""
     return {item.key: item for item in web_crawl.discover(crawled)}
 
 
 def documents(crawled: Source) -> dict[str, Document]:
-    """What the mirror's pages give, by URL; of those that hold a page."""
+    """Return the documents of the mirror's pages, by URL."""
     return {
         document.source_url: document
         for item in items(crawled).values()

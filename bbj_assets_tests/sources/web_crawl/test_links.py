@@ -33,7 +33,7 @@ def found(html: str) -> set[str]:
         ),
     ],
 )
-def test_what_a_page_leads_to(html: str, targets: set[str]) -> None:
+def test_the_links_of_a_page(html: str, targets: set[str]) -> None:
     assert found(html) - {URL} == targets
 
 
@@ -56,11 +56,11 @@ def test_what_a_page_leads_to(html: str, targets: set[str]) -> None:
         ("", None),
     ],
 )
-def test_a_page_that_sends_its_reader_elsewhere(html: str, target: str | None) -> None:
+def test_the_redirect_of_a_page(html: str, target: str | None) -> None:
     assert redirect(parse_html(html)) == target
 
 
-def test_the_address_that_a_page_is_known_by() -> None:
+def test_the_canonical_url_of_a_page() -> None:
     assert canonical(parse_html('<link rel="shortlink canonical" href="/help/x.htm#a">'), URL) == f"{HELP}x.htm"
     assert canonical(parse_html('<link rel="canonical" href="http://[">'), URL) is None
     assert canonical(parse_html("<p>none</p>"), URL) is None

@@ -59,7 +59,7 @@ def content(body: str) -> str:
         "yes",
     ],
 )
-def test_content_is_the_first_of_what_may_hold_it(body: str) -> None:
+def test_content_is_the_most_certain_region(body: str) -> None:
     assert content(body) == "yes"
 
 
@@ -89,7 +89,7 @@ def test_content_is_the_first_of_what_may_hold_it(body: str) -> None:
         '<img class="MCDropDown_Image_Icon" alt="Closed">',
     ],
 )
-def test_chrome_is_left_out(chrome: str) -> None:
+def test_chrome_is_removed(chrome: str) -> None:
     assert content(f"<p>yes</p>{chrome}") == "yes"
 
 
@@ -113,7 +113,7 @@ def test_chrome_is_left_out(chrome: str) -> None:
         ("<p>2015 © is a sign</p><p>x</p>", "2015 © is a sign\n\nx"),
     ],
 )
-def test_what_a_reader_can_read_stays(body: str, markdown: str) -> None:
+def test_readable_text_stays(body: str, markdown: str) -> None:
     assert content(body) == markdown
 
 
@@ -133,11 +133,11 @@ def test_what_a_reader_can_read_stays(body: str, markdown: str) -> None:
         ),
     ],
 )
-def test_code_is_fenced_as_bbj_unless_it_says_otherwise(body: str, markdown: str) -> None:
+def test_code_is_fenced_as_bbj_unless_it_names_a_language(body: str, markdown: str) -> None:
     assert content(body) == markdown
 
 
-def test_lists_that_flare_builds_as_tables_are_lists() -> None:
+def test_tables_that_flare_makes_of_lists_are_lists() -> None:
     def row(sign: str, text: str) -> str:
         return (
             f'<table class="AutoNumber_p_Item"><tr><td></td><td>{sign}</td>'
@@ -172,12 +172,12 @@ def test_the_title(head: str, body: str, title: str) -> None:
     assert page(f"<head>{head}</head><body>{body}</body>").title == title
 
 
-def test_a_page_without_any_name_is_called_by_its_address() -> None:
+def test_a_page_without_a_title_is_named_by_its_url() -> None:
     assert page("<p>x", "https://example.org/help/a%20b/").title == "a b"
     assert page("<p>x", "https://example.org/").title == "example.org"
 
 
-def test_the_title_is_not_said_again_in_the_content() -> None:
+def test_the_title_is_not_repeated_in_the_content() -> None:
     assert page("<title>A</title><h1>A</h1><p>x</p>").content == "x"
     assert page("<title>A</title><h3>A</h3><p>x</p>").content == "x"
     assert page("<title>A</title><h1>B</h1><p>x</p>").content == "x"
@@ -207,7 +207,7 @@ def test_the_breadcrumb(html: str, path: tuple[str, ...]) -> None:
     assert page(html).section_path == path
 
 
-def test_the_folders_of_a_flare_site_do_not_begin_with_content() -> None:
+def test_flares_content_folder_is_not_in_the_breadcrumb() -> None:
     assert page("<h1>T</h1>x", "https://example.org/help/Content/My%20Book/a.htm").section_path == ("My Book",)
     assert page("<h1>T</h1>x", "https://example.org/help/a.htm").section_path == ()
 
@@ -227,11 +227,11 @@ def test_the_folders_of_a_flare_site_do_not_begin_with_content() -> None:
         '<title>T</title><p>Skin</p><div id="mc-main-content"> </div><p>Skin</p>',
     ],
 )
-def test_what_is_no_page_gives_no_document(html: str) -> None:
+def test_shells_redirects_and_empty_pages_have_no_document(html: str) -> None:
     assert parse(html) is None
 
 
-def test_a_topic_that_is_also_the_start_page_is_a_page() -> None:
+def test_a_topic_that_is_also_the_start_page_has_a_document() -> None:
     assert page('<html data-mc-runtime-file-type="Topic;Default"><h1>T</h1>x').title == "T"
 
 
@@ -261,7 +261,7 @@ def test_the_encoding_is_found(raw: bytes, text: str) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"\x89PNG\r\n\x1a\n", b"%PDF-1.7", b"GIF89a", b"PK\x03\x04x", b"MZ\x90\0\x03\0\0"])
-def test_what_is_no_html_is_said_with_a_remedy(raw: bytes) -> None:
+def test_binary_content_is_an_error_with_a_remedy(raw: bytes) -> None:
     with pytest.raises(ParseError, match=f"{URL}: .*not HTML.*xclude it"):
         parse(raw)
 
@@ -277,7 +277,7 @@ _PIECES = st.sampled_from([piece.replace("~", " ") for piece in _MARKUP.split()]
 
 
 @given(st.lists(_PIECES, max_size=30).map("".join))
-def test_any_markup_gives_a_document_that_can_be_stored_or_none(html: str) -> None:
+def test_any_markup_has_a_document_that_can_be_stored_or_none(html: str) -> None:
     try:
         document = parse(html)
     except ParseError:
@@ -291,7 +291,7 @@ def test_any_markup_gives_a_document_that_can_be_stored_or_none(html: str) -> No
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_give_a_document_or_an_error(raw: bytes) -> None:
+def test_any_bytes_are_parsed_or_are_an_error(raw: bytes) -> None:
     try:
         parse(raw)
     except ParseError as error:

@@ -1,8 +1,8 @@
-"""What a crawl leaves in the index: documents and failures, after a first visit and after a second one."""
+"""The documents and failures in the index after a first and a second crawl."""
 
 from pathlib import Path
 
-from bbj_assets.ingest.fetching import visit
+from bbj_assets.ingest.fetching import fetch_site
 from bbj_assets.ingest.listing import current_partitions
 from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
 from bbj_assets.source import ChunkSettings, Source
@@ -14,9 +14,9 @@ TOPICS = 30
 
 
 def ingest(conn: Connection, crawled: Source) -> None:
-    visit(conn, crawled)
-    listed, vanished = current_partitions(conn, crawled)
-    refresh_chunks(conn, crawled, sorted(listed | vanished), ParseOptions(ChunkSettings(), processes=1))
+    fetch_site(conn, crawled)
+    listed, removed = current_partitions(conn, crawled)
+    refresh_chunks(conn, crawled, sorted(listed | removed), ParseOptions(ChunkSettings(), processes=1))
 
 
 def texts(conn: Connection) -> dict[str, str]:

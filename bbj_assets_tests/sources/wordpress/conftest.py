@@ -1,4 +1,4 @@
-"""A WordPress site on loopback, a source that reads it, and what a reader of the source's documents sees."""
+"""A WordPress site on loopback, a source that reads it, and the source's documents."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from bbj_assets.sources import wordpress
 from bbj_assets.sources.files import SourceFiles
 from bbj_assets_tests.fakes.wordpress_server import WordPressServer
 
-Visit = Callable[..., dict[str, Document]]
+Fetch = Callable[..., dict[str, Document]]
 
 
 @pytest.fixture
@@ -26,14 +26,14 @@ def source(site: WordPressServer, tmp_path: Path) -> Source:
 
 
 @pytest.fixture
-def visit(source: Source) -> Visit:
-    """Visit the site; the documents by their URLs."""
+def fetch(source: Source) -> Fetch:
+    """Fetch the site; the documents by their URLs."""
 
-    def visited(changed: Source | None = None) -> dict[str, Document]:
-        wordpress.visit(changed or source)
+    def fetched(changed: Source | None = None) -> dict[str, Document]:
+        wordpress.fetch(changed or source)
         return documents(changed or source)
 
-    return visited
+    return fetched
 
 
 def source_of(site: WordPressServer, folder: Path, **settings: object) -> Source:

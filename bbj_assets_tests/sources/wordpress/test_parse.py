@@ -1,4 +1,4 @@
-"""From what was fetched to the document that a reader knows."""
+"""From a fetched item to its document."""
 
 import json
 from pathlib import Path
@@ -61,7 +61,7 @@ def page(content: str, *, head: str = "", body: str = "") -> bytes:
         ('<p>Write <code>[gallery ids="1"]</code> there.</p>', 'Write `[gallery ids="1"]` there.'),
     ],
 )
-def test_shortcodes_go_and_what_only_looks_like_one_stays(html: str, markdown: str) -> None:
+def test_shortcodes_are_removed_and_similar_text_stays(html: str, markdown: str) -> None:
     assert content_of(html) == markdown
 
 
@@ -97,7 +97,7 @@ def test_shortcodes_go_and_what_only_looks_like_one_stays(html: str, markdown: s
         ("<script>x</script><style>y</style><p>a</p><noscript>z</noscript><iframe>w</iframe>", "a"),
     ],
 )
-def test_what_is_around_the_words_of_the_author_goes(html: str, markdown: str) -> None:
+def test_everything_but_the_authors_words_is_removed(html: str, markdown: str) -> None:
     assert content_of(html) == markdown
 
 
@@ -120,7 +120,7 @@ def test_a_title_is_plain_text_without_the_name_of_the_site(title: str, names: l
 
 
 @given(st.text(), st.lists(st.text(), max_size=3))
-def test_no_name_of_a_site_takes_a_whole_title(title: str, names: list[str]) -> None:
+def test_the_name_of_a_site_never_removes_a_whole_title(title: str, names: list[str]) -> None:
     assert title.startswith(without_site(title, names))
     assert bool(without_site(title, names)) == bool(title)
 
@@ -134,7 +134,7 @@ def test_no_name_of_a_site_takes_a_whole_title(title: str, names: list[str]) -> 
         {"content": {"rendered": "", "protected": True}},
     ],
 )
-def test_what_is_not_public_has_no_document(fields: dict[str, Any]) -> None:
+def test_a_post_that_is_not_public_has_no_document(fields: dict[str, Any]) -> None:
     assert parse(post(**fields)) == []
 
 
@@ -148,13 +148,13 @@ def test_a_post_without_content_has_its_excerpt() -> None:
     ("raw", "message"),
     [
         (b"<html>", "not JSON"),
-        (b"[1]", "no post"),
-        (b'{"title": {"rendered": "x"}}', "no post"),
+        (b"[1]", "not a post"),
+        (b'{"title": {"rendered": "x"}}', "not a post"),
         (b"[" * 100_000, "not JSON"),
         (b"\xff\xfe\x00", "not JSON"),
     ],
 )
-def test_what_is_no_post_is_refused_with_its_url(raw: bytes, message: str) -> None:
+def test_a_response_that_is_not_a_post_is_an_error_with_its_url(raw: bytes, message: str) -> None:
     with pytest.raises(ParseError, match=message) as refusal:
         parse(raw)
 
@@ -173,7 +173,7 @@ def test_what_is_no_post_is_refused_with_its_url(raw: bytes, message: str) -> No
         "<div role='main'><h1>Timers</h1><p>a</p></div>",
     ],
 )
-def test_the_content_of_a_page_is_where_themes_put_it(html: str) -> None:
+def test_the_content_of_a_page_is_found_in_every_theme(html: str) -> None:
     (document,) = parse(page(html, head="<title>Timers - Sample</title>"), "html")
 
     assert document.content == "a"
@@ -194,21 +194,31 @@ def test_the_title_of_a_page(head: str, html: str, title: str) -> None:
     assert document.title == title
 
 
+@pytest.mark.parametrize(
+    ("declaration", "encoding"),
+    [('<meta charset="iso-8859-1">', "cp1252"), ('<meta charset="utf-16">', "utf-8"), ("", "utf-8"), ("", "cp1252")],
+)
+def test_the_encoding_of_a_page_is_found(declaration: str, encoding: str) -> None:
+    (document,) = parse(page("<main><p>5 € „Größe“</p></main>", head=declaration).decode().encode(encoding), "html")
+
+    assert document.content == "5 € „Größe“"
+
+
 @pytest.mark.parametrize("kind", ["archive category category-tips", "blog home", "search search-results", "error404"])
-def test_a_list_of_articles_is_no_article(kind: str) -> None:
+def test_a_list_of_articles_has_no_document(kind: str) -> None:
     raw = page("<main><article><h2>One</h2></article></main>", body=f'class="{kind}"')
 
     assert parse(raw, "html") == []
 
 
-def test_a_page_without_an_article_is_refused_with_its_url() -> None:
+def test_a_page_without_an_article_is_an_error_with_its_url() -> None:
     with pytest.raises(ParseError, match="exclude") as refusal:
         parse(page("<div>Log in</div>"), "html")
 
     assert URL in str(refusal.value)
 
 
-def test_what_a_page_says_of_itself_is_kept() -> None:
+def test_the_metadata_of_a_page() -> None:
     head = (
         '<meta property="article:published_time" content="2021-05-04T10:00:00+00:00">'
         '<meta property="article:section" content="Tips &amp; Tricks"><meta name="author" content="Ann">'
@@ -240,7 +250,7 @@ _HTML = st.lists(
 
 
 def assert_sound(raw: bytes, suffix: str) -> None:
-    """Documents that can be indexed, or a refusal that names the page."""
+    """Assert that the documents can be indexed, or that the error names the page."""
     refusal = URL
     documents: list[Document] = []
     try:
@@ -267,15 +277,15 @@ def assert_sound(raw: bytes, suffix: str) -> None:
     )
     | _JSON
 )
-def test_any_json_gives_documents_or_is_refused(value: Json) -> None:
+def test_any_json_is_parsed_or_is_an_error(value: Json) -> None:
     assert_sound(json.dumps(value).encode(), "json")
 
 
 @given(st.binary() | _HTML.map(lambda html: html.encode("utf-8", "surrogatepass")), st.sampled_from(["json", "html"]))
-def test_any_bytes_give_documents_or_are_refused(raw: bytes, suffix: str) -> None:
+def test_any_bytes_are_parsed_or_are_an_error(raw: bytes, suffix: str) -> None:
     assert_sound(raw, suffix)
 
 
-def test_a_deep_page_and_endless_brackets_take_no_time() -> None:
+def test_deep_nesting_and_many_brackets_do_not_hang() -> None:
     assert "x" in content_of("<div>" * 50_000 + "x")
     assert content_of("<p>" + "[a " * 100_000 + "</p>").startswith("[a")

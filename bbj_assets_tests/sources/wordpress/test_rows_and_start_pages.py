@@ -1,13 +1,13 @@
-"""What a visit reads, from sites that may answer anything."""
+"""Rows of the API and start pages, from sites that may respond with anything."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bbj_assets.errors import ParseError
-from bbj_assets.sources.wordpress.index import may_be_article, read_start_page
-from bbj_assets.sources.wordpress.post import parse_post, read_row, stored
+from bbj_assets.sources.wordpress.post import parse_post, read_row, serialise
 from bbj_assets.sources.wordpress.rest import api_roots
+from bbj_assets.sources.wordpress.start_page import may_be_article, read_start_page
 from bbj_assets.web.urls import Site
 
 SITE = Site("https://magazine.example/editions/", "https://magazine.example", "/editions/")
@@ -28,7 +28,7 @@ _FIELDS = (
         optional=dict.fromkeys(_FIELDS, _ANY | st.fixed_dictionaries({"rendered": st.text()})),
     )
 )
-def test_any_row_is_a_post_that_can_be_kept_or_none(value: object) -> None:
+def test_any_row_is_a_post_that_can_be_stored_or_none(value: object) -> None:
     row = read_row(value)  # type: ignore[arg-type]  # JSON
     if row is None:
         return
@@ -38,8 +38,8 @@ def test_any_row_is_a_post_that_can_be_kept_or_none(value: object) -> None:
     assert row.year == "_undated" or row.year.isdigit()
     if row.body is None:
         return
-    kept = stored(row.body, ["Sample"])
-    assert kept == stored(row.body, ["Sample"])
+    kept = serialise(row.body, ["Sample"])
+    assert kept == serialise(row.body, ["Sample"])
     try:
         documents = parse_post(row.url, kept)
     except ParseError:
@@ -50,9 +50,19 @@ def test_any_row_is_a_post_that_can_be_kept_or_none(value: object) -> None:
 
 @given(st.binary() | st.text().map(str.encode), st.text())
 def test_any_start_page_is_read(body: bytes, header: str) -> None:
-    page = read_start_page(SITE, SITE.start, body, header)
+    page = read_start_page(SITE, url=SITE.start, body=body, link_header=header)
 
-    assert all(url.startswith(SITE.origin) for url in (*page.articles, *page.pdfs, *page.later))
+    assert all(url.startswith(SITE.origin) for url in (*page.articles, *page.pdfs, *page.next_pages))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_the_encoding_of_a_start_page_is_found(encoding: str) -> None:
+    html = '<title>Alles - Über uns</title><main><a href="/größe/">Größe</a></main>'
+
+    page = read_start_page(SITE, url=SITE.start, body=html.encode(encoding))
+
+    assert page.articles == ("https://magazine.example/gr%C3%B6%C3%9Fe/",)
+    assert page.site_names == ("Über uns",)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +79,7 @@ def test_any_start_page_is_read(body: bytes, header: str) -> None:
     ],
 )
 def test_the_api_is_where_the_start_page_says(html: str, header: str, api: str | None) -> None:
-    assert read_start_page(SITE, SITE.start, html.encode(), header).api == api
+    assert read_start_page(SITE, url=SITE.start, body=html.encode(), link_header=header).api == api
 
 
 @pytest.mark.parametrize(
@@ -80,11 +90,11 @@ def test_the_api_is_where_the_start_page_says(html: str, header: str, api: str |
         ("https://magazine.example/index.php?rest_route=/", ["https://magazine.example/index.php?rest_route=/"]),
     ],
 )
-def test_the_api_is_asked_on_the_host_of_the_start_url(stated: str | None, roots: list[str]) -> None:
-    assert api_roots(SITE.start, stated) == roots
+def test_the_api_is_requested_from_the_host_of_the_start_url(stated: str | None, roots: list[str]) -> None:
+    assert api_roots(SITE.start, stated=stated) == roots
 
 
-def test_links_of_the_text_count_and_those_of_menus_do_not() -> None:
+def test_only_links_in_the_text_count() -> None:
     html = """
         <title>Editions | Sample</title><header><a href="/about/">About</a></header>
         <nav><a href="/contact/">Contact</a></nav>
@@ -95,14 +105,14 @@ def test_links_of_the_text_count_and_those_of_menus_do_not() -> None:
         <a href="/wp-content/uploads/grid.png">Picture</a><a href="#top">Top</a><a href="/editions/">Start</a></main>
         <div class="widget"><a href="/popular/">Popular</a></div><footer><a href="/imprint/">Imprint</a></footer>"""
 
-    page = read_start_page(SITE, SITE.start, html.encode())
+    page = read_start_page(SITE, url=SITE.start, body=html.encode())
 
     assert page.articles == (
         "https://magazine.example/lead/",
         "https://magazine.example/editions/one/",
         "https://magazine.example/editions/two/",
     )
-    assert page.later == ("https://magazine.example/editions/page/2/",)
+    assert page.next_pages == ("https://magazine.example/editions/page/2/",)
     assert page.site_names == ("Sample",)
 
 
@@ -117,8 +127,8 @@ def test_links_of_the_text_count_and_those_of_menus_do_not() -> None:
         ('<a href="/x.pdf">Error 12014 in 3D</a>', "_pdf"),
     ],
 )
-def test_a_pdf_file_belongs_to_the_year_that_stands_nearest(html: str, partition: str) -> None:
-    page = read_start_page(SITE, SITE.start, f"<main><table>{html}</table></main>".encode())
+def test_a_pdf_file_belongs_to_the_nearest_year(html: str, partition: str) -> None:
+    page = read_start_page(SITE, url=SITE.start, body=f"<main><table>{html}</table></main>".encode())
 
     assert list(page.pdfs.values()) == [partition]
 
@@ -137,5 +147,5 @@ def test_a_pdf_file_belongs_to_the_year_that_stands_nearest(html: str, partition
         ("/wp-login.php", False),
     ],
 )
-def test_what_wordpress_needs_for_itself_is_no_article(path: str, expected: bool) -> None:
+def test_urls_of_lists_feeds_and_administration_are_not_articles(path: str, expected: bool) -> None:
     assert may_be_article(f"https://magazine.example{path}") is expected

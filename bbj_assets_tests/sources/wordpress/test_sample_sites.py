@@ -37,7 +37,7 @@ def test_a_sample_site_is_read_in_full(server: SampleServer, tmp_path: Path, fol
         for post in json.loads(file.read_text(encoding="utf-8"))
     ]
 
-    wordpress.visit(source)
+    wordpress.fetch(source)
 
     found = documents(source)
     assert {url for url in found if ".pdf" not in url} == {p["link"].replace(PUBLIC, server.url) for p in posts}

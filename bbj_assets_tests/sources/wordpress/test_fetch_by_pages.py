@@ -1,4 +1,4 @@
-"""Visits to a site whose REST API is closed, and to what is no post: PDF files, pages that the API does not know."""
+"""Fetching a site whose REST API is closed, and items that are not posts: PDF files, pages that the API lacks."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from bbj_assets.sources import wordpress
 from bbj_assets.sources.files import SourceFiles
 from bbj_assets_tests.conftest import SAMPLE_DATA
 from bbj_assets_tests.fakes.wordpress_server import SITE_NAME, Fault, WordPressServer, post
-from bbj_assets_tests.sources.wordpress.conftest import Visit, documents, problems, source_of
+from bbj_assets_tests.sources.wordpress.conftest import Fetch, documents, problems, source_of
 from sample_data.serve import Answer, article_page
 
 PDF = (SAMPLE_DATA / "web/wordpress-advantage/articles/keyed-files.pdf").read_bytes()
@@ -27,11 +27,11 @@ def _closed(site: WordPressServer) -> None:
 
 
 @pytest.mark.parametrize("rest", ["forbidden", "missing"])
-def test_without_the_api_every_article_is_read_from_its_page(site: WordPressServer, visit: Visit, rest: str) -> None:
-    by_rest = visit()
+def test_without_the_api_every_article_is_read_from_its_page(site: WordPressServer, fetch: Fetch, rest: str) -> None:
+    by_rest = fetch()
     site.behaviour.rest = rest  # type: ignore[assignment]  # one of its values
 
-    by_pages = visit()
+    by_pages = fetch()
 
     assert by_pages.keys() == links(site)
     assert {url: document.title for url, document in by_pages.items()} == {u: d.title for u, d in by_rest.items()}
@@ -39,30 +39,30 @@ def test_without_the_api_every_article_is_read_from_its_page(site: WordPressServ
 
 
 @pytest.mark.usefixtures("_closed")
-def test_a_page_belongs_to_the_year_in_which_it_was_published(source: Source, visit: Visit) -> None:
-    visit()
+def test_a_page_belongs_to_the_year_in_which_it_was_published(source: Source, fetch: Fetch) -> None:
+    fetch()
 
     assert {item.partition for item in wordpress.discover(source)} == {"2019", "2020", "2021", "2022", "2023"}
 
 
 @pytest.mark.usefixtures("_closed")
-def test_unchanged_pages_cost_a_304(site: WordPressServer, visit: Visit) -> None:
+def test_unchanged_pages_cost_a_304(site: WordPressServer, fetch: Fetch) -> None:
     site.behaviour.validators = True
-    first = visit()
+    first = fetch()
     sent = len(site.unchanged)
 
-    assert visit() == first
+    assert fetch() == first
     assert len(site.unchanged) - sent == 60
 
 
 @pytest.mark.usefixtures("_closed")
-def test_changed_new_and_deleted_articles_are_noticed(site: WordPressServer, visit: Visit) -> None:
-    visit()
+def test_changed_new_and_deleted_articles_are_found(site: WordPressServer, fetch: Fetch) -> None:
+    fetch()
     site.posts[4]["content"] = {"rendered": "<p>It was rewritten.</p>"}
     deleted = site.posts.pop(50)["link"]
     site.posts.append(post(61, site.url))
 
-    second = visit()
+    second = fetch()
 
     assert second.keys() == links(site)
     assert deleted not in second
@@ -70,32 +70,32 @@ def test_changed_new_and_deleted_articles_are_noticed(site: WordPressServer, vis
 
 
 @pytest.mark.usefixtures("_closed")
-def test_what_is_listed_nowhere_any_more_is_still_there(site: WordPressServer, visit: Visit) -> None:
-    visit()
+def test_an_article_that_no_list_names_any_more_stays(site: WordPressServer, fetch: Fetch) -> None:
+    fetch()
     site.behaviour.sitemap = False
     site.posts[0]["content"] = {"rendered": "<p>Old, and rewritten.</p>"}
 
-    second = visit()
+    second = fetch()
 
     assert second.keys() == links(site)
     assert second[site.posts[0]["link"]].content == "Old, and rewritten."
 
 
 @pytest.mark.usefixtures("_closed")
-def test_without_a_sitemap_the_start_page_tells_the_articles(site: WordPressServer, visit: Visit) -> None:
+def test_without_a_sitemap_the_links_of_the_start_page_are_read(site: WordPressServer, fetch: Fetch) -> None:
     site.behaviour.sitemap = False
 
-    assert len(visit()) == site.behaviour.linked
+    assert len(fetch()) == site.behaviour.linked
 
 
 @pytest.mark.usefixtures("_closed")
 @pytest.mark.parametrize("status", [500, 403])
-def test_a_page_that_fails_stays_as_it_was(site: WordPressServer, source: Source, visit: Visit, status: int) -> None:
-    before = visit()
+def test_a_failing_page_keeps_its_stored_text(site: WordPressServer, source: Source, fetch: Fetch, status: int) -> None:
+    before = fetch()
     site.fail("/article-9/", Fault(status))
     site.posts[9]["content"] = {"rendered": "<p>New.</p>"}
 
-    after = visit()
+    after = fetch()
 
     assert after.keys() == before.keys()
     assert after[site.posts[9]["link"]].content == "New."
@@ -103,98 +103,98 @@ def test_a_page_that_fails_stays_as_it_was(site: WordPressServer, source: Source
 
 
 @pytest.mark.usefixtures("_closed")
-def test_a_site_that_fails_for_page_after_page_is_left_alone(
-    site: WordPressServer, source: Source, visit: Visit
+def test_too_many_failing_pages_end_the_fetch_and_change_nothing(
+    site: WordPressServer, source: Source, fetch: Fetch
 ) -> None:
-    before = visit()
+    before = fetch()
     site.fail("/article-", Fault(503))
 
     with pytest.raises(ListingError, match="in a row"):
-        visit()
+        fetch()
 
     assert documents(source) == before
     site.faults.clear()
-    assert visit() == before
+    assert fetch() == before
 
 
 @pytest.mark.usefixtures("_closed")
-def test_a_sitemap_that_fails_is_told_and_deletes_nothing(site: WordPressServer, source: Source, visit: Visit) -> None:
-    before = visit()
+def test_a_failing_sitemap_is_a_problem_that_deletes_nothing(
+    site: WordPressServer, source: Source, fetch: Fetch
+) -> None:
+    before = fetch()
     site.fail("/wp-sitemap.xml", Fault(500))
 
-    assert visit() == before
+    assert fetch() == before
     assert "sitemap" in " ".join(problems(source).values())
 
 
 @pytest.mark.usefixtures("_closed")
-def test_a_deleted_article_that_leads_to_the_start_page_is_gone(site: WordPressServer, visit: Visit) -> None:
-    visit()
+def test_an_article_that_redirects_to_the_start_page_is_deleted(site: WordPressServer, fetch: Fetch) -> None:
+    fetch()
     gone = site.posts.pop(3)["link"]
     site.extra[gone.removeprefix(site.url)] = Answer(302, b"", headers={"Location": site.start})
 
-    assert visit().keys() == links(site)
+    assert fetch().keys() == links(site)
 
 
 @pytest.mark.usefixtures("_closed")
-def test_an_article_that_moved_is_known_by_its_new_address(site: WordPressServer, visit: Visit) -> None:
-    visit()
+def test_a_moved_article_is_stored_under_its_new_url(site: WordPressServer, fetch: Fetch) -> None:
+    fetch()
     old = site.posts[3]["link"]
     site.posts[3]["link"] = new = f"{site.url}/magazine/moved/"
     site.extra[old.removeprefix(site.url)] = Answer(301, b"", headers={"Location": new})
 
-    second = visit()
+    second = fetch()
 
     assert new in second
     assert old not in second
 
 
 @pytest.mark.usefixtures("_closed")
-def test_an_article_behind_a_password_has_no_document(site: WordPressServer, visit: Visit) -> None:
+def test_an_article_behind_a_password_has_no_document(site: WordPressServer, fetch: Fetch) -> None:
     site.posts[3]["content"] = {"rendered": "<form class='post-password-form'>Password: <input></form>"}
 
-    assert site.posts[3]["link"] not in visit()
+    assert site.posts[3]["link"] not in fetch()
 
 
 @pytest.mark.parametrize("rest", ["open", "forbidden"])
-def test_a_start_page_that_cannot_be_had_deletes_nothing(
-    site: WordPressServer, source: Source, visit: Visit, rest: str
-) -> None:
+def test_a_failing_start_page_deletes_nothing(site: WordPressServer, source: Source, fetch: Fetch, rest: str) -> None:
     site.behaviour.rest = rest  # type: ignore[assignment]  # one of its values
-    before = visit()
+    before = fetch()
     site.extra["/magazine/"] = Answer(403, b"")
     if rest == "open":
-        assert visit() == before
+        assert fetch() == before
         assert site.start_url in problems(source)
     else:
         with pytest.raises(ListingError, match="403"):
-            visit()
+            fetch()
         assert documents(source) == before
 
 
-def test_neither_a_start_page_nor_an_api_is_an_error(site: WordPressServer, visit: Visit) -> None:
+def test_a_site_with_neither_a_start_page_nor_an_api_is_an_error(site: WordPressServer, fetch: Fetch) -> None:
     site.behaviour.rest = "missing"
     site.extra["/magazine/"] = Answer(404, b"")
 
     with pytest.raises(ListingError, match="no such page"):
-        visit()
+        fetch()
 
 
-def test_an_address_without_a_server_is_an_error(tmp_path: Path) -> None:
+def test_a_url_without_a_server_is_an_error(tmp_path: Path) -> None:
     with WordPressServer(posts=0) as site:
         source = source_of(site, tmp_path)
 
     with pytest.raises(ListingError, match="127"):
-        wordpress.visit(source)
+        wordpress.fetch(source)
 
 
-def test_a_site_that_was_never_visited_has_no_list(source: Source) -> None:
-    with pytest.raises(ListingError, match="never visited"):
+def test_a_site_that_was_never_crawled_cannot_be_listed(source: Source) -> None:
+    with pytest.raises(ListingError, match="never crawled"):
         list(wordpress.discover(source))
 
 
 @pytest.mark.parametrize("rest", ["open", "forbidden"])
 def test_pdf_files_of_the_start_page_are_articles(
-    site: WordPressServer, source: Source, visit: Visit, rest: str
+    site: WordPressServer, source: Source, fetch: Fetch, rest: str
 ) -> None:
     site.behaviour.rest = rest  # type: ignore[assignment]  # one of its values
     site.behaviour.validators = True
@@ -206,7 +206,7 @@ def test_pdf_files_of_the_start_page_are_articles(
     for path in ("/files/keyed.pdf", "/files/undated.pdf", "/uploads/none.PDF"):
         site.extra[path] = Answer(200, PDF, "application/pdf")
 
-    found = {url: document for url, document in visit().items() if ".pdf" in url.lower()}
+    found = {url: document for url, document in fetch().items() if ".pdf" in url.lower()}
 
     assert {url.partition("#")[0] for url in found} == {f"{site.url}{path}" for path in site.extra}
     assert all(document.doc_type == "article" for document in found.values())
@@ -219,38 +219,36 @@ def test_pdf_files_of_the_start_page_are_articles(
     assert {i.partition for i in wordpress.discover(source) if "none" in i.key} == {"_pdf"}
 
     site.extra_links = ""
-    assert not [url for url in visit() if ".pdf" in url.lower()]
+    assert not [url for url in fetch() if ".pdf" in url.lower()]
 
 
-def test_a_pdf_file_that_is_none_fails_alone(site: WordPressServer, source: Source) -> None:
+def test_a_damaged_pdf_file_fails_alone(site: WordPressServer, source: Source) -> None:
     site.extra_links = '<li><a href="/broken.pdf">Broken</a></li>'
     site.extra["/broken.pdf"] = Answer(200, b"%PDF-1.4 and nothing else", "application/pdf")
-    wordpress.visit(source)
+    wordpress.fetch(source)
 
     (item,) = [item for item in wordpress.discover(source) if item.key.endswith(".pdf")]
     with pytest.raises(ParseError, match=r"broken\.pdf"):
         wordpress.parse(source, item, item.file.read_bytes(), SourceFiles(item.root))
 
 
-def test_an_article_of_the_start_page_that_the_api_does_not_know_is_read_from_its_page(
-    site: WordPressServer, visit: Visit
-) -> None:
+def test_an_article_that_the_api_lacks_is_read_from_its_page(site: WordPressServer, fetch: Fetch) -> None:
     static = post(90, site.url)
     site.extra_links = f'<li><a href="{static["link"]}">Static</a></li>'
     site.extra["/magazine/article-90/"] = Answer(200, article_page(static, SITE_NAME).encode())
 
-    found = visit()
+    found = fetch()
 
     assert found.keys() == links(site) | {static["link"]}
     assert found[static["link"]].content == "The text of article number 90."
 
 
-def test_what_exclude_names_is_not_fetched(site: WordPressServer, source: Source) -> None:
+def test_excluded_pages_are_not_fetched(site: WordPressServer, source: Source) -> None:
     site.behaviour.rest = "forbidden"
     source = replace(source, exclude=("article-1*", "magazine/article-2?/"))
 
-    wordpress.visit(source)
+    wordpress.fetch(source)
 
     numbers = {int(url.rstrip("/").rpartition("-")[2]) for url in documents(source)}
     assert numbers == {*range(2, 10), *range(30, 61)}
-    assert site.asked("/article-1") == []
+    assert site.requests_with("/article-1") == []
