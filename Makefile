@@ -56,7 +56,7 @@ bench: $(VENV)/.development ## Measure speed and memory, each beside its floor
 bench-soak: $(VENV)/.development ## Embed 200,000 chunks, and check that memory does not grow with them
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
-soak: bench-soak
+soak: bench-soak ## Short for bench-soak
 
 # The tests open the web UI in the system's Chromium, or else in the one that Playwright downloads.
 browser: $(VENV)/.development
