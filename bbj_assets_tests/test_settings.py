@@ -72,9 +72,7 @@ def test_every_variable_that_does_not_fit_is_reported_by_its_name(monkeypatch: p
         ("BBJ_ASSETS_WORKERS", "BBJ_ASSETS_EMBEDDING_WORKERS or BBJ_ASSETS_PARSE_WORKERS"),
     ],
 )
-def test_a_variable_that_is_nearly_a_setting_is_no_setting_silently(
-    monkeypatch: pytest.MonkeyPatch, name: str, meant: str
-) -> None:
+def test_a_misspelt_setting_is_an_error(monkeypatch: pytest.MonkeyPatch, name: str, meant: str) -> None:
     monkeypatch.setenv(name, "s3cret")
 
     with pytest.raises(ConfigurationError) as caught:
@@ -92,9 +90,7 @@ def test_a_variable_that_is_nearly_a_setting_is_no_setting_silently(
         ("BBJ_ASSETS_DATA_DIR", "docs"),
     ],
 )
-def test_what_is_like_no_setting_says_nothing_or_is_one_is_left_alone(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
+def test_other_variables_and_empty_ones_are_accepted(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
 
     load_settings()
@@ -108,7 +104,7 @@ def test_an_overlap_of_more_than_half_a_chunk_is_refused(monkeypatch: pytest.Mon
         load_settings()
 
 
-def test_what_does_not_fit_is_given_beside_the_settings_that_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_values_are_returned_beside_the_valid_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"EMBEDDER": "word2vec", "CHUNK_TOKENS": "few", "CHUNK_OVERLAP": "900", "HOME": "/h"}.items():
         monkeypatch.setenv(f"BBJ_ASSETS_{name}", value)
 

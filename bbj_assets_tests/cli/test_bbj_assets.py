@@ -1,4 +1,4 @@
-"""`bbj-assets`: search, report and database, as their user meets them."""
+"""`bbj-assets`: what search, report and database print, and how they end."""
 
 import json
 import os
@@ -22,7 +22,7 @@ ASSETS, INGEST = "bbj-assets", "bbj-ingest-all"
 # --- search
 
 
-def test_search_shows_title_place_address_and_the_words(indexed: Project) -> None:
+def test_search_prints_title_section_address_and_passage(indexed: Project) -> None:
     done = indexed.call(ASSETS, "search", "executeScript", "BBjHtmlView", "--source", "mdx-dwc", "--limit", "2")
 
     assert done.exit_code == 0, done.output
@@ -64,7 +64,7 @@ def test_search_as_json_has_whole_chunks(indexed: Project) -> None:
         ),
     ],
 )
-def test_search_keeps_to_its_filters(indexed: Project, arguments: list[str], allowed: str) -> None:
+def test_search_applies_its_filters(indexed: Project, arguments: list[str], allowed: str) -> None:
     done = indexed.call(ASSETS, "search", "window", "--limit", "50", "--json", *arguments)
 
     found = {hit["source_url"] for hit in json.loads(done.stdout)}
@@ -90,8 +90,8 @@ def test_search_in_an_empty_index_says_how_to_fill_it(project: MarkdownProject) 
     assert "bbj-ingest-all" in done.stderr
 
 
-def test_search_in_an_index_that_lost_everything_says_how_to_fill_it(project: MarkdownProject) -> None:
-    """As after an ingest that was interrupted before its first document."""
+def test_search_without_documents_but_with_a_model_says_how_to_fill_it(project: MarkdownProject) -> None:
+    """An ingest that was interrupted before its first document leaves such an index."""
     project.call(INGEST, "--source", "notes")
     project.query("DELETE FROM documents RETURNING 1")
 
@@ -109,7 +109,7 @@ def test_search_in_an_index_that_lost_everything_says_how_to_fill_it(project: Ma
         ({"BBJ_ASSETS_EMBEDDER": "chatgpt"}, 2, "BBJ_ASSETS_EMBEDDER"),
     ],
 )
-def test_search_that_cannot_work_ends_with_the_remedy(
+def test_search_that_cannot_work_prints_the_remedy(
     indexed: Project, change: dict[str, str], code: int, expected: str
 ) -> None:
     done = Project(indexed.environment | change).run(ASSETS, "search", "window")
@@ -122,7 +122,7 @@ def test_search_that_cannot_work_ends_with_the_remedy(
 
 
 @pytest.mark.parametrize("arguments", [[], ["x", "--limit", "0"], ["x", "--generation", "dos"], ["x", "--nonsense"]])
-def test_wrong_usage_ends_with_two(indexed: Project, arguments: list[str]) -> None:
+def test_wrong_usage_exits_with_2(indexed: Project, arguments: list[str]) -> None:
     done = indexed.call(ASSETS, "search", *arguments)
 
     assert done.exit_code == 2
@@ -132,8 +132,8 @@ def test_wrong_usage_ends_with_two(indexed: Project, arguments: list[str]) -> No
 @pytest.mark.parametrize(
     "arguments", ["['search', 'run JavaScript']", "['report']", "['database', 'url']", "['--help']"]
 )
-def test_no_command_here_imports_dagster(indexed: Project, arguments: str) -> None:
-    """Dagster costs seconds, and a search is to cost one."""
+def test_reading_commands_do_not_import_dagster(indexed: Project, arguments: str) -> None:
+    """Importing Dagster takes seconds, and a search should take one."""
     program = (
         "import sys\n"
         "from bbj_assets.cli.main import main\n"
@@ -211,21 +211,21 @@ def test_report_needs_no_model_server_and_no_table_of_sources(indexed: Project) 
 
 
 @pytest.mark.parametrize("question", ["", "  ", "!!! & |"])
-def test_a_question_without_words_is_a_mistake(indexed: Project, question: str) -> None:
+def test_a_question_without_words_is_a_usage_error(indexed: Project, question: str) -> None:
     done = indexed.call(ASSETS, "search", question)
 
     assert (done.exit_code, done.stdout) == (2, "")
     assert "Ask with words" in done.stderr
 
 
-def test_a_question_that_is_no_text_is_a_mistake(indexed: Project) -> None:
+def test_a_question_that_is_no_text_is_a_usage_error(indexed: Project) -> None:
     done = indexed.run(ASSETS, "search", "fl\udce4che")
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "The question is not UTF-8" in done.stderr
 
 
-def test_a_source_of_which_nothing_is_indexed_is_a_mistake(indexed: Project) -> None:
+def test_a_source_of_which_nothing_is_indexed_is_a_usage_error(indexed: Project) -> None:
     done = indexed.call(ASSETS, "search", "window", "--source", "javadocs", "--json")
 
     assert (done.exit_code, done.stdout) == (2, "")
@@ -249,7 +249,7 @@ def test_a_source_of_which_nothing_is_indexed_is_a_mistake(indexed: Project) -> 
         (["models", "--help"], ["\n  bbj-assets models activate nomic-embed-text\n"]),
     ],
 )
-def test_its_help_teaches(indexed: Project, arguments: list[str], expected: list[str]) -> None:
+def test_help_has_examples(indexed: Project, arguments: list[str], expected: list[str]) -> None:
     output = indexed.call(ASSETS, *arguments).output
 
     assert [words for words in expected if words not in output] == []
@@ -260,18 +260,18 @@ def test_its_help_teaches(indexed: Project, arguments: list[str], expected: list
 
 
 @pytest.fixture
-def fresh(tmp_path: Path, indexed: Project) -> Iterator[Project]:
+def embedded_project(tmp_path: Path, indexed: Project) -> Iterator[Project]:
     """A project that uses the embedded PostgreSQL; servers that a test leaves running are stopped."""
     home = tmp_path / "home"
     home.mkdir()
     environment = {key: value for key, value in indexed.environment.items() if key != "BBJ_ASSETS_DATABASE_URL"}
     project = Project(environment | {"BBJ_ASSETS_HOME": str(home)})
     yield project
-    for process in servers(home):
+    for process in server_processes(home):
         os.kill(process, signal.SIGQUIT)
 
 
-def servers(home: Path) -> list[int]:
+def server_processes(home: Path) -> list[int]:
     """Return the process ids of the PostgreSQL servers whose data is below a home."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
@@ -281,49 +281,49 @@ def servers(home: Path) -> list[int]:
     return found
 
 
-def test_the_embedded_database_stays_up_from_start_to_stop(fresh: Project) -> None:
-    before = fresh.run(ASSETS, "database", "url")
+def test_the_embedded_database_stays_up_from_start_to_stop(embedded_project: Project) -> None:
+    before = embedded_project.run(ASSETS, "database", "url")
     assert before.returncode == 0
     assert "It is not running now: `bbj-assets database start` keeps it up." in before.stderr
 
-    started = fresh.run(ASSETS, "database", "start")
+    started = embedded_project.run(ASSETS, "database", "start")
     assert started.returncode == 0, started.stderr
     assert started.stdout == before.stdout
     url = started.stdout.strip()
-    assert servers(fresh.home)
+    assert server_processes(embedded_project.home)
     with psycopg.connect(url) as conn:
         assert conn.execute("SELECT extname FROM pg_extension WHERE extname = 'vector'").fetchone() == ("vector",)
         assert conn.execute("SELECT count(*) FROM chunks").fetchone() == (0,)
 
-    empty = fresh.run(ASSETS, "search", "anything")  # uses the same server, and must not stop it
+    empty = embedded_project.run(ASSETS, "search", "anything")  # uses the same server, and must not stop it
     assert empty.returncode == 2
     assert "Nothing is indexed yet" in empty.stderr
-    assert servers(fresh.home)
-    assert fresh.run(ASSETS, "database", "url").stderr == ""
+    assert server_processes(embedded_project.home)
+    assert embedded_project.run(ASSETS, "database", "url").stderr == ""
 
-    stopped = fresh.run(ASSETS, "database", "stop")
+    stopped = embedded_project.run(ASSETS, "database", "stop")
     assert (stopped.returncode, stopped.stdout) == (0, "Stopped.\n")
-    assert servers(fresh.home) == []
+    assert server_processes(embedded_project.home) == []
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url)
-    again = fresh.run(ASSETS, "database", "stop")
+    again = embedded_project.run(ASSETS, "database", "stop")
     assert (again.returncode, again.stdout) == (0, "It was not running.\n")
 
 
-def test_a_command_starts_the_embedded_database_and_leaves_none_behind(fresh: Project) -> None:
-    done = fresh.run(ASSETS, "report")
+def test_a_command_starts_the_embedded_database_and_leaves_none_behind(embedded_project: Project) -> None:
+    done = embedded_project.run(ASSETS, "report")
 
     assert done.returncode == 0, done.stderr
     assert "Active model: none yet" in done.stdout
-    assert servers(fresh.home) == []
+    assert server_processes(embedded_project.home) == []
 
 
-def test_the_url_of_a_database_of_ones_own_is_printed_as_it_is(indexed: Project) -> None:
+def test_a_configured_database_url_is_printed_unchanged(indexed: Project) -> None:
     assert indexed.call(ASSETS, "database", "url").stdout == indexed.url + "\n"
 
 
 @pytest.mark.parametrize("command", ["start", "stop"])
-def test_a_database_of_ones_own_is_not_ours_to_start_or_stop(indexed: Project, command: str) -> None:
+def test_a_configured_database_is_neither_started_nor_stopped(indexed: Project, command: str) -> None:
     done = indexed.call(ASSETS, "database", command)
 
     assert done.exit_code == 2

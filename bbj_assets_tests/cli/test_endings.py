@@ -29,7 +29,7 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - read only
     [(None, 0), (signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)],
     ids=["by itself", "SIGINT", "SIGTERM", "SIGKILL"],
 )
-def test_no_process_and_no_shared_memory_outlives_it(
+def test_no_process_and_no_shared_memory_outlives_an_ingest(
     project: MarkdownProject, ending: signal.Signals | None, code: int
 ) -> None:
     for number in range(PAGES):
@@ -67,7 +67,7 @@ def test_no_process_and_no_shared_memory_outlives_it(
     [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGINT]],
     ids=["SIGINT", "SIGTERM", "SIGINT twice"],
 )
-def test_while_the_search_index_is_built_it_ends_soon_and_so_does_its_statement(
+def test_an_interruption_cancels_the_build_of_the_search_index(
     project: MarkdownProject, signals: list[signal.Signals]
 ) -> None:
     waits_for_index = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = "

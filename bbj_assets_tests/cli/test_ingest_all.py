@@ -63,7 +63,7 @@ def test_every_source_is_a_row_and_the_last_one_is_the_sum(
     assert total[-1] == "ok"
 
 
-def test_the_table_has_room_in_eighty_columns(first_ingest: subprocess.CompletedProcess[str]) -> None:
+def test_the_table_fits_eighty_columns(first_ingest: subprocess.CompletedProcess[str]) -> None:
     [headings] = [line.split() for line in first_ingest.stdout.splitlines() if line.split()[:1] == ["Source"]]
 
     assert headings == ["Source", "Files", "Chunks", "Embedded", "Failed", "Duration", "Status"]
@@ -110,7 +110,7 @@ def test_source_takes_up_only_that_one_and_verbose_shows_its_stages(project: Mar
     assert project.query("SELECT DISTINCT source FROM documents") == [("notes",)]
 
 
-def test_what_is_built_of_all_sources_is_up_to_date_after_an_ingest_of_one(project: MarkdownProject) -> None:
+def test_assets_over_all_sources_are_up_to_date_after_an_ingest_of_one(project: MarkdownProject) -> None:
     assert project.call(INGEST).exit_code == 0
     assert out_of_date(project) == set()
     project.write("notes/tomorrow.md", "# Tomorrow\n\nIt will be tuned.")
@@ -121,7 +121,7 @@ def test_what_is_built_of_all_sources_is_up_to_date_after_an_ingest_of_one(proje
 
 
 def out_of_date(project: MarkdownProject) -> set[AssetKey]:
-    """What the web UI shows as "Unsynced" of what is built of all sources."""
+    """Return the assets over all sources that the web UI shows as "Unsynced"."""
     settings = load_settings(home=project.home, config=project.folder / "sources.toml")
     graph = build_defs(settings, load_sources(settings)).resolve_asset_graph()
     with open_instance(settings) as instance:
@@ -129,7 +129,7 @@ def out_of_date(project: MarkdownProject) -> set[AssetKey]:
         return {key for key in (SEARCH_INDEX, FAILURES) if resolver.get_status(key) is not StaleStatus.FRESH}
 
 
-def test_a_source_is_ingested_while_the_path_of_another_one_is_away(project: MarkdownProject) -> None:
+def test_a_source_is_ingested_while_the_path_of_another_is_missing(project: MarkdownProject) -> None:
     project.write_table("guide", "notes", "missing")
     (project.folder / "missing").rmdir()
 
@@ -171,7 +171,7 @@ def test_json_is_alone_on_stdout(project: MarkdownProject) -> None:
     assert "guide: 2 files" in done.stderr
 
 
-def test_one_by_one_stores_the_same_as_all_at_once(project: MarkdownProject) -> None:
+def test_sequential_and_parallel_ingests_store_the_same(project: MarkdownProject) -> None:
     done = project.call(INGEST, "--sequential")
     assert done.exit_code == 0
     assert re.findall(r"^(\w+): \d+ files", done.output, re.MULTILINE) == ["guide", "notes"]
@@ -183,7 +183,7 @@ def test_one_by_one_stores_the_same_as_all_at_once(project: MarkdownProject) -> 
     assert len(one_by_one["documents"]) == 3
 
 
-def test_a_source_without_files_is_pointed_out(project: MarkdownProject) -> None:
+def test_a_source_without_files_is_reported(project: MarkdownProject) -> None:
     project.write_table("guide", "notes", "empty")
 
     done = project.call(INGEST)
@@ -222,7 +222,7 @@ def test_one_source_fails_and_the_others_are_ingested(project: MarkdownProject) 
     assert project.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(2,)]
 
 
-def test_items_that_fail_are_listed_with_the_remedy_and_can_be_tried_alone(project: MarkdownProject) -> None:
+def test_items_that_fail_are_listed_with_the_remedy_and_can_be_retried_alone(project: MarkdownProject) -> None:
     bad = project.folder / "guide/bad.md"
     bad.write_bytes(b"\x00\xff\xfe\x81")
     project.ollama.poison = "zither"
@@ -247,8 +247,8 @@ def test_items_that_fail_are_listed_with_the_remedy_and_can_be_tried_alone(proje
     assert project.query("SELECT count(*) FROM chunks JOIN embeddings USING (content_hash)") == [(4,)]
 
 
-class _GoneAfter(set[str]):
-    """The models of a server, until it has been asked so many times."""
+class _ModelsUntil(set[str]):
+    """The models of a server, until a number of requests; then it has none."""
 
     def __init__(self, project: MarkdownProject, requests: int) -> None:
         super().__init__(project.ollama.models)
@@ -258,9 +258,11 @@ class _GoneAfter(set[str]):
         return len(self._desk.ollama.requests) <= self._last and super().__contains__(name)
 
 
-def test_an_embedder_that_loses_its_model_under_way_is_an_error_with_its_remedy(project: MarkdownProject) -> None:
+def test_an_embedder_that_loses_its_model_during_an_ingest_is_an_error_with_its_remedy(
+    project: MarkdownProject,
+) -> None:
     project.call(INGEST, "--source", "notes")
-    project.ollama.models = _GoneAfter(project, requests=1)  # the test embedding
+    project.ollama.models = _ModelsUntil(project, requests=1)  # the test embedding
 
     done = project.call(INGEST)
 
@@ -280,7 +282,7 @@ def test_an_embedder_that_loses_its_model_under_way_is_an_error_with_its_remedy(
         ["--clean", "--retry-failed"],
     ],
 )
-def test_wrong_usage_ends_with_two(sample: Project, arguments: list[str]) -> None:
+def test_wrong_usage_exits_with_2(sample: Project, arguments: list[str]) -> None:
     done = sample.call(INGEST, *arguments)
 
     assert done.exit_code == 2
@@ -336,7 +338,7 @@ def test_all_configuration_errors_are_printed_together(project: MarkdownProject)
     project.ollama.start()
 
 
-def test_a_table_whose_sources_are_all_disabled_is_a_mistake(project: MarkdownProject) -> None:
+def test_a_table_whose_sources_are_all_disabled_is_an_error(project: MarkdownProject) -> None:
     project.write("sources.toml", '[[sources]]\nname = "guide"\nparser = "mdx"\npaths = ["guide"]\nenabled = false')
 
     done = project.call(INGEST)
@@ -406,7 +408,7 @@ def test_a_model_of_other_dimensions_under_a_known_name_is_refused(project: Mark
     assert "BBJ_ASSETS_EMBEDDING_MODEL" in done.stderr
 
 
-def test_its_help_teaches(sample: Project) -> None:
+def test_help_has_examples(sample: Project) -> None:
     text = sample.call(INGEST, "--help").output
 
     for option in (

@@ -1,4 +1,4 @@
-"""`bbj-assets models`: another model, with no moment at which search does not work."""
+"""`bbj-assets models`: adding and activating another model while search keeps working."""
 
 import json
 import signal
@@ -45,7 +45,7 @@ def test_the_first_ingest_registers_the_model_with_its_embedder(filled: Markdown
     assert "3 of 3" in filled.call(ASSETS, "models").stdout
 
 
-def test_search_goes_from_one_model_to_the_next_and_back_whatever_is_configured(filled: MarkdownProject) -> None:
+def test_search_uses_the_active_model_whatever_is_configured(filled: MarkdownProject) -> None:
     added = filled.call(ASSETS, "models", "add", SECOND)
     assert (added.exit_code, models(filled)[SECOND]["embedded"]) == (0, 3), added.output
     assert f"models activate {SECOND}" in added.stdout
@@ -87,7 +87,7 @@ def test_adding_a_model_again_does_the_rest(filled: MarkdownProject) -> None:
     [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)],
     ids=["SIGINT", "SIGTERM", "SIGKILL"],
 )
-def test_adding_a_model_that_was_interrupted_asks_again_only_for_what_was_in_flight(
+def test_adding_a_model_that_was_interrupted_embeds_only_what_was_in_flight_again(
     project: MarkdownProject, ending: signal.Signals, code: int
 ) -> None:
     project.ollama.models = {FIRST, SECOND}
@@ -154,7 +154,7 @@ def test_a_model_is_not_filled_by_two_embedders(filled: MarkdownProject) -> None
     assert (models(filled)[SECOND]["embedded"], models(filled)[SECOND]["embedder"]) == (3, "ollama")
 
 
-def test_a_model_with_gaps_is_not_activated_unawares(filled: MarkdownProject) -> None:
+def test_a_model_with_gaps_is_not_activated_without_force(filled: MarkdownProject) -> None:
     filled.call(ASSETS, "models", "add", SECOND)
     filled.write("notes/tomorrow.md", "# Tomorrow\n\nA bassoon will be sold.")
     filled.call(INGEST)
@@ -178,7 +178,7 @@ def test_a_model_is_removed_with_its_vectors_but_not_the_active_one(filled: Mark
 
 
 @pytest.mark.parametrize("order", [("activate", "remove"), ("remove", "activate")])
-def test_of_two_who_want_to_activate_and_to_remove_a_model_the_second_is_refused(
+def test_of_two_commands_that_activate_and_remove_a_model_the_second_is_refused(
     filled: MarkdownProject, order: tuple[str, str]
 ) -> None:
     filled.call(ASSETS, "models", "add", SECOND)
@@ -202,7 +202,7 @@ def test_of_two_who_want_to_activate_and_to_remove_a_model_the_second_is_refused
 
 
 @pytest.mark.parametrize("command", ["activate", "remove"])
-def test_an_unknown_model_is_named_with_those_that_there_are(filled: MarkdownProject, command: str) -> None:
+def test_an_unknown_model_is_an_error_with_the_known_ones(filled: MarkdownProject, command: str) -> None:
     done = filled.call(ASSETS, "models", command, "nobody")
     assert done.exit_code == 2
     assert f"'nobody'. Its models: {FIRST}" in done.output
@@ -215,7 +215,7 @@ def test_a_model_that_is_not_pulled_says_how(filled: MarkdownProject) -> None:
     assert models(filled).keys() == {FIRST}
 
 
-def test_a_model_whose_embedder_is_not_known_needs_to_be_the_one_that_is_configured(filled: MarkdownProject) -> None:
+def test_a_model_without_a_recorded_embedder_must_be_the_configured_one(filled: MarkdownProject) -> None:
     filled.query("UPDATE models SET embedder = NULL RETURNING name")  # as an index of an older version has it
     assert "notes://today.md" in found(filled)
     done = Project(filled.environment | {"BBJ_ASSETS_EMBEDDING_MODEL": SECOND}).call(ASSETS, "search", "zither")

@@ -113,7 +113,7 @@ def test_an_unreadable_record_of_the_last_invocation_is_ignored(tmp_path: Path) 
         assert last_invocation(tmp_path) is None
 
 
-def test_a_second_ctrl_c_ends_it_at_once(project: MarkdownProject) -> None:
+def test_a_second_ctrl_c_ends_an_ingest_at_once(project: MarkdownProject) -> None:
     project.ollama.inject(None, Fault("hang"))  # the first request is the validation's
     process = project.start(INGEST, "--sequential")
     wait_until(lambda: len(project.ollama.requests) == 2, process)
