@@ -36,9 +36,9 @@ def database_templates(server_url: str) -> Iterator[None]:
             if conn.info.server_version >= _HAS_BUILTIN_LOCALE:
                 statement += "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"
             conn.execute(sql.SQL(statement).format(sql.Identifier(_template(content))))
-    with connect(of_database(server_url, _template("migrated"))) as conn:
-        migrate(conn)
     try:
+        with connect(of_database(server_url, _template("migrated"))) as conn:
+            migrate(conn)
         yield
     finally:
         with connect(server_url) as conn:
