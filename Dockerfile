@@ -26,5 +26,5 @@ RUN useradd --system --uid 10001 --home-dir /var/lib/bbj-assets --create-home bb
     && install --directory --owner bbj --group bbj /opt/dagster/storage
 USER 10001:10001
 WORKDIR /opt/bbj-assets
-# As in docker-compose.yml; the exec form, so that it is PID 1 and hears SIGTERM.
+# As in docker-compose.yml; the exec form, so that it is PID 1 and receives SIGTERM.
 CMD ["dagster", "api", "grpc", "--host", "0.0.0.0", "--port", "4000", "--module-name", "bbj_assets.definitions"]

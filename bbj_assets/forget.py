@@ -68,8 +68,8 @@ def forget(settings: Settings, name: str, *, force: bool, on_wait: Callable[[], 
     """
     if not force:
         _refuse_if_enabled(load_sources(settings, check_paths=False), name)
+    from bbj_assets.defs.instance.opening import open_instance
     from bbj_assets.defs.removals import report_removed_partitions
-    from bbj_assets.defs.run_sources import open_instance
 
     with open_instance(settings) as instance, database(settings) as url, connect(url) as conn:
         with explaining(f"remove {name!r} from the index", url):

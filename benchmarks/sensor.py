@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bbj_assets.defs.run_sources import open_instance
-from bbj_assets.defs.sensors.follow import tick
+from bbj_assets.defs.instance.opening import open_instance
+from bbj_assets.defs.sensors.follow import SourceLook, tick
 from bbj_assets.ingest.fingerprints import fingerprints
 from bbj_assets.settings import load_settings
 from bbj_assets.source import Source
@@ -39,7 +39,9 @@ def print_tick(console: Console, folder: Path, files: int) -> None:
             cursor, seconds = None, []
             for _ in range(4):
                 started = time.perf_counter()
-                cursor = tick(instance, source, settings, fingerprints(source), cursor, time.time()).cursor
+                listing = fingerprints(source)
+                look = SourceLook(instance=instance, source=source, settings=settings, listing=listing, now=time.time())
+                cursor = tick(look, cursor).cursor
                 seconds.append(time.perf_counter() - started)
             first, *others = seconds
             console.print(

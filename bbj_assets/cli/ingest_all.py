@@ -17,7 +17,7 @@ from bbj_assets.cli.invocation import Invocation, last_invocation, new_invocatio
 from bbj_assets.cli.live import LiveProgress
 from bbj_assets.cli.session import Session, run_all
 from bbj_assets.cli.summary import print_summary, summary_json
-from bbj_assets.defs.source_run import SourceRun
+from bbj_assets.defs.ingest_options import IngestOptions
 from bbj_assets.embedding.in_use import settings_in_use
 from bbj_assets.errors import ConfigurationError, DatabaseError
 from bbj_assets.forget import leftover_warnings
@@ -101,7 +101,7 @@ def main(
                 invocation=invocation,
                 live=live,
                 lock=lock,
-                options=SourceRun(
+                options=IngestOptions(
                     clean=clean,
                     retry_failed=retry_failed,
                     allow_shrink=allow_shrink,

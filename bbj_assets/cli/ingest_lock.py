@@ -14,11 +14,9 @@ from typing import Self
 
 import psycopg
 
-from bbj_assets.store.connection import Connection, connect
+from bbj_assets.store.connection import CANCEL_SECONDS, Connection, connect
 from bbj_assets.store.locks import Holder, ingest_lock
 from bbj_assets.store.outages import explaining, retry_outages
-
-_CANCEL_SECONDS = 2.0
 
 
 class IngestLock:
@@ -56,7 +54,7 @@ class IngestLock:
     def cancel_wait(self) -> None:
         """End the wait of another thread."""
         if self._conn is not None:
-            self._conn.cancel_safe(timeout=_CANCEL_SECONDS)
+            self._conn.cancel_safe(timeout=CANCEL_SECONDS)
 
     def _is_held(self) -> bool:
         if self._conn is None or self._conn.closed:

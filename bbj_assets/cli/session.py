@@ -15,7 +15,7 @@ from bbj_assets.cli.interrupts import InterruptedAtOnce
 from bbj_assets.cli.invocation import Invocation
 from bbj_assets.cli.live import LiveProgress, SourceState
 from bbj_assets.cli.summary import Outcome, failures_of
-from bbj_assets.defs.source_run import SourceRun
+from bbj_assets.defs.ingest_options import IngestOptions
 from bbj_assets.errors import BBjAssetsError, DatabaseError
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
@@ -43,7 +43,7 @@ class Session:
     invocation: Invocation
     live: LiveProgress
     lock: IngestLock
-    options: SourceRun
+    options: IngestOptions
     at_once: int
 
 
@@ -57,8 +57,9 @@ def run_all(session: Session) -> dict[str, Outcome]:
         InterruptedAtOnce: there was a second Ctrl-C. The caller ends the process.
     """
     from bbj_assets.defs.build import build_defs
+    from bbj_assets.defs.instance.opening import open_instance
     from bbj_assets.defs.instance.run_processes import fail_lost_runs
-    from bbj_assets.defs.run_sources import open_instance, run_search_index, run_source
+    from bbj_assets.defs.run_sources import run_search_index, run_source
 
     given, live, options = session.validated, session.live, session.options
     defs = build_defs(

@@ -1,6 +1,6 @@
 """The progress of a source whose outages are also lines in the log of its run."""
 
-from dagster import DagsterLogManager
+import dagster as dg
 
 from bbj_assets.progress import Progress, Stage
 from bbj_assets.reports import BatchEvent, ChunksReport, EmbeddingsReport
@@ -9,7 +9,7 @@ from bbj_assets.reports import BatchEvent, ChunksReport, EmbeddingsReport
 class LoggedProgress:
     """A `Progress` that passes every event on, and logs outages as warnings."""
 
-    def __init__(self, progress: Progress, log: DagsterLogManager) -> None:
+    def __init__(self, progress: Progress, log: dg.DagsterLogManager) -> None:
         self._progress = progress
         self._log = log
 

@@ -1,22 +1,22 @@
-"""What made a run fail, in its own words rather than Dagster's."""
+"""What made a run fail, in our words rather than Dagster's."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from dagster import AssetExecutionContext, DagsterEvent, Failure
+import dagster as dg
 
 from bbj_assets import errors
 from bbj_assets.defs.tags import PERMANENT_TAG
 
 
 @contextmanager
-def failing_the_step(context: AssetExecutionContext) -> Iterator[None]:
+def failing_the_step(context: dg.AssetExecutionContext) -> Iterator[None]:
     """Raise every error of a `with` as the failure of the step.
 
-    Also those that are bugs: of them, Dagster would apply the step's retry policy, in vain.
+    Bugs too: Dagster would apply the step's retry policy to them, in vain.
 
     Raises:
-        Failure: whose cause is the error.
+        Failure: its cause is the error.
     """
     try:
         yield
@@ -24,18 +24,18 @@ def failing_the_step(context: AssetExecutionContext) -> Iterator[None]:
         raise step_failure(context, error) from error
 
 
-def step_failure(context: AssetExecutionContext, error: Exception) -> Failure:
-    """The failure of a step; of one that nobody need try again before something has changed, the run says so too."""
-    # What a RetryPolicy is for.
+def step_failure(context: dg.AssetExecutionContext, error: Exception) -> dg.Failure:
+    """Return the failure of a step. An error that would come again in the same way is also marked on the run."""
+    # These two are what the RetryPolicy is for.
     may_pass = isinstance(error, errors.TransientEmbeddingError | errors.DatabaseUnavailable)
     if not may_pass and not isinstance(error, errors.ListingError):  # a share that is away comes back by itself
         context.instance.add_run_tags(context.run.run_id, {PERMANENT_TAG: "true"})
     known = isinstance(error, errors.BBjAssetsError)
-    return Failure(str(error) if known else f"{type(error).__name__}: {error}", allow_retries=may_pass)
+    return dg.Failure(str(error) if known else f"{type(error).__name__}: {error}", allow_retries=may_pass)
 
 
-def error_of(events: Iterable[DagsterEvent]) -> str | None:
-    """The error of the first step that failed: ours, or the innermost; None if no step did."""
+def error_of(events: Iterable[dg.DagsterEvent]) -> str | None:
+    """Return the error of the first step that failed: ours, or the innermost. None if no step did."""
     for event in events:
         if event.is_step_failure:
             data = event.step_failure_data
@@ -49,8 +49,8 @@ def error_of(events: Iterable[DagsterEvent]) -> str | None:
     return None
 
 
-def was_stopped(events: Iterable[DagsterEvent]) -> bool:
-    """Whether a step ended because somebody asked for it."""
+def was_stopped(events: Iterable[dg.DagsterEvent]) -> bool:
+    """Return whether a step ended because the user stopped it."""
     for event in events:
         error = event.step_failure_data.error if event.is_step_failure else None
         while error is not None:

@@ -1,4 +1,4 @@
-"""The path of the run launcher in a dagster.yaml that an older version wrote. Nothing else belongs here."""
+"""The path of the run launcher that a dagster.yaml of an older version names. Nothing else belongs here."""
 
 from bbj_assets.defs.instance.run_launcher import WatchfulRunLauncher
 

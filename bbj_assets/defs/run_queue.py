@@ -1,4 +1,4 @@
-"""The path of the run queue in a dagster.yaml that an older version wrote. Nothing else belongs here."""
+"""The path of the run queue that a dagster.yaml of an older version names. Nothing else belongs here."""
 
 from bbj_assets.defs.instance.run_queue import SourceRunQueue
 

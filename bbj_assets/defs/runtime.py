@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dagster import InitResourceContext, ResourceDefinition, resource
+import dagster as dg
 
 from bbj_assets.defs.instance.run_processes import marked_alive
+from bbj_assets.defs.logged_progress import LoggedProgress
 from bbj_assets.embedding.runner.batches import BatchOptions
 from bbj_assets.progress import SILENT, ProgressOfSources
 from bbj_assets.settings import Settings
@@ -13,7 +14,7 @@ from bbj_assets.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The settings of this installation, and who listens to its progress."""
+    """The settings of this installation, and what listens to its progress."""
 
     settings: Settings
     progress: ProgressOfSources = SILENT
@@ -27,16 +28,21 @@ class Runtime:
             initial_delay=self.settings.embedding_retry_seconds,
         )
 
+    def logged_progress(self, source: str, log: dg.DagsterLogManager) -> LoggedProgress:
+        """Return the progress of one source, whose outages are also lines in the log of its run."""
+        return LoggedProgress(self.progress.of(source), log)
 
-def runtime_resource(runtime: Runtime) -> ResourceDefinition:
-    """The runtime as Dagster's resource, which also shows that the process of its run lives."""
 
-    @resource(description="The settings of this installation, and who listens to its progress.")
-    def shown(context: InitResourceContext) -> Iterator[Runtime]:
+def runtime_resource(runtime: Runtime) -> dg.ResourceDefinition:
+    """Return the runtime as a resource, which also marks the process of its run as alive."""
+
+    # No ConfigurableResource: its fields are configuration that Dagster copies, and the listener is a live object.
+    @dg.resource(description="The settings of this installation, and what listens to its progress.")
+    def of_run(context: dg.InitResourceContext) -> Iterator[Runtime]:
         if context.instance is None or context.run is None:  # not of a run: definitions that are validated
             yield runtime
             return
         with marked_alive(context.instance, context.run.run_id):
             yield runtime
 
-    return shown
+    return of_run

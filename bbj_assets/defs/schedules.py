@@ -1,40 +1,44 @@
-"""The schedules: when the sites of web sources are visited. What changed there is ingested by the source's sensor."""
+"""The schedules: when the sites of web sources are crawled. What changed there is ingested by the source's sensor.
 
-from dagster import DefaultScheduleStatus, ScheduleDefinition
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._utils.schedules import is_valid_cron_schedule
+Dagster's page: https://docs.dagster.io/guides/automate/schedules
+"""
 
+import dagster as dg
+
+from bbj_assets.defs.instance.private_names import AssetJob
 from bbj_assets.errors import ConfigurationError
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
 
 
 def require_cron(settings: Settings) -> None:
-    """See that the schedule is one.
+    """Check that BBJ_ASSETS_VISIT_SCHEDULE is a cron schedule, as Dagster reads one.
 
     Raises:
-        ConfigurationError: with the variable's name.
+        ConfigurationError: it is none; the message names the variable.
     """
-    if not is_valid_cron_schedule(settings.visit_schedule):
+    try:
+        dg.ScheduleDefinition(name="any", job_name="any", cron_schedule=settings.visit_schedule)
+    except dg.DagsterInvalidDefinitionError as error:
         problem = (
             f"Environment: BBJ_ASSETS_VISIT_SCHEDULE: {settings.visit_schedule!r} is no cron schedule. Write one such "
             "as '0 4 * * *', which is every day at 4:00 UTC."
         )
-        raise ConfigurationError([problem])
+        raise ConfigurationError([problem]) from error
 
 
-def visit_schedule(*, source: Source, job: UnresolvedAssetJobDefinition, settings: Settings) -> ScheduleDefinition:
-    """Visit a web source's site. A source that is enabled in sources.toml may be asked, so it runs by itself.
+def crawl_schedule(*, source: Source, job: AssetJob, settings: Settings) -> dg.ScheduleDefinition:
+    """Return the schedule of a web source's crawls. It is on by default.
 
     Raises:
-        ConfigurationError: the schedule is none.
+        ConfigurationError: BBJ_ASSETS_VISIT_SCHEDULE is no cron schedule.
     """
     require_cron(settings)
-    return ScheduleDefinition(
-        name=f"visit_{source.group}",
+    return dg.ScheduleDefinition(
+        name=f"visit_{source.group}",  # the name under which an existing home keeps whether it is on
         job=job,
         cron_schedule=settings.visit_schedule,
         execution_timezone="UTC",
-        default_status=DefaultScheduleStatus.RUNNING,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"Fetches what is new on the site of {source.name}.",
     )

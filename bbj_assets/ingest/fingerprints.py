@@ -1,8 +1,8 @@
-"""What a source's files look like, a section at a time, without opening one: how it is seen that something changed.
+"""Fingerprints of a source's sections, taken without opening a file: they show that something changed.
 
 A fingerprint is a hash over path, size and time of modification of every file of a section. It is cheap enough to be
-taken every half minute: 50,000 files in about half a second. What really changed is the ingest's question, and it
-answers it with the bytes.
+taken every half minute: 50,000 files in about half a second. Which documents really changed is decided by the ingest,
+from the bytes.
 """
 
 import hashlib
@@ -18,24 +18,24 @@ from bbj_assets.source import Source
 from bbj_assets.sources.walk import NEVER_DOCUMENTATION
 
 SHARED = ""
-"""Stands for the files that are no page and may be part of many: snippets, tables of contents, images."""
+"""The key of the files that are no page and may be part of many: snippets, tables of contents, images."""
 
 GONE = "gone"
-"""Stands for the fingerprint of a section that the source does not have."""
+"""The fingerprint of a section that the source does not have."""
 
-_UNSETTLED = "changed while it was read"
+_CHANGED_MEANWHILE = "changed while it was read"
 _FINGERPRINT_BYTES = 8
 _State = tuple[int, int]  # size, mtime in nanoseconds
 _ABSENT: _State = (-1, 0)
 
 
 def fingerprints(source: Source) -> dict[str, str]:
-    """The fingerprint of each section (16 hex digits), and of what the sections share as `SHARED`.
+    """Return the fingerprint of each section (16 hex digits), and of the files that sections share as `SHARED`.
 
-    A web source is judged by its mirror; it has nothing to share.
+    For a web source these are fingerprints of its mirror, in which sections share nothing.
 
     Raises:
-        ListingError: the source cannot be listed, so nothing may be said of it.
+        ListingError: the source cannot be listed, so nothing is known of it.
     """
     items = list(list_items(source))
     files = {} if source.mirror is not None else dict(_files(source))
@@ -47,18 +47,22 @@ def fingerprints(source: Source) -> dict[str, str]:
     return {key: _hash(lines) for key, lines in sections.items()}
 
 
-def read_as(before: Mapping[str, str], after: Mapping[str, str], section: str) -> str:
-    """The fingerprint of what was read of a section between two looks; that of no state if they differ.
+def read_as(*, before: Mapping[str, str], after: Mapping[str, str], section: str) -> str:
+    """Return the fingerprint of what was read of a section between two looks.
 
-    >>> read_as({"grids": "3f"}, {"grids": "3f"}, "grids"), read_as({"grids": "3f"}, {}, "grids")
-    ('3f', 'changed while it was read')
+    If these differ, it is one that no state has.
+
+    >>> read_as(before={"grids": "3f"}, after={"grids": "3f"}, section="grids")
+    '3f'
+    >>> read_as(before={"grids": "3f"}, after={}, section="grids")
+    'changed while it was read'
     """
     fingerprint = before.get(section, GONE)
-    return fingerprint if after.get(section, GONE) == fingerprint else _UNSETTLED
+    return fingerprint if after.get(section, GONE) == fingerprint else _CHANGED_MEANWHILE
 
 
 def data_version(listing: dict[str, str]) -> str:
-    """One fingerprint for a whole listing."""
+    """Return one fingerprint for a whole listing."""
     return _hash([f"{key}\0{fingerprint}" for key, fingerprint in listing.items()])
 
 
@@ -104,6 +108,6 @@ def _below(folder: str) -> Iterator[tuple[str, _State]]:
 def _state(file: "str | Path | os.DirEntry[str]") -> _State:
     try:
         found = file.stat() if isinstance(file, os.DirEntry) else os.stat(file)  # noqa: PTH116 - hot
-    except OSError:  # gone meanwhile, or a link to nowhere: its parse says what is wrong
+    except OSError:  # deleted meanwhile, or a link to nowhere: its parse reports it
         return _ABSENT
     return found.st_size, found.st_mtime_ns

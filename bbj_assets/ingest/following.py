@@ -1,18 +1,18 @@
-"""Following a source: from what its files look like now and what was seen before, what is to be done, and when.
+"""Following a source: which of its sections have to be ingested, and when.
 
-Pure functions over sets. Whoever follows a source (a sensor) takes its fingerprints at every tick and keeps a `Watch`
-between two ticks. A section that differs from the last tick is pending until somebody, whoever that was, has ingested
-it as it is; so nothing is forgotten when a run fails, is killed or never starts, and edits that come faster than ticks
-end as the last of them. A run tells by fingerprints what it has read. So a section that was another one only while a
-run read it is pending too: no two ticks ever differed.
+Pure functions over sets. What follows a source (a sensor) takes its fingerprints at every tick and keeps a
+`SensorCursor` between two ticks. A section that differs from the last tick is pending until a run, whatever started it,
+has ingested it as it is. So nothing is forgotten when a run fails, is killed or never starts, and edits that come
+faster than ticks end as the last of them. A run reports by fingerprints what it has read. So a section that looked
+different only while a run read it is pending too, although no two ticks differed.
 
-    tick: notice() ──pending──▶ due(), nobody at work? ──▶ asked() ──▶ a run ──▶ settled(), or doubted()
+    tick: observe() -> pending -> ready_sections() -> request_sections() -> a run -> resolve(), or mark_stale()
 """
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -20,155 +20,203 @@ from bbj_assets.ingest.fingerprints import GONE, SHARED
 
 _INITIAL_DELAY = 60.0
 _MAX_DELAY = 3600.0
-"""Seconds until a state whose run failed is asked for again, doubled each time up to an hour: an outage of a night must
+"""Seconds until a state whose run failed is requested again, doubled each time up to an hour: an outage of a night must
 end by itself, and a run that fails costs little."""
 
-_PATIENCE = 20
-"""So many quiet times a change waits for the rest of the source: a log file that grows for ever must not stop it."""
+_MAX_QUIET_TIMES = 20
+"""How many quiet times a change waits for the rest of the source: a log file that grows for ever must not stop it."""
 
 _MAX_RANGES = 4
 _SMALL_GAP = 8
 
+_VERSION = 2
+
 Section: TypeAlias = str
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorCursor:
     """What is known of a source between two ticks. Its size depends on the number of sections only.
 
     Attributes:
         seen: the fingerprints of the last tick.
         changed_at: when the last change was seen (seconds, epoch).
         pending: sections that may not be in the index as they are now, and since when; `SHARED` since its first change.
-        heard: the newest event that was taken into account.
-        attempts: how often the present state was asked for.
-        asked_at: when anything was asked for last.
-        asked_after: the newest event before that.
-        request: the name under which it was asked for.
-        given_up: asking again is of no use before something changes.
+        last_event_id: the newest event that was taken into account.
+        attempts: how often the present state was requested.
+        requested_at: when anything was last requested (seconds, epoch).
+        event_id_before_request: the newest event before that.
+        request_id: the name of that request; None before the first one.
+        waits_for_change: whether a further request is of no use before something changes.
     """
 
     seen: Mapping[Section, str] = field(default_factory=dict)
     changed_at: float = 0.0
     pending: Mapping[Section, float] = field(default_factory=dict)
-    heard: int = 0
+    last_event_id: int = 0
     attempts: int = 0
-    asked_at: float = 0.0
-    asked_after: int = 0
-    request: str = ""
-    given_up: bool = False
+    requested_at: float = 0.0
+    event_id_before_request: int = 0
+    request_id: str | None = None
+    waits_for_change: bool = False
 
     @property
-    def gone(self) -> set[Section]:
+    def removed(self) -> set[Section]:
         """Pending sections that the source no longer has."""
         return set(self.pending) - set(self.seen) - {SHARED}
 
     def dumps(self) -> str:
-        """As text, for a cursor."""
-        return json.dumps([getattr(self, name) for name in self.__slots__], separators=(",", ":"))
+        """Return the cursor as JSON: an object of its fields and a version number."""
+        return json.dumps({"version": _VERSION, **asdict(self)}, separators=(",", ":"))
 
     @classmethod
-    def loads(cls, text: str | None) -> "Watch | None":
-        """The watch that `dumps` wrote; None if there is none, or a person or another version wrote something else."""
+    def loads(cls, text: str | None) -> "SensorCursor | None":
+        """Return the cursor that `dumps` wrote, in this version or the one before; None for anything else."""
         try:
-            fields = json.loads(text) if text else None
+            stored = json.loads(text) if text else None
         except ValueError:
             return None
-        return cls(*fields) if isinstance(fields, list) and len(fields) == len(cls.__slots__) else None
+        if isinstance(stored, list):
+            stored = _from_version_1(stored)
+        if not isinstance(stored, dict) or stored.pop("version", None) != _VERSION:
+            return None
+        is_valid = stored.keys() == _TYPES.keys() and all(_TYPES[name](value) for name, value in stored.items())
+        return cls(**stored) if is_valid else None
 
 
-def notice(watch: Watch, listing: Mapping[Section, str], known: Collection[Section], now: float) -> Watch:
-    """The watch after a look at the source.
+def _from_version_1(stored: list[object]) -> dict[str, object] | None:
+    """Return the fields of a cursor of version 1, which was a list of them in this order."""
+    if len(stored) != len(_TYPES):
+        return None
+    fields = dict(zip(_TYPES, stored, strict=True))
+    return {"version": _VERSION, **fields, "request_id": fields["request_id"] or None}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_TYPES: Mapping[str, Callable[[object], bool]] = {
+    "seen": lambda value: isinstance(value, dict) and all(isinstance(each, str) for each in value.values()),
+    "changed_at": _is_number,
+    "pending": lambda value: isinstance(value, dict) and all(_is_number(each) for each in value.values()),
+    "last_event_id": _is_count,
+    "attempts": _is_count,
+    "requested_at": _is_number,
+    "event_id_before_request": _is_count,
+    "request_id": lambda value: value is None or isinstance(value, str),
+    "waits_for_change": lambda value: isinstance(value, bool),
+}
+"""Whether a value from JSON is one of a field, by the field's name. In the order of version 1."""
+
+
+def observe(
+    cursor: SensorCursor, listing: Mapping[Section, str], *, known: Collection[Section], now: float
+) -> SensorCursor:
+    """Return the cursor after a look at the source: what differs from the last look is pending.
 
     Args:
-        listing: its fingerprints now.
+        listing: the fingerprints of the source now.
         known: sections that Dagster or the store may hold something of.
     """
-    changed = {key for key in {*watch.seen, *listing} if watch.seen.get(key) != listing.get(key)}
-    left_over = set(known) - set(listing) - set(watch.pending) - changed
+    changed = {key for key in {*cursor.seen, *listing} if cursor.seen.get(key) != listing.get(key)}
+    left_over = set(known) - set(listing) - set(cursor.pending) - changed
     if changed:
-        watch = replace(watch, seen=dict(listing), changed_at=now)
+        cursor = replace(cursor, seen=dict(listing), changed_at=now)
     if changed - {SHARED}:
-        watch = replace(watch, attempts=0, given_up=False)
+        cursor = replace(cursor, attempts=0, waits_for_change=False)
     since = dict.fromkeys(changed | left_over, now)
-    if SHARED in watch.pending:
+    if SHARED in cursor.pending:
         since.pop(SHARED, None)
-    return replace(watch, pending={**watch.pending, **since}) if since else watch
+    return replace(cursor, pending={**cursor.pending, **since}) if since else cursor
 
 
-def doubted(watch: Watch, read: Mapping[Section, str], now: float) -> Watch:
-    """The watch when runs have read sections as something else than what they are now.
+def mark_stale(cursor: SensorCursor, read: Mapping[Section, str], *, now: float) -> SensorCursor:
+    """Return the cursor after runs: sections that they read as something else than what they are now are pending.
 
     Args:
         read: for sections, and for `SHARED`, the fingerprint of what the last run has read.
     """
-    differ = {key for key, fingerprint in read.items() if fingerprint != watch.seen.get(key, GONE)}
-    new = dict.fromkeys(sorted(differ - set(watch.pending)), now)
-    return replace(watch, pending={**watch.pending, **new}) if new else watch
+    differ = {key for key, fingerprint in read.items() if fingerprint != cursor.seen.get(key, GONE)}
+    new = dict.fromkeys(sorted(differ - set(cursor.pending)), now)
+    return replace(cursor, pending={**cursor.pending, **new}) if new else cursor
 
 
-def due(watch: Watch, now: float, quiet: float) -> set[Section]:
-    """The pending sections that are to be asked for: they are quiet, and a failed attempt is some time ago.
+def ready_sections(cursor: SensorCursor, *, now: float, quiet: float) -> set[Section]:
+    """Return the pending sections to request now: they are quiet, and a failed attempt is some time ago.
 
-    Quiet is a section when the whole source is, for whoever writes one is likely to write the next; or when it has
-    been left alone itself for so long that the rest of the source is not waited for.
+    A section is quiet when the whole source is, because an author who writes one is likely to write the next. It also
+    is when it was left alone itself for so long that the rest of the source is not waited for.
+
+    Args:
+        quiet: seconds without a change that make a source quiet.
     """
-    is_quiet = watch.changed_at < now and now - watch.changed_at >= quiet
-    is_time = not watch.given_up and now - watch.asked_at >= _wait(watch.attempts)
+    is_quiet = cursor.changed_at < now and now - cursor.changed_at >= quiet
+    is_time = not cursor.waits_for_change and now - cursor.requested_at >= _delay(cursor.attempts)
     return {
         key
-        for key, since in watch.pending.items()
-        if (is_quiet or now - since >= _PATIENCE * quiet > 0) and (is_time or key == SHARED)
+        for key, since in cursor.pending.items()
+        if (is_quiet or now - since >= _MAX_QUIET_TIMES * quiet > 0) and (is_time or key == SHARED)
     }
 
 
-def _wait(attempts: int) -> float:
+def _delay(attempts: int) -> float:
     if attempts == 0:
         return 0.0
-    doublings = min(attempts - 1, 10)  # more would be too large for a float, one day
+    doublings = min(attempts - 1, 10)  # after years of attempts, more would be too large for a float
     return min(_INITIAL_DELAY * 2.0**doublings, _MAX_DELAY)
 
 
-def settled(watch: Watch, done: Collection[Section]) -> Watch:
-    """The watch when some sections are in the index as they are now."""
-    pending = {key: since for key, since in watch.pending.items() if key not in done}
-    return _still_pending(watch, pending)
+def resolve(cursor: SensorCursor, done: Collection[Section]) -> SensorCursor:
+    """Return the cursor when some sections are in the index as they are now."""
+    pending = {key: since for key, since in cursor.pending.items() if key not in done}
+    return _with_fewer_pending(cursor, pending)
 
 
-def asked(watch: Watch, ready: Collection[Section], wanted: Collection[Section], now: float) -> Watch:
-    """The watch when the wanted sections are asked for, as `request`; of those that are due, no others are pending.
+def request_sections(
+    cursor: SensorCursor, *, ready: Collection[Section], wanted: Collection[Section], now: float
+) -> SensorCursor:
+    """Return the cursor when the wanted sections are requested, as `request_id`.
 
-    The request's name is made of the watch before. So a tick that is run again after a crash asks by the same name,
-    and no other tick ever does: also not when a section comes back as it was, or is asked for once more.
+    Ready sections that are not wanted are pending no more.
+
+    The id is a hash of the cursor before. So a tick that is repeated after a crash requests under the same id, and no
+    other tick ever does: also not when a section comes back as it was, or is requested once more.
     """
-    waiting = {key: since for key, since in watch.pending.items() if key not in ready}
+    waiting = {key: since for key, since in cursor.pending.items() if key not in ready}
     if not wanted:
-        return _still_pending(watch, waiting)
-    name = hashlib.blake2b(watch.dumps().encode(errors="surrogatepass"), digest_size=8).hexdigest()
+        return _with_fewer_pending(cursor, waiting)
+    request_id = hashlib.blake2b(cursor.dumps().encode(errors="surrogatepass"), digest_size=8).hexdigest()
     return replace(
-        watch,
-        pending={**waiting, **{key: watch.pending.get(key, now) for key in sorted(wanted)}},
-        attempts=watch.attempts + 1,
-        asked_at=now,
-        asked_after=watch.heard,
-        request=name,
-        given_up=False,
+        cursor,
+        pending={**waiting, **{key: cursor.pending.get(key, now) for key in sorted(wanted)}},
+        attempts=cursor.attempts + 1,
+        requested_at=now,
+        event_id_before_request=cursor.last_event_id,
+        request_id=request_id,
+        waits_for_change=False,
     )
 
 
-def _still_pending(watch: Watch, pending: Mapping[Section, float]) -> Watch:
-    if len(pending) == len(watch.pending):
-        return watch
-    return replace(watch, pending=pending) if pending else replace(watch, pending={}, attempts=0, given_up=False)
+def _with_fewer_pending(cursor: SensorCursor, pending: Mapping[Section, float]) -> SensorCursor:
+    if len(pending) == len(cursor.pending):
+        return cursor
+    if pending:
+        return replace(cursor, pending=pending)
+    return replace(cursor, pending={}, attempts=0, waits_for_change=False)
 
 
-def given_up(watch: Watch) -> Watch:
-    """The watch when asking again is of no use before something changes."""
-    return replace(watch, given_up=True)
+def wait_for_change(cursor: SensorCursor) -> SensorCursor:
+    """Return the cursor when a further request is of no use before something changes."""
+    return replace(cursor, waits_for_change=True)
 
 
 def ranges(order: Sequence[Section], wanted: Collection[Section]) -> list[tuple[Section, Section]]:
-    """The wanted sections as (first, last) of at most four ranges of the order.
+    """Return the wanted sections as (first, last) of at most four ranges of the order.
 
     A run costs seconds and a section that has not changed some milliseconds, so small gaps are run over, and larger
     ones too where there are many.

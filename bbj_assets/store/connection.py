@@ -20,6 +20,9 @@ SESSION_OPTIONS: dict[str, Any] = {
     "keepalives_idle": 30,
 }
 
+CANCEL_SECONDS = 2.0
+"""How long a request to cancel a statement may take."""
+
 _UNREADABLE = (
     "BBJ_ASSETS_DATABASE_URL cannot be read as a connection URL. Write it as "
     "postgresql://user:password@host:5432/database, with special characters of the password as % and their code: "

@@ -11,9 +11,9 @@ from dagster import AssetKey
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
-from bbj_assets.defs.assets_over_all import FAILURES, SEARCH_INDEX
+from bbj_assets.defs.assets.over_all import FAILURES, SEARCH_INDEX
 from bbj_assets.defs.build import build_defs
-from bbj_assets.defs.run_sources import open_instance
+from bbj_assets.defs.instance.opening import open_instance
 from bbj_assets.settings import load_settings
 from bbj_assets.source_table import load_sources
 from bbj_assets_tests.cli.project import MarkdownProject, Project

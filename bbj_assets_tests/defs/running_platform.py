@@ -34,26 +34,33 @@ class RunningPlatform:
 
     Attributes:
         environment: what the processes get besides the environment of the tests.
+        dagster_home: a folder with a Dagster instance to begin with; a fresh one if there is none.
     """
 
     folder: Path
     environment: Mapping[str, str]
+    dagster_home: Path | None = None
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         self._code_port, self._web_port = free_port(), free_port()
         dagster_home = self.folder / "home" / "dagster"
         dagster_home.mkdir(parents=True)
-        shutil.copy(ROOT / "dagster.yaml", dagster_home)
+        if self.dagster_home is not None:
+            shutil.copytree(self.dagster_home, dagster_home, dirs_exist_ok=True)
+        else:
+            shutil.copy(ROOT / "dagster.yaml", dagster_home)
         with DagsterInstance.from_config(str(dagster_home)):
             pass  # makes Dagster's tables: three processes that make them at once get in each other's way
         ours = ("BBJ_", "DAGSTER_", "DATA_DIR", "OLLAMA_HOST")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        self._environment = inherited | self.environment | {
+        self._environment = {
+            **inherited,
+            **self.environment,
             "DAGSTER_HOME": str(dagster_home),
             "BBJ_ASSETS_HOME": str(self.folder / "home"),
             "DAGSTER_DISABLE_TELEMETRY": "1",
-        }  # fmt: skip
+        }
         (self.folder / "workspace.yaml").write_text(
             f"load_from:\n  - grpc_server: {{host: 127.0.0.1, port: {self._code_port}, location_name: {LOCATION}}}\n"
         )
@@ -154,7 +161,7 @@ class RunningPlatform:
         return set(data["assetNodeOrError"].get("partitionKeys", ()))
 
     def backfill(self, assets: Sequence[Sequence[str]], sections: Sequence[str] | None = None) -> str:
-        """What "Materialize all" does, or for some sections what the partition picker does; gives the backfill."""
+        """Do what "Materialize all" does, or for some sections the partition picker, and return the backfill's id."""
         chosen = {"allPartitions": True} if sections is None else {"partitionNames": list(sections)}
         data = self.graphql(
             """mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
@@ -250,7 +257,7 @@ def wait_for(what: str, is_so: Callable[[], bool], seconds: float) -> None:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port that is free."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]

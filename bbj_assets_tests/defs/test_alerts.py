@@ -1,4 +1,4 @@
-"""Who is told of a failed run, what, and that the webhook's URL is told to nobody."""
+"""Which failed runs are posted, with which message, and that the webhook's URL appears nowhere."""
 
 import json
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ from bbj_assets.alerts import post_alert
 from bbj_assets.defs.sensors.alert import alert_sensor
 from bbj_assets.errors import AlertDelayed, AlertError, Stopped
 from bbj_assets.progress import Silent
-from bbj_assets_tests.defs.conftest import Installation
-from bbj_assets_tests.defs.ticks import LOCATION_NAME, Ticks, ended_run
+from bbj_assets_tests.defs.project import Project
+from bbj_assets_tests.defs.run_sensor_driver import LOCATION_NAME, RunSensorDriver, ended_run
 
 
 class Receiver:
@@ -70,23 +70,23 @@ def receiver() -> Iterator[Receiver]:
     made.server.server_close()
 
 
-def test_a_failed_run_is_told_of_in_its_own_words(installation: Installation, receiver: Receiver) -> None:
-    installation.write("guide/grids/page.md", "# Grids\n\nText.")
-    installation.models.models.clear()
-    assert installation.run() is not None
-    [run] = installation.instance.get_runs()
-    [failed] = installation.instance.get_records_for_run(run.run_id, of_type=DagsterEventType.RUN_FAILURE).records
+def test_a_failed_run_is_posted_with_its_error(project: Project, receiver: Receiver) -> None:
+    project.write("guide/grids/page.md", "# Grids\n\nText.")
+    project.models.models.clear()
+    assert project.run() is not None
+    [run] = project.instance.get_runs()
+    [failed] = project.instance.get_records_for_run(run.run_id, of_type=DagsterEventType.RUN_FAILURE).records
     event = failed.event_log_entry.dagster_event
     assert event is not None
 
     with build_run_status_sensor_context(
-        "alert", dagster_event=event, dagster_instance=installation.instance, dagster_run=run
+        "alert", dagster_event=event, dagster_instance=project.instance, dagster_run=run
     ) as context:
         alert_sensor(webhook=receiver.url)(context.for_run_failure())
 
-    [told] = receiver.posted
-    assert "ollama pull nomic-embed-text" in told["text"]
-    assert (told["run_id"], told["job"], told["source"]) == (run.run_id, "ingest_guide", "guide")
+    [posted] = receiver.posted
+    assert "ollama pull nomic-embed-text" in posted["text"]
+    assert (posted["run_id"], posted["job"], posted["source"]) == (run.run_id, "ingest_guide", "guide")
 
 
 @pytest.fixture(autouse=True)
@@ -98,8 +98,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def ticks(installation: Installation, receiver: Receiver) -> Ticks:
-    return Ticks(alert_sensor(webhook=receiver.url), installation)
+def driver(project: Project, receiver: Receiver) -> RunSensorDriver:
+    return RunSensorDriver(alert_sensor(webhook=receiver.url), project)
 
 
 def failed_run(instance: DagsterInstance, job: str = "ingest_guide", location: str | None = LOCATION_NAME) -> str:
@@ -155,88 +155,92 @@ def test_a_webhook_that_will_not_take_it_is_asked_once(receiver: Receiver, statu
     assert len(receiver.posted) == 1
 
 
-def test_what_could_not_be_told_is_told_at_a_later_tick_and_nothing_is_told_twice(
-    ticks: Ticks, receiver: Receiver
+def test_a_post_that_failed_is_repeated_at_a_later_tick_and_nothing_is_posted_twice(
+    driver: RunSensorDriver, receiver: Receiver
 ) -> None:
-    first = failed_run(ticks.instance)
-    ticks.tick()
-    second, third = failed_run(ticks.instance), failed_run(ticks.instance)
+    first = failed_run(driver.instance)
+    driver.tick()
+    second, third = failed_run(driver.instance), failed_run(driver.instance)
     receiver.status = 503
     for _ in range(2):
         with pytest.raises(DagsterError, match="it answers 503"):
-            ticks.tick()
+            driver.tick()
     receiver.status = 200
 
     for _ in range(4):
-        ticks.tick()
+        driver.tick()
 
-    assert [told["run_id"] for told in receiver.taken] == [first, second, third]
+    assert [posted["run_id"] for posted in receiver.taken] == [first, second, third]
 
 
-def test_one_that_cannot_be_told_has_none_of_the_others_told_again(ticks: Ticks, receiver: Receiver) -> None:
-    runs = [failed_run(ticks.instance) for _ in range(3)]
+def test_a_run_that_cannot_be_posted_repeats_no_other(driver: RunSensorDriver, receiver: Receiver) -> None:
+    runs = [failed_run(driver.instance) for _ in range(3)]
     receiver.statuses = [200] + [503] * 3
 
     for _ in range(6):
         with suppress(DagsterError):
-            ticks.tick()
+            driver.tick()
 
-    assert [told["run_id"] for told in receiver.taken] == runs
+    assert [posted["run_id"] for posted in receiver.taken] == runs
 
 
-def test_what_will_never_be_taken_is_noted_and_does_not_hold_up_the_next(ticks: Ticks, receiver: Receiver) -> None:
-    failed_run(ticks.instance)
+def test_a_post_that_is_refused_for_good_is_recorded_and_does_not_hold_up_the_next(
+    driver: RunSensorDriver, receiver: Receiver
+) -> None:
+    failed_run(driver.instance)
     receiver.statuses = [400]
-    [refused] = ticks.tick().dagster_run_reactions
+    [refused] = driver.tick().dagster_run_reactions or ()
     assert refused.error is not None
     assert "it answers 400" in refused.error.message
-    run = failed_run(ticks.instance)
+    run = failed_run(driver.instance)
 
     for _ in range(2):
-        ticks.tick()
+        driver.tick()
 
     assert [posted["run_id"] for posted in receiver.posted][1:] == [run]
 
 
-def test_a_failed_run_of_the_command_line_is_told_of_once(
-    ticks: Ticks, installation: Installation, receiver: Receiver
+def test_a_failed_run_of_the_command_line_is_posted_once(
+    driver: RunSensorDriver, project: Project, receiver: Receiver
 ) -> None:
-    installation.write("guide/grids/page.md", "# Grids\n\nText.")
-    installation.models.models.clear()
-    assert installation.run() is not None
+    project.write("guide/grids/page.md", "# Grids\n\nText.")
+    project.models.models.clear()
+    assert project.run() is not None
 
     for _ in range(3):
-        ticks.tick()
+        driver.tick()
 
-    [told] = receiver.posted
-    [run] = ticks.instance.get_runs()
-    assert (told["run_id"], told["source"]) == (run.run_id, "guide")
-    assert "ollama pull nomic-embed-text" in told["text"]
+    [posted] = receiver.posted
+    [run] = driver.instance.get_runs()
+    assert (posted["run_id"], posted["source"]) == (run.run_id, "guide")
+    assert "ollama pull nomic-embed-text" in posted["text"]
 
 
-def test_whoever_stops_a_run_is_not_told_that_it_ended(
-    ticks: Ticks, installation: Installation, receiver: Receiver
+def test_a_run_that_was_stopped_on_request_is_not_posted(
+    driver: RunSensorDriver, project: Project, receiver: Receiver
 ) -> None:
     class Interrupted(Silent):
         def advance(self, *_: object) -> None:
             raise Stopped("Stopped on request.")
 
-    installation.write("guide/grids/page.md", "# Grids\n\nText.")
-    assert installation.run(progress=Interrupted()) == "Stopped on request."
+    project.write("guide/grids/page.md", "# Grids\n\nText.")
+    assert project.run(progress=Interrupted()) == "Stopped on request."
 
-    done = ticks.tick()
+    done = driver.tick()
 
     assert "stopped on request" in (done.skip_message or "")
     assert receiver.posted == []
 
 
-def test_the_runs_of_other_projects_on_the_same_instance_are_theirs_to_tell(ticks: Ticks, receiver: Receiver) -> None:
-    failed_run(ticks.instance, "payroll", "accounting")
-    failed_run(ticks.instance, "payroll", None)
-    ours = failed_run(ticks.instance)
+def test_the_runs_of_other_projects_on_the_same_instance_are_theirs_to_tell(
+    driver: RunSensorDriver, receiver: Receiver
+) -> None:
+    failed_run(driver.instance, "payroll", "accounting")
+    failed_run(driver.instance, "payroll", None)
+    ours = failed_run(driver.instance)
 
     for _ in range(4):
-        ticks.tick()
+        driver.tick()
 
     assert [posted["run_id"] for posted in receiver.posted] == [ours]
 
@@ -265,11 +269,11 @@ def test_a_webhook_that_cannot_be_reached_is_an_error_that_does_not_name_it(url:
     assert caught.value.__context__ is None
 
 
-def test_without_a_webhook_there_is_no_sensor(installation: Installation, receiver: Receiver) -> None:
+def test_without_a_webhook_there_is_no_sensor(project: Project, receiver: Receiver) -> None:
     def names() -> set[str]:
-        return {sensor.name for sensor in installation.defs().sensors or ()}
+        return {sensor.name for sensor in project.defs().sensors or ()}
 
     assert "alert" not in names()
-    installation.settings = installation.settings.model_copy(update={"alert_webhook": receiver.url})
+    project.settings = project.settings.model_copy(update={"alert_webhook": receiver.url})
     assert "alert" in names()
-    assert "a-secret-path" not in repr(installation.settings)
+    assert "a-secret-path" not in repr(project.settings)

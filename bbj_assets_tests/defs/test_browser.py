@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bbj_assets_tests.conftest import REPOSITORY
 from bbj_assets_tests.databases import temporary_database
-from bbj_assets_tests.defs.operated import PATIENCE
 from bbj_assets_tests.defs.running_platform import RunningPlatform, wait_for
+from bbj_assets_tests.defs.running_project import TIMEOUT
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 
 pytestmark = pytest.mark.timeout(400)
@@ -50,7 +50,7 @@ def platform(server_url: str) -> Iterator[RunningPlatform]:
         wait_for(
             "the raw files were looked at",
             lambda: all(_is_seen(platform, group) for group in GROUPS if group != "search"),
-            PATIENCE,
+            TIMEOUT,
         )
         yield platform
 
@@ -83,7 +83,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, platform: RunningPlatform) -> Iterator[Page]:
     """A tab in which paths are those of the web UI."""
     with browser.new_context(base_url=platform.url, viewport={"width": 1280, "height": 800}) as context:
-        context.set_default_timeout(PATIENCE * 1000)
+        context.set_default_timeout(TIMEOUT * 1000)
         page = context.new_page()
         broken: list[str] = []
         page.on("pageerror", lambda error: broken.append(str(error)))

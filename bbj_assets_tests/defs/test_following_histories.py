@@ -1,6 +1,6 @@
-"""Histories by chance, on a real instance: whatever people, runs and ticks do to each other, the index ends right.
+"""Random histories on a real instance: whatever people, runs and ticks do to each other, the index ends right.
 
-What a history does is decided by its seed alone. It ends with ticks and runs until nothing is left to do.
+The seed alone decides what a history does. It ends with ticks and runs until nothing is left to do.
 """
 
 import os
@@ -13,22 +13,22 @@ from typing import Any
 import pytest
 from dagster import DagsterInvalidInvocationError, RunRequest
 
-from bbj_assets.defs import assets
-from bbj_assets.defs.source_run import SourceRun
+from bbj_assets.defs.assets import chunks
+from bbj_assets.defs.ingest_options import IngestOptions
 from bbj_assets.defs.tags import RANGE_END_TAG, RANGE_START_TAG, SOURCE_TAG
 from bbj_assets.ingest.fingerprints import SHARED, fingerprints
 from bbj_assets.ingest.refresh import refresh_chunks
 from bbj_assets.reports import ChunksReport
 from bbj_assets.store.connection import Connection
-from bbj_assets_tests.defs.conftest import Installation
-from bbj_assets_tests.defs.follower import Follower, contents, stale
+from bbj_assets_tests.defs.project import Project
+from bbj_assets_tests.defs.sensor_driver import SensorDriver, contents, stale
 
 SECTIONS = ("", "grids", "menus", "d e", "é")
 PAGES = ("a.md", "b.mdx", "below/c.md")
 NOTES = ("_one.mdx", "_two.mdx")
 TEXTS = (
     "# Page\n\nA text.",
-    "# Page\n\nB text.",  # as long as the first: only its time tells them apart
+    "# Page\n\nB text.",  # as long as the first: only its time differs
     "# Page\n\nimport Note from '../_one.mdx'\n\n<Note />\n",
     "# Page\n\nimport Note from '../_two.mdx'\n\n<Note />\n",
 )
@@ -37,15 +37,15 @@ TEXTS = (
 class History:
     """A source, and all that may happen to it."""
 
-    def __init__(self, installation: Installation, chance: Random, patch: pytest.MonkeyPatch) -> None:
-        self.follower = Follower(installation)
-        self._installation = installation
+    def __init__(self, project: Project, chance: Random, patch: pytest.MonkeyPatch) -> None:
+        self.driver = SensorDriver(project)
+        self._installation = project
         self._chance = chance
         self._patch = patch
-        self._tree = installation.folder / "guide"
+        self._tree = project.folder / "guide"
         self._saved: dict[Path, tuple[bytes, int]] = {}
-        self._asked: list[RunRequest] = []
-        installation.write("guide/index.md", "# Welcome\n\nStart here.")
+        self._requested: list[RunRequest] = []
+        project.write("guide/index.md", "# Welcome\n\nStart here.")
 
     def step(self) -> None:
         """One of the things that happen, edits the most often."""
@@ -58,19 +58,21 @@ class History:
         self._chance.choices((self._write, self._note, self._remove, self._rename, self._restore), (4, 2, 2, 1, 3))[0]()
 
     def tick(self) -> None:
-        self._asked += self.follower.tick(later=self._chance.choice((0, 40, 4000))).run_requests or ()
+        self._requested += self.driver.tick(later=self._chance.choice((0, 40, 4000))).run_requests or ()
 
     def run(self) -> None:
-        """A run that was asked for ends well, fails, is lost, or is overtaken by edits."""
-        if self._asked:
-            self._execute(dict(self._asked.pop(0).tags), self._chance.choice(("well", "fails", "is lost", "overtaken")))
+        """A requested run ends well, fails, is lost, or is overtaken by edits."""
+        if self._requested:
+            self._execute(
+                dict(self._requested.pop(0).tags), self._chance.choice(("well", "fails", "is lost", "overtaken"))
+            )
 
     def ingest(self) -> None:
-        """Somebody calls `bbj-ingest-all`."""
+        """A person calls `bbj-ingest-all`."""
         with self._patch.context() as patch:
             if self._chance.random() < 0.5:
-                patch.setattr(assets, "refresh_chunks", self._refresh_amid_edits)
-            self._installation.run(run=SourceRun(retry_failed=self._chance.random() < 0.2))
+                patch.setattr(chunks, "refresh_chunks", self._refresh_amid_edits)
+            self._installation.run(options=IngestOptions(retry_failed=self._chance.random() < 0.2))
 
     def backfill(self) -> None:
         keys = self._installation.instance.get_dynamic_partitions("guide_sections")
@@ -79,16 +81,16 @@ class History:
             self._execute({RANGE_START_TAG: keys[first], RANGE_END_TAG: keys[last], SOURCE_TAG: "guide"}, "well")
 
     def lose_cursor(self) -> None:
-        self.follower.cursor = None
+        self.driver.cursor = None
 
     def end(self) -> None:
         """Nothing more happens, but for what the sensor asks for."""
         for _ in range(8):
-            requests = self.follower.tick(later=4000).run_requests or ()
-            assert self.follower.runs(requests)
-            if not requests and not self.follower.pending:
+            requests = self.driver.tick(later=4000).run_requests or ()
+            assert self.driver.runs(requests)
+            if not requests and not self.driver.pending:
                 return
-        raise AssertionError(f"it goes on asking: {self.follower.cursor}")
+        raise AssertionError(f"it goes on asking: {self.driver.cursor}")
 
     def _execute(self, tags: dict[str, str], ending: str) -> None:
         if ending == "is lost":
@@ -98,9 +100,9 @@ class History:
             self._installation.settings = up.model_copy(update={"ollama_host": "http://127.0.0.1:1"})
         with self._patch.context() as patch:
             if ending == "overtaken":
-                patch.setattr(assets, "refresh_chunks", self._refresh_amid_edits)
+                patch.setattr(chunks, "refresh_chunks", self._refresh_amid_edits)
             job = self._installation.defs().resolve_job_def("ingest_guide")
-            with suppress(DagsterInvalidInvocationError):  # nobody knew that it waited: its section may have gone
+            with suppress(DagsterInvalidInvocationError):  # its section was deleted while it waited
                 job.execute_in_process(instance=self._installation.instance, tags=tags, raise_on_error=False)
         self._installation.settings = up
 
@@ -151,10 +153,10 @@ class History:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_index_ends_as_a_clean_ingest_would_make_it(
-    seed: int, installation: Installation, conn: Connection, monkeypatch: pytest.MonkeyPatch
+    seed: int, project: Project, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installation.settings = installation.settings.model_copy(update={"quiet_seconds": 30.0})
-    history = History(installation, Random(seed), monkeypatch)  # noqa: S311 - no secret
+    project.settings = project.settings.model_copy(update={"quiet_seconds": 30.0})
+    history = History(project, Random(seed), monkeypatch)  # noqa: S311 - no secret
     for _ in range(30):
         history.step()
     history.end()
@@ -162,9 +164,9 @@ def test_the_index_ends_as_a_clean_ingest_would_make_it(
     followed = contents(conn)
     without_vector = "SELECT count(*) FROM chunks LEFT JOIN embeddings USING (content_hash) WHERE model IS NULL"
     assert conn.execute(without_vector).fetchone() == (0,)
-    assert installation.sections() == set(fingerprints(installation.source())) - {SHARED}
-    assert stale(history.follower) == set()
-    assert installation.run(run=SourceRun(clean=True)) is None
+    assert project.sections() == set(fingerprints(project.source())) - {SHARED}
+    assert stale(history.driver) == set()
+    assert project.run(options=IngestOptions(clean=True)) is None
     assert followed == contents(conn)
     for _ in range(2):
-        assert not history.follower.tick(later=4000).run_requests
+        assert not history.driver.tick(later=4000).run_requests

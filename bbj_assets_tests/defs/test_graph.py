@@ -1,4 +1,4 @@
-"""The graph that sources.toml means, and that Dagster can load it."""
+"""The graph that sources.toml describes, and that Dagster can load it."""
 
 import os
 import subprocess
@@ -96,9 +96,9 @@ def test_descriptions_lead_to_where_the_documentation_is(
         for name in ("raw", "chunks"):
             assert f"({source.display_url})" in (node(defs, source.group, name).description or "")
     site = Source("news", "wordpress", url="https://example.org/news/", mirror=tmp_path / "mirror")
-    visited = build_defs(plain, SourceTable(tmp_path / "sources.toml", tmp_path, (site,), ()))
+    crawled = build_defs(plain, SourceTable(tmp_path / "sources.toml", tmp_path, (site,), ()))
     read_from = "Read from [https://example.org/news/](https://example.org/news/)."
-    assert read_from in (node(visited, "news", "raw").description or "")
+    assert read_from in (node(crawled, "news", "raw").description or "")
     for key in (("search_index",), ("mdx_dwc", "embeddings")):
         assert "[pgvector](https://github.com/pgvector/pgvector)" in (node(defs, *key).description or "")
 
@@ -130,7 +130,7 @@ def test_the_column_schema_is_that_of_the_table(defs: Definitions, conn: Connect
     schema = metadata["dagster/column_schema"]
     assert isinstance(schema, TableSchema)
     assert metadata["dagster/table_name"] == name
-    in_database = dict(
+    in_database: dict[str, str] = dict(
         conn.execute("SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
                      "WHERE attrelid = %s::regclass AND attnum > 0", [name]).fetchall()
     )  # fmt: skip
@@ -153,7 +153,7 @@ def test_a_source_has_one_set_of_sections_for_chunks_and_embeddings(defs: Defini
 
 
 @pytest.mark.parametrize("asset", ["chunks", "embeddings"])
-def test_a_backfill_is_one_run_unless_it_is_told_to_be_more(
+def test_a_backfill_is_one_run_unless_the_settings_say_more(
     plain: Settings, table: SourceTable, defs: Definitions, asset: str
 ) -> None:
     in_fives = build_defs(plain.model_copy(update={"backfill_partitions_per_run": 5}), table)
@@ -165,15 +165,16 @@ def test_a_backfill_is_one_run_unless_it_is_told_to_be_more(
 def test_only_what_talks_to_a_model_server_is_retried(defs: Definitions, table: SourceTable) -> None:
     for source in table.sources:
         job = defs.resolve_job_def(f"ingest_{source.group}")
-        policies = {step.name: step.definition.retry_policy for step in job.graph.nodes}
+        policies = {step.name: getattr(step.definition, "retry_policy", None) for step in job.graph.nodes}
         assert policies[f"{source.group}__chunks"] is None
         policy = policies[f"{source.group}__embeddings"]
+        assert policy is not None
         assert policy.max_retries == 3
         assert policy.backoff is Backoff.EXPONENTIAL
         assert policy.jitter is not None
 
 
-def test_the_code_version_is_the_recipe(defs: Definitions, plain: Settings, table: SourceTable) -> None:
+def test_the_code_version_is_that_of_the_source(defs: Definitions, plain: Settings, table: SourceTable) -> None:
     versions = {s.name: node(defs, s.group, "chunks").code_version for s in table.sources}
 
     assert versions == {s.name: code_version_of(s, plain.chunks) for s in table.sources}
@@ -198,7 +199,7 @@ def test_there_is_a_job_a_source_and_one_for_the_index(defs: Definitions, table:
 
 
 def test_building_the_graph_warns_of_nothing(plain: Settings, table: SourceTable) -> None:
-    """Whatever Dagster says of its own interfaces would stand before every `bbj-ingest-all`."""
+    """Warnings of Dagster about its own interfaces would stand before every output of `bbj-ingest-all`."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         build_defs(plain, table).resolve_all_job_defs()
@@ -231,7 +232,7 @@ def test_dagster_loads_the_workspace(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists(), "loading definitions is not to start or make anything"
 
 
-def test_a_web_source_is_visited_by_a_schedule_and_is_overdue_when_it_was_not(plain: Settings, tmp_path: Path) -> None:
+def test_a_web_source_is_crawled_by_a_schedule_and_is_overdue_when_it_was_not(plain: Settings, tmp_path: Path) -> None:
     source = Source("news", "wordpress", url="https://example.org/news/", mirror=tmp_path / "mirror")
     defs = build_defs(plain, SourceTable(tmp_path / "sources.toml", tmp_path, (source,), ()))
 

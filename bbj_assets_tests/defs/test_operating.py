@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from bbj_assets_tests.defs.operated import PATIENCE, Operated, operated_platform, rows
 from bbj_assets_tests.defs.running_platform import wait_for
+from bbj_assets_tests.defs.running_project import TIMEOUT, RunningProject, rows, running_project
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 
 pytestmark = pytest.mark.timeout(600)
@@ -85,26 +85,26 @@ def webhook() -> Iterator[_Webhook]:
 
 
 @pytest.fixture(scope="module")
-def operated(server_url: str, webhook: _Webhook) -> Iterator[Operated]:
+def running(server_url: str, webhook: _Webhook) -> Iterator[RunningProject]:
     with (
         FakeOllama(dimensions=16, poison="XYZZY") as models,
-        operated_platform(
+        running_project(
             server_url,
             {"sources.toml": _SOURCES, **_PAGES},
             models,
             BBJ_ASSETS_SENSOR_SECONDS="2",
             BBJ_ASSETS_QUIET_SECONDS="2",
             BBJ_ASSETS_ALERT_WEBHOOK=webhook.url,
-        ) as operated,
+        ) as running,
     ):
-        yield operated
-        assert not any("a-secret-path" in log.read_text() for log in operated.platform.folder.glob("*.log"))
+        yield running
+        assert not any("a-secret-path" in log.read_text() for log in running.platform.folder.glob("*.log"))
 
 
 def test_materialize_all_works_on_a_fresh_instance_and_a_source_that_fails_stops_no_other(
-    operated: Operated, webhook: _Webhook
+    running: RunningProject, webhook: _Webhook
 ) -> None:
-    platform = operated.platform
+    platform = running.platform
     wait_for(
         "the sections are partitions",
         lambda: (
@@ -112,24 +112,24 @@ def test_materialize_all_works_on_a_fresh_instance_and_a_source_that_fails_stops
             and platform.sections("course") == {"intro", "more"}
             and platform.sections("archive") == {"old"}
         ),
-        seconds=PATIENCE,
+        seconds=TIMEOUT,
     )
     platform.switch(_FOLLOW, on=False)  # so that it is the person who does it
-    (operated.docs / "archive").rename(operated.docs / "elsewhere")
+    (running.docs / "archive").rename(running.docs / "elsewhere")
 
     backfill = platform.backfill([*_LINEAGE, ["search_index"], ["failures"]])
 
     pages = ("index.md", "grids/sizing.mdx", "grids/sorting.md", "charts/pie.md", "trees/nodes.md", "trees/magic.md")
     expected = {f"guide://{page}" for page in pages} | {"course://intro/first.md", "course://more/second.md"}
-    wait_for("the other sources are there", lambda: operated.documents() == expected, seconds=PATIENCE)
-    wait_for("the backfill is over", lambda: platform.backfill_status(backfill) == "COMPLETED_FAILED", seconds=PATIENCE)
+    wait_for("the other sources are there", lambda: running.documents() == expected, seconds=TIMEOUT)
+    wait_for("the backfill is over", lambda: platform.backfill_status(backfill) == "COMPLETED_FAILED", seconds=TIMEOUT)
     runs = [run for run in platform.runs() if run["tags"].get("dagster/backfill") == backfill]
     of_source = {run["tags"]["bbj_assets/source"]: run["status"] for run in runs if "bbj_assets/source" in run["tags"]}
     assert of_source == {"guide": "SUCCESS", "course": "SUCCESS", "archive": "FAILURE"}, "one run a source, tagged"
-    wait_for("somebody is told", lambda: bool(webhook.posted), seconds=PATIENCE)
-    [told] = webhook.posted
-    assert told["source"] == "archive"
-    assert "Cannot list" in told["text"]
+    wait_for("the failed run is posted", lambda: bool(webhook.posted), seconds=TIMEOUT)
+    [posted] = webhook.posted
+    assert posted["source"] == "archive"
+    assert "Cannot list" in posted["text"]
     wait_for(
         "the index and the list of failures follow the sources that did not fail",
         lambda: (
@@ -138,9 +138,9 @@ def test_materialize_all_works_on_a_fresh_instance_and_a_source_that_fails_stops
                 tuple(key["path"]) for run in platform.runs(statuses=["SUCCESS"]) for key in run["assetSelection"] or ()
             }
         ),
-        seconds=PATIENCE,
+        seconds=TIMEOUT,
     )
-    wait_for("nothing more is to do", platform.is_idle, seconds=PATIENCE)
+    wait_for("nothing more is to do", platform.is_idle, seconds=TIMEOUT)
     assert platform.checks("guide", "chunks") == {
         "no_failed_items": "SUCCEEDED WARN",
         "not_empty": "SUCCEEDED ERROR",
@@ -152,63 +152,61 @@ def test_materialize_all_works_on_a_fresh_instance_and_a_source_that_fails_stops
         "every_chunk_embedded": "SUCCEEDED ERROR",
         "no_failed_texts": "FAILED WARN",
     }
-    (operated.docs / "elsewhere").rename(operated.docs / "archive")
+    (running.docs / "elsewhere").rename(running.docs / "archive")
 
 
-def test_a_section_is_backfilled_alone(operated: Operated) -> None:
-    platform = operated.platform
-    operated.write("guide/charts/pie.md", "# Pie\n\nRounder.")
-    operated.write("guide/grids/sorting.md", "# Sorting\n\nRows in another order.")
+def test_a_section_is_backfilled_alone(running: RunningProject) -> None:
+    platform = running.platform
+    running.write("guide/charts/pie.md", "# Pie\n\nRounder.")
+    running.write("guide/grids/sorting.md", "# Sorting\n\nRows in another order.")
 
     backfill = platform.backfill([["guide", "chunks"], ["guide", "embeddings"]], ["charts"])
 
-    wait_for(
-        "the backfill is over", lambda: platform.backfill_status(backfill) == "COMPLETED_SUCCESS", seconds=PATIENCE
-    )
-    assert "Rounder" in operated.content("guide://charts/pie.md")
-    assert "Rows in order" in operated.content("guide://grids/sorting.md")
+    wait_for("the backfill is over", lambda: platform.backfill_status(backfill) == "COMPLETED_SUCCESS", seconds=TIMEOUT)
+    assert "Rounder" in running.content("guide://charts/pie.md")
+    assert "Rows in order" in running.content("guide://grids/sorting.md")
 
 
 def test_what_happens_to_files_happens_to_the_index_exactly(
-    operated: Operated, database_url: str, tmp_path: Path
+    running: RunningProject, database_url: str, tmp_path: Path
 ) -> None:
-    platform = operated.platform
-    operated.write("guide/_note.mdx", "A note that is shared, and changed.\n")
-    operated.write("guide/menus/popup.md", "# Popup\n\nA section that is new.")
-    operated.write("course/intro/first.md", "# First\n\nThe first lesson, edited.")
-    (operated.docs / "course/more/second.md").rename(operated.docs / "course/intro/second.md")
-    shutil.rmtree(operated.docs / "guide/charts")
+    platform = running.platform
+    running.write("guide/_note.mdx", "A note that is shared, and changed.\n")
+    running.write("guide/menus/popup.md", "# Popup\n\nA section that is new.")
+    running.write("course/intro/first.md", "# First\n\nThe first lesson, edited.")
+    (running.docs / "course/more/second.md").rename(running.docs / "course/intro/second.md")
+    shutil.rmtree(running.docs / "guide/charts")
 
     platform.switch(_FOLLOW, on=True)
-    wait_for("the new section is there", lambda: "guide://menus/popup.md" in operated.documents(), seconds=PATIENCE)
+    wait_for("the new section is there", lambda: "guide://menus/popup.md" in running.documents(), seconds=TIMEOUT)
     for edit in range(12):  # faster than ticks
-        operated.write("guide/trees/nodes.md", f"# Nodes\n\nEdit number {edit}.")
-    shutil.rmtree(operated.docs / "guide/menus")  # comes, goes, and comes back
-    wait_for("it is gone", lambda: "guide://menus/popup.md" not in operated.documents(), seconds=PATIENCE)
-    operated.write("guide/menus/popup.md", "# Popup\n\nA section that is back.")
+        running.write("guide/trees/nodes.md", f"# Nodes\n\nEdit number {edit}.")
+    shutil.rmtree(running.docs / "guide/menus")  # comes, goes, and comes back
+    wait_for("it is gone", lambda: "guide://menus/popup.md" not in running.documents(), seconds=TIMEOUT)
+    running.write("guide/menus/popup.md", "# Popup\n\nA section that is back.")
 
-    clean = operated.clean_ingest(database_url, tmp_path)
-    wait_for("the index is that of a clean ingest", lambda: rows(operated.url) == rows(clean), seconds=PATIENCE)
-    wait_for("nothing more is to do", platform.is_idle, seconds=PATIENCE)
-    assert rows(operated.url) == rows(clean)
+    clean = running.clean_ingest(database_url, tmp_path)
+    wait_for("the index is that of a clean ingest", lambda: rows(running.url) == rows(clean), seconds=TIMEOUT)
+    wait_for("nothing more is to do", platform.is_idle, seconds=TIMEOUT)
+    assert rows(running.url) == rows(clean)
     assert platform.sections("guide") == {"_root", "grids", "trees", "menus"}
     assert platform.sections("course") == {"intro"}
     wait_for(
         "the source that could not be listed follows",
-        lambda: "archive://old/page.md" in operated.documents(),
-        PATIENCE,
+        lambda: "archive://old/page.md" in running.documents(),
+        TIMEOUT,
     )
 
 
-def test_what_failed_is_tried_again_when_somebody_asks(operated: Operated) -> None:
-    platform = operated.platform
-    assert operated.failures() == {"TextRejected"}
-    operated.models.poison = None
+def test_what_failed_is_tried_again_on_request(running: RunningProject) -> None:
+    platform = running.platform
+    assert running.failures() == {"TextRejected"}
+    running.models.poison = None
 
     platform.launch_job("retry_failed")
 
-    wait_for("nothing is failed any more", lambda: operated.failures() == set(), seconds=PATIENCE)
-    wait_for("the run is over", platform.is_idle, seconds=PATIENCE)
+    wait_for("nothing is failed any more", lambda: running.failures() == set(), seconds=TIMEOUT)
+    wait_for("the run is over", platform.is_idle, seconds=TIMEOUT)
     assert platform.checks("guide", "embeddings")["no_failed_texts"] == "SUCCEEDED WARN"
     assert {"guide"} == {
         run["tags"]["bbj_assets/source"] for run in platform.runs() if "retry_requests" in run["tags"].values()

@@ -8,23 +8,23 @@ from bbj_assets.defs.tags import RANGE_END_TAG, RANGE_START_TAG, SOURCE_TAG
 from bbj_assets.outcomes import Failure
 from bbj_assets.store.connection import Connection
 from bbj_assets.store.failures import record_failures
-from bbj_assets_tests.defs.conftest import Installation
-from bbj_assets_tests.defs.ticks import Ticks, ended_run
+from bbj_assets_tests.defs.project import Project
+from bbj_assets_tests.defs.run_sensor_driver import RunSensorDriver, ended_run
 
 
 @pytest.fixture
-def ticks(installation: Installation) -> Ticks:
-    return Ticks(sensor(installation), installation)
+def driver(project: Project) -> RunSensorDriver:
+    return RunSensorDriver(sensor(project), project)
 
 
-def sensor(installation: Installation) -> SensorDefinition:
-    [found] = [sensor for sensor in installation.defs().sensors or () if sensor.name == "retry_requests"]
+def sensor(project: Project) -> SensorDefinition:
+    [found] = [sensor for sensor in project.defs().sensors or () if sensor.name == "retry_requests"]
     assert isinstance(found, SensorDefinition)
     return found
 
 
-def ask(ticks: Ticks) -> str:
-    return ended_run(ticks.instance, "retry_failed", DagsterEventType.RUN_SUCCESS)
+def ask(driver: RunSensorDriver) -> str:
+    return ended_run(driver.instance, "retry_failed", DagsterEventType.RUN_SUCCESS)
 
 
 def fail(conn: Connection, *sections: str) -> None:
@@ -32,50 +32,50 @@ def fail(conn: Connection, *sections: str) -> None:
     record_failures(conn, failures, None)
 
 
-def asked_for(ticks: Ticks) -> list[tuple[str, str, str]]:
-    requests = ticks.tick().run_requests or ()
+def asked_for(driver: RunSensorDriver) -> list[tuple[str, str, str]]:
+    requests = driver.tick().run_requests or ()
     return [(r.tags[SOURCE_TAG], r.tags[RANGE_START_TAG], r.tags[RANGE_END_TAG]) for r in requests]
 
 
-def test_each_wish_is_a_run_over_what_failed(ticks: Ticks, conn: Connection) -> None:
-    ticks.instance.add_dynamic_partitions("guide_sections", ["grids", "menus"])
+def test_each_wish_is_a_run_over_what_failed(driver: RunSensorDriver, conn: Connection) -> None:
+    driver.instance.add_dynamic_partitions("guide_sections", ["grids", "menus"])
     fail(conn, "menus")
 
-    assert asked_for(ticks) == []
-    ask(ticks)
-    assert asked_for(ticks) == [("guide", "menus", "menus")]
-    assert asked_for(ticks) == []
+    assert asked_for(driver) == []
+    ask(driver)
+    assert asked_for(driver) == [("guide", "menus", "menus")]
+    assert asked_for(driver) == []
 
 
-def test_a_wish_is_kept_while_the_database_is_away(ticks: Ticks, conn: Connection) -> None:
-    ticks.instance.add_dynamic_partitions("guide_sections", ["grids"])
+def test_a_wish_is_kept_while_the_database_is_away(driver: RunSensorDriver, conn: Connection) -> None:
+    driver.instance.add_dynamic_partitions("guide_sections", ["grids"])
     fail(conn, "grids")
-    ask(ticks)
-    settings, ticks.sensor = ticks.installation.settings, without_database(ticks.installation)
+    ask(driver)
+    settings, driver.sensor = driver.project.settings, without_database(driver.project)
     for _ in range(2):
         with pytest.raises(DagsterError, match="Cannot connect to PostgreSQL"):
-            ticks.tick()
+            driver.tick()
 
-    ticks.installation.settings = settings
-    ticks.sensor = sensor(ticks.installation)
+    driver.project.settings = settings
+    driver.sensor = sensor(driver.project)
 
-    assert asked_for(ticks) == [("guide", "grids", "grids")]
-    assert asked_for(ticks) == []
+    assert asked_for(driver) == [("guide", "grids", "grids")]
+    assert asked_for(driver) == []
 
 
-def test_failed_sections_that_dagster_does_not_know_become_partitions(ticks: Ticks, conn: Connection) -> None:
-    ticks.instance.add_dynamic_partitions("guide_sections", ["grids"])
+def test_failed_sections_that_are_no_partitions_become_some(driver: RunSensorDriver, conn: Connection) -> None:
+    driver.instance.add_dynamic_partitions("guide_sections", ["grids"])
     fail(conn, "grids", "menus", "_root")
-    ask(ticks)
+    ask(driver)
 
-    done = ticks.tick()
+    done = driver.tick()
 
     [request] = done.run_requests or ()
     assert (request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]) == ("grids", "menus")
     assert done.dynamic_partitions_requests == [AddDynamicPartitionsRequest("guide_sections", ["_root", "menus"])]
 
 
-def without_database(installation: Installation) -> SensorDefinition:
+def without_database(project: Project) -> SensorDefinition:
     away = SecretStr("postgresql://127.0.0.1:1/nothing")
-    installation.settings = installation.settings.model_copy(update={"database_url": away})
-    return sensor(installation)
+    project.settings = project.settings.model_copy(update={"database_url": away})
+    return sensor(project)

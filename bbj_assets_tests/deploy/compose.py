@@ -92,7 +92,7 @@ class Machine:
     def translated(self, text: str) -> str:
         """A text with the names of this machine in the place of the containers'."""
         for name, here in self.names.items():
-            text = re.sub(rf"(?<![\w-]){re.escape(name)}(?!\w)", lambda _, here=here: here, text)
+            text = re.sub(rf"(?<![\w-]){re.escape(name)}(?!\w)", here.replace("\\", r"\\"), text)
         return str(self._here(text)) if text.startswith("/") else text
 
     def start(self, name: str) -> None:
@@ -121,7 +121,7 @@ class Machine:
             time.sleep(0.5)
 
     def stop(self) -> dict[str, int | None]:
-        """Stop everything as Docker does, the last started first; gives exit codes, None for what had to be killed."""
+        """Stop everything as Docker does, the last started first. Return exit codes, None for what had to be killed."""
         codes: dict[str, int | None] = {}
         for name, process in reversed(self.running.items()):
             process.terminate()

@@ -1,6 +1,6 @@
 """What Compose would refuse of a file, where there is no Compose to ask: the rules of compose-spec for what we use.
 
-A key that none of our services has is taken for a mistake; whoever needs it adds it here.
+A key that none of our services has counts as a mistake; add it here when one needs it.
 """
 
 import re

@@ -172,7 +172,7 @@ def test_the_example_of_an_environment_has_every_variable_and_no_password() -> N
 # --- Dockerfile
 
 
-def test_the_image_runs_as_nobody_in_particular() -> None:
+def test_the_image_runs_as_a_user_without_privileges() -> None:
     assert len(STAGES) == 2
     [user] = re.findall(r"^USER (\d+)", STAGES[-1], re.MULTILINE)
     assert int(user) > 0

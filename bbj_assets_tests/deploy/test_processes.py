@@ -1,6 +1,6 @@
 """The processes of docker-compose.yml, with their commands and environments, on a real PostgreSQL.
 
-They come up, become healthy by the file's own checks, do what the web UI asks for, and end when they are told to.
+They come up, become healthy by the file's own checks, do what the web UI asks for, and end on SIGTERM.
 """
 
 import json
@@ -82,7 +82,7 @@ def ask(machine: Machine, query: str, **variables: object) -> Any:
 
 
 def launch(machine: Machine, *assets: str, partition: str) -> str:
-    """Materialize assets as the button in the web UI does; gives the run's id."""
+    """Materialize assets as the button in the web UI does, and return the run's id."""
     selector = {"repositoryName": "__repository__", "repositoryLocationName": "bbj_assets.definitions"}
     ask(
         machine,

@@ -9,7 +9,7 @@ import pytest
 
 from bbj_assets.errors import ListingError
 from bbj_assets.ingest.fingerprints import SHARED, data_version, fingerprints
-from bbj_assets.ingest.following import Watch, notice
+from bbj_assets.ingest.following import SensorCursor, observe
 from bbj_assets.source import Source
 
 
@@ -69,7 +69,7 @@ def test_what_a_tick_keeps_is_as_long_for_a_thousand_files_of_a_section_as_for_t
     for count in (10, 1_000):
         for number in range(count):
             (docs / f"grids/page-{number}.md").touch()
-        lengths.append(len(notice(Watch(), of(docs), (), now=100).dumps()))
+        lengths.append(len(observe(SensorCursor(), of(docs), known=(), now=100).dumps()))
 
     assert lengths[0] == lengths[1]
 

@@ -1,5 +1,6 @@
-"""When a section is asked for, and that nothing is ever forgotten: the rules, without a file or a run."""
+"""When a section is requested, and that no change is ever forgotten: the rules, without a file or a run."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -8,31 +9,44 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bbj_assets.ingest.fingerprints import GONE, SHARED
-from bbj_assets.ingest.following import Watch, asked, doubted, due, given_up, notice, ranges, settled
+from bbj_assets.ingest.following import (
+    SensorCursor,
+    mark_stale,
+    observe,
+    ranges,
+    ready_sections,
+    request_sections,
+    resolve,
+    wait_for_change,
+)
 
 QUIET = 10.0
 
 
-def ask(watch: Watch, now: float) -> Watch:
-    """The watch when all that is pending is asked for."""
-    return asked(watch, set(watch.pending), set(watch.pending), now)
+def ready_at(cursor: SensorCursor, now: float) -> set[str]:
+    return ready_sections(cursor, now=now, quiet=QUIET)
 
 
-def test_what_was_never_seen_is_pending_and_is_left_until_it_is_quiet() -> None:
-    watch = notice(Watch(), {"grids": "1", "charts": "1"}, (), now=100)
+def request_all(cursor: SensorCursor, now: float) -> SensorCursor:
+    """Return the cursor when all that is pending is requested."""
+    return request_sections(cursor, ready=set(cursor.pending), wanted=set(cursor.pending), now=now)
 
-    assert set(watch.pending) == {"grids", "charts"}
-    assert not due(watch, 109.9, QUIET)
-    assert due(watch, 110, QUIET) == {"grids", "charts"}
+
+def test_a_new_section_is_pending_and_is_ready_when_it_is_quiet() -> None:
+    cursor = observe(SensorCursor(), {"grids": "1", "charts": "1"}, known=(), now=100)
+
+    assert set(cursor.pending) == {"grids", "charts"}
+    assert not ready_at(cursor, 109.9)
+    assert ready_at(cursor, 110) == {"grids", "charts"}
 
 
 def test_nothing_is_pending_when_nothing_changed() -> None:
-    watch = settled(notice(Watch(), {"grids": "1"}, (), now=100), {"grids"})
+    cursor = resolve(observe(SensorCursor(), {"grids": "1"}, known=(), now=100), {"grids"})
 
-    again = notice(watch, {"grids": "1"}, {"grids"}, now=200)
+    again = observe(cursor, {"grids": "1"}, known={"grids"}, now=200)
 
-    assert again is watch
-    assert not due(again, 1000, QUIET)
+    assert again is cursor
+    assert not ready_at(again, 1000)
 
 
 @pytest.mark.parametrize(
@@ -45,156 +59,200 @@ def test_nothing_is_pending_when_nothing_changed() -> None:
         ({SHARED: "1"}, {"a", "b"}),
     ],
 )
-def test_a_section_that_changed_came_or_went_is_pending(listing: dict[str, str], changed: set[str]) -> None:
-    watch = Watch(seen={"a": "1", "b": "1", SHARED: "1"})
+def test_a_section_that_is_new_changed_or_removed_is_pending(listing: dict[str, str], changed: set[str]) -> None:
+    cursor = SensorCursor(seen={"a": "1", "b": "1", SHARED: "1"})
 
-    noticed = notice(watch, listing, ("a", "b"), now=100)
+    noticed = observe(cursor, listing, known=("a", "b"), now=100)
 
     assert noticed.pending == dict.fromkeys(changed, 100)
-    assert noticed.gone == {"a", "b"} - set(listing)
+    assert noticed.removed == {"a", "b"} - set(listing)
 
 
-def test_a_tree_that_is_being_written_is_left_alone() -> None:
-    watch = Watch()
+def test_a_tree_that_is_being_written_is_not_ready() -> None:
+    cursor = SensorCursor()
     for second in range(60):
-        watch = notice(watch, {"grids": "1", "charts": str(second)}, (), now=100 + second)
-        assert not due(watch, 100 + second, QUIET)
-    assert due(watch, 159 + QUIET, QUIET)
+        cursor = observe(cursor, {"grids": "1", "charts": str(second)}, known=(), now=100 + second)
+        assert not ready_at(cursor, 100 + second)
+    assert ready_at(cursor, 159 + QUIET)
 
 
 def test_a_section_that_dagster_knows_and_the_source_does_not_have_is_pending() -> None:
-    watch = notice(Watch(seen={"a": "1"}), {"a": "1"}, {"a", "left-over"}, now=100)
+    cursor = observe(SensorCursor(seen={"a": "1"}), {"a": "1"}, known={"a", "left-over"}, now=100)
 
-    assert watch.gone == {"left-over"}
-
-
-def test_what_was_asked_for_stays_pending_until_it_is_done() -> None:
-    watch = asked(notice(Watch(), {"a": "1", SHARED: "1"}, (), now=100), {"a", SHARED}, {"a"}, now=110)
-
-    assert set(watch.pending) == {"a"}
-    assert settled(watch, {"a"}).pending == {}
+    assert cursor.removed == {"left-over"}
 
 
-def test_a_section_that_returns_to_what_it_was_while_a_run_is_under_way_is_asked_for_again() -> None:
-    watch = settled(notice(Watch(), {"a": "1"}, (), now=100), {"a"})
-    watch = ask(notice(watch, {"a": "2"}, (), now=200), now=210)
+def test_a_requested_section_stays_pending_until_it_is_ingested() -> None:
+    cursor = request_sections(
+        observe(SensorCursor(), {"a": "1", SHARED: "1"}, known=(), now=100), ready={"a", SHARED}, wanted={"a"}, now=110
+    )
 
-    watch = notice(watch, {"a": "1"}, (), now=220)
+    assert set(cursor.pending) == {"a"}
+    assert resolve(cursor, {"a"}).pending == {}
 
-    assert due(watch, 230, QUIET) == {"a"}
+
+def test_a_section_that_returns_to_what_it_was_while_a_run_is_under_way_is_requested_again() -> None:
+    cursor = resolve(observe(SensorCursor(), {"a": "1"}, known=(), now=100), {"a"})
+    cursor = request_all(observe(cursor, {"a": "2"}, known=(), now=200), now=210)
+
+    cursor = observe(cursor, {"a": "1"}, known=(), now=220)
+
+    assert ready_at(cursor, 230) == {"a"}
 
 
-def test_what_fails_is_asked_for_again_later_and_later_and_then_every_hour() -> None:
-    watch = notice(Watch(), {"a": "1"}, (), now=0)
-    asked_at = []
+def test_a_failed_request_is_repeated_with_a_doubled_delay_of_up_to_an_hour() -> None:
+    cursor = observe(SensorCursor(), {"a": "1"}, known=(), now=0)
+    requested_at = []
     for now in range(0, 20_000, 5):
-        if due(watch, now, QUIET):
-            watch = ask(watch, now)
-            asked_at.append(now)
+        if ready_at(cursor, now):
+            cursor = request_all(cursor, now)
+            requested_at.append(now)
 
-    assert asked_at == [10, 70, 190, 430, 910, 1_870, 3_790, 7_390, 10_990, 14_590, 18_190]
-    assert due(notice(watch, {"a": "2"}, (), now=18_200), 18_210, QUIET), "the next change is a new try"
-
-
-def test_what_has_failed_for_a_year_is_asked_for_still() -> None:
-    watch = ask(Watch(pending={"a": 0.0}, attempts=10_000), now=1_000)
-
-    assert not due(watch, 4_599, QUIET)
-    assert due(watch, 4_600, QUIET)
+    assert requested_at == [10, 70, 190, 430, 910, 1_870, 3_790, 7_390, 10_990, 14_590, 18_190]
+    assert ready_at(observe(cursor, {"a": "2"}, known=(), now=18_200), 18_210), "the next change is a new try"
 
 
-def test_what_is_of_no_use_is_not_asked_for_before_something_changes() -> None:
-    watch = given_up(notice(Watch(), {"a": "1"}, (), now=0))
+def test_a_section_that_failed_for_a_year_is_still_requested() -> None:
+    cursor = request_all(SensorCursor(pending={"a": 0.0}, attempts=10_000), now=1_000)
 
-    assert not due(watch, 1e9, QUIET)
-    assert due(notice(watch, {"a": "2"}, (), now=100), 110, QUIET)
+    assert not ready_at(cursor, 4_599)
+    assert ready_at(cursor, 4_600)
 
 
-def test_a_tick_that_is_run_again_asks_by_the_same_name_and_no_other_ever_does() -> None:
-    watch = Watch()
+def test_a_section_whose_request_is_of_no_use_waits_for_a_change() -> None:
+    cursor = wait_for_change(observe(SensorCursor(), {"a": "1"}, known=(), now=0))
+
+    assert not ready_at(cursor, 1e9)
+    assert ready_at(observe(cursor, {"a": "2"}, known=(), now=100), 110)
+
+
+def test_a_repeated_tick_requests_under_the_same_id_and_no_other_tick_does() -> None:
+    cursor = SensorCursor()
     names = []
     for round_ in range(20):
-        watch = notice(watch, {"a": str(round_ % 2)}, (), now=100.0 * round_)
+        cursor = observe(cursor, {"a": str(round_ % 2)}, known=(), now=100.0 * round_)
         for attempt in range(3):
             now = 100.0 * round_ + 10 * (attempt + 1)
-            assert ask(watch, now).request == ask(watch, now + 1).request
-            watch = ask(watch, now)
-            names.append(watch.request)
+            assert request_all(cursor, now).request_id == request_all(cursor, now + 1).request_id
+            cursor = request_all(cursor, now)
+            names.append(cursor.request_id)
 
     assert len(set(names)) == len(names)
 
 
-def test_a_cursor_is_the_watch() -> None:
-    watch = ask(notice(Watch(), {"a": "1", "ä/…": "2", SHARED: "3"}, (), now=1.5), now=2.5)
+def test_a_cursor_is_loaded_as_it_was_dumped() -> None:
+    cursor = request_all(observe(SensorCursor(), {"a": "1", "ä/…": "2", SHARED: "3"}, known=(), now=1.5), now=2.5)
 
-    assert Watch.loads(watch.dumps()) == watch
-
-
-@pytest.mark.parametrize("text", [None, "", "reset", "0", "null", "{}", "[1, 2]"])
-def test_a_cursor_that_is_no_watch_is_none(text: str | None) -> None:
-    assert Watch.loads(text) is None
+    assert SensorCursor.loads(cursor.dumps()) == cursor
 
 
-def test_what_sections_share_is_looked_at_again_at_once_and_starts_no_new_count() -> None:
-    watch = ask(notice(Watch(), {"a": "1", SHARED: "1"}, (), now=0), now=10)
-    watch = asked(watch, {SHARED}, (), now=10)
-
-    watch = notice(watch, {"a": "1", SHARED: "2"}, (), now=20)
-
-    assert due(watch, 30, QUIET) == {SHARED}
-    assert due(watch, 70, QUIET) == {"a", SHARED}
-    assert due(given_up(watch), 1e9, QUIET) == {SHARED}
+_FIELDS_OF_VERSION_1 = [{"a": "1"}, 1.5, {"a": 2}, 7, 1, 2.5, 3, "8f14e45fceea167a", False]
 
 
-def test_what_is_asked_for_because_of_what_sections_share_is_asked_for_until_it_is_done() -> None:
-    watch = given_up(Watch(seen={"a": "1", "b": "1", SHARED: "2"}, pending={"a": 0.0, SHARED: 0.0}))
+def test_a_cursor_of_version_1_is_loaded() -> None:
+    assert SensorCursor.loads(json.dumps(_FIELDS_OF_VERSION_1)) == SensorCursor(
+        seen={"a": "1"},
+        changed_at=1.5,
+        pending={"a": 2},
+        last_event_id=7,
+        attempts=1,
+        requested_at=2.5,
+        event_id_before_request=3,
+        request_id="8f14e45fceea167a",
+        waits_for_change=False,
+    )
 
-    watch = asked(watch, {SHARED}, {"b"}, now=100)
 
-    assert "b" in due(watch, 1_000, QUIET)
+def test_a_cursor_of_version_1_without_a_request_is_loaded() -> None:
+    cursor = SensorCursor.loads('[{}, 0.0, {}, 0, 0, 0.0, 0, "", false]')
+
+    assert cursor == SensorCursor()
 
 
-def test_a_source_that_never_rests_is_waited_for_but_not_for_ever() -> None:
-    watch = Watch(seen={"a": "0", "b": "0", SHARED: "0"})
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "reset",
+        "0",
+        "null",
+        "{}",
+        "[1, 2]",
+        '[{"s03": "12"}, {}, 0, 0.0, "", false]',
+        '[[], 0.0, {}, 0, 0, 0.0, 0, "", false]',
+        SensorCursor().dumps().replace('"version":2', '"version":3'),
+        SensorCursor().dumps().replace('"attempts"', '"tries"'),
+        SensorCursor().dumps().replace('"attempts":0', '"attempts":true'),
+        SensorCursor().dumps().replace('"seen":{}', '"seen":{"a":1}'),
+        SensorCursor().dumps().replace('"pending":{}', '"pending":{"a":"1"}'),
+        SensorCursor().dumps().replace("null", "12"),
+    ],
+)
+def test_a_text_that_is_no_cursor_is_none(text: str | None) -> None:
+    assert SensorCursor.loads(text) is None
+
+
+def test_a_change_of_shared_files_is_ready_at_once_and_resets_no_attempts() -> None:
+    cursor = request_all(observe(SensorCursor(), {"a": "1", SHARED: "1"}, known=(), now=0), now=10)
+    cursor = request_sections(cursor, ready={SHARED}, wanted=(), now=10)
+
+    cursor = observe(cursor, {"a": "1", SHARED: "2"}, known=(), now=20)
+
+    assert ready_at(cursor, 30) == {SHARED}
+    assert ready_at(cursor, 70) == {"a", SHARED}
+    assert ready_at(wait_for_change(cursor), 1e9) == {SHARED}
+
+
+def test_a_section_requested_for_its_shared_files_is_requested_until_it_is_ingested() -> None:
+    cursor = wait_for_change(SensorCursor(seen={"a": "1", "b": "1", SHARED: "2"}, pending={"a": 0.0, SHARED: 0.0}))
+
+    cursor = request_sections(cursor, ready={SHARED}, wanted={"b"}, now=100)
+
+    assert "b" in ready_at(cursor, 1_000)
+
+
+def test_a_source_that_never_is_quiet_holds_up_a_section_for_a_limited_time() -> None:
+    cursor = SensorCursor(seen={"a": "0", "b": "0", SHARED: "0"})
     first: dict[str, int] = {}
     for now in range(1, 1_000):
         a = str(min(now, 300))
-        watch = notice(watch, {"a": a, "b": "1", SHARED: str(now)}, (), now=now)
-        for key in due(watch, now, QUIET):
+        cursor = observe(cursor, {"a": a, "b": "1", SHARED: str(now)}, known=(), now=now)
+        for key in ready_at(cursor, now):
             first.setdefault(key, now)
-            watch = settled(watch, {key})
+            cursor = resolve(cursor, {key})
 
     assert first == {"b": 201, SHARED: 201, "a": 500}
 
 
-def test_what_a_run_has_read_as_something_else_is_pending() -> None:
-    watch = Watch(seen={"a": "1", "b": "1", SHARED: "1"})
+def test_a_section_that_a_run_read_differently_is_pending() -> None:
+    cursor = SensorCursor(seen={"a": "1", "b": "1", SHARED: "1"})
 
-    assert set(doubted(watch, {"a": "1", "c": GONE, SHARED: "1"}, now=50).pending) == set()
-    assert set(doubted(watch, {"a": "2", "c": "1", SHARED: "2"}, now=50).pending) == {"a", "c", SHARED}
-    assert due(doubted(watch, {"a": GONE}, now=50), 50, QUIET) == {"a"}
+    assert set(mark_stale(cursor, {"a": "1", "c": GONE, SHARED: "1"}, now=50).pending) == set()
+    assert set(mark_stale(cursor, {"a": "2", "c": "1", SHARED: "2"}, now=50).pending) == {"a", "c", SHARED}
+    assert ready_at(mark_stale(cursor, {"a": GONE}, now=50), 50) == {"a"}
 
 
-def test_what_no_run_reads_as_it_is_is_asked_for_later_and_later() -> None:
-    watch, asked_at = Watch(seen={"a": "1"}), []
+def test_a_section_that_no_run_reads_as_it_is_is_requested_with_a_doubled_delay() -> None:
+    cursor, requested_at = SensorCursor(seen={"a": "1"}), []
     for now in range(0, 1_000, 5):
-        watch = doubted(watch, {"a": "never the same"}, now)
-        if due(watch, now, QUIET):
-            watch = ask(watch, now)
-            asked_at.append(now)
+        cursor = mark_stale(cursor, {"a": "never the same"}, now=now)
+        if ready_at(cursor, now):
+            cursor = request_all(cursor, now)
+            requested_at.append(now)
 
-    assert asked_at == [10, 70, 190, 430, 910]
+    assert requested_at == [10, 70, 190, 430, 910]
 
 
-def test_when_nothing_is_pending_any_more_the_next_failure_is_a_first_one() -> None:
-    watch = ask(ask(notice(Watch(), {"a": "1"}, (), now=0), now=10), now=70)
+def test_when_nothing_is_pending_the_count_of_attempts_begins_anew() -> None:
+    cursor = request_all(request_all(observe(SensorCursor(), {"a": "1"}, known=(), now=0), now=10), now=70)
 
-    assert settled(given_up(watch), {"a"}) == replace(watch, pending={}, attempts=0, given_up=False)
+    assert resolve(wait_for_change(cursor), {"a"}) == replace(cursor, pending={}, attempts=0, waits_for_change=False)
 
 
 @dataclass
 class World:
-    """A source and an index, in which a run takes over what it is asked for, or fails."""
+    """A source and an index, in which a run ingests what is requested, or fails."""
 
     tree: dict[str, int] = field(default_factory=dict)
     index: dict[str, int] = field(default_factory=dict)
@@ -225,30 +283,30 @@ class World:
         max_size=60,
     )
 )
-def test_whatever_happens_the_index_ends_as_the_tree(steps: list[tuple[str, str, int]]) -> None:
-    world, watch, now = World(), Watch(), 0.0
+def test_after_any_history_the_index_equals_the_tree(steps: list[tuple[str, str, int]]) -> None:
+    world, cursor, now = World(), SensorCursor(), 0.0
     for kind, what, number in [*steps, *[("tick", "works", 4000)] * 6]:
         if kind == "write":
             world.tree[what] = number
         elif kind == "remove":
             world.tree.pop(what, None)
-        elif kind == "run":  # somebody else's
+        elif kind == "run":  # started by something else
             world.runs([what])
         else:
             now += number
             listing = {key: world.fingerprint(key) for key in world.tree}
-            watch = notice(watch, listing, list(world.index), now)
-            watch = doubted(watch, world.read, now)
-            watch = settled(watch, {key for key, read in world.read.items() if read == world.fingerprint(key)})
+            cursor = observe(cursor, listing, known=list(world.index), now=now)
+            cursor = mark_stale(cursor, world.read, now=now)
+            cursor = resolve(cursor, {key for key, read in world.read.items() if read == world.fingerprint(key)})
             world.read = {}
-            if ready := due(watch, now, QUIET):
-                watch = asked(watch, ready, ready, now)
+            if ready := ready_at(cursor, now):
+                cursor = request_sections(cursor, ready=ready, wanted=ready, now=now)
                 world.runs({"works": sorted(ready), "fails": [], "half": sorted(ready)[::2]}[what])
     assert world.index == world.tree
 
 
 @given(st.sets(st.integers(0, 199)), st.integers(1, 200))
-def test_few_ranges_cover_all_that_is_wanted_and_begin_and_end_with_it(places: set[int], size: int) -> None:
+def test_at_most_four_ranges_cover_the_wanted_sections_and_begin_and_end_with_one(places: set[int], size: int) -> None:
     order = [f"s{number}" for number in range(size)]
     wanted = {order[place] for place in places if place < size}
 
@@ -261,7 +319,7 @@ def test_few_ranges_cover_all_that_is_wanted_and_begin_and_end_with_it(places: s
     assert sum(len(run) for run in covered) == len({key for run in covered for key in run})
 
 
-def test_sections_far_apart_are_runs_of_their_own() -> None:
+def test_sections_far_apart_are_ranges_of_their_own() -> None:
     order = [f"{number:02}" for number in range(100)]
 
     assert ranges(order, {"03", "50", "52", "99"}) == [("03", "03"), ("50", "52"), ("99", "99")]

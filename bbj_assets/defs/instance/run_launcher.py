@@ -1,4 +1,4 @@
-"""The run launcher: Dagster's own, which can also say whether the process of a run still lives.
+"""The run launcher: Dagster's own, which also reports whether the process of a run still lives.
 
 Without this, a run whose code server died together with it (a container that is killed) would be under way until its
 maximum runtime. The daemon's run monitoring asks, marks a lost run as failed, and run retries start it again.
@@ -9,23 +9,22 @@ dagster.yaml names this class:
       class: WatchfulRunLauncher
 """
 
-from dagster import DagsterRun
+import dagster as dg
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
-from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 
 from bbj_assets.defs.instance.run_processes import LOST, is_lost
 
 
-class WatchfulRunLauncher(DefaultRunLauncher):
+class WatchfulRunLauncher(dg.DefaultRunLauncher):
     """Knows of every run on the storage folder of its instance, also of those that it did not launch."""
 
     @property
     def supports_check_run_worker_health(self) -> bool:
-        """It does."""
+        """True, so that run monitoring asks."""
         return True
 
-    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Whether the process of a run that is under way is lost; `RUNNING` if that is not known."""
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """Return `FAILED` if the process of a run is known to be lost, else `RUNNING`."""
         if is_lost(self._instance, run.run_id):
             return CheckRunHealthResult(WorkerStatus.FAILED, LOST)
         return CheckRunHealthResult(WorkerStatus.RUNNING)

@@ -1,11 +1,11 @@
 """Whether the process that a run is in still lives.
 
-A process that is killed cannot say so. Its run then stays under way for ever in Dagster's eyes, and keeps all other
-runs over its source waiting in the queue; only the code server notices, and only while it outlives the process. So
-every run holds a lock on a file of its own, in the storage folder of the Dagster instance. The kernel drops it with the
-process, so that a run whose file is there and can be locked is lost, and one that lives never seems to be.
+A process that is killed cannot report it. Its run then stays under way for ever in Dagster's eyes, and keeps all other
+runs over its source waiting in the queue. Only the code server notices, and only while it outlives the process. So
+every run holds a lock on a file of its own, in the storage folder of the Dagster instance. The kernel drops the lock
+with the process: a run whose file exists and can be locked is lost, and one that lives never seems to be.
 
-What cannot be known is left alone: a run whose file is not there may be in a process on another machine.
+What cannot be known is left alone: a run without a file may be in a process on another machine.
 """
 
 import fcntl
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dagster import DagsterInstance
+import dagster as dg
 from dagster._core.events import JobFailureData, RunFailureReason
 
 LOST = (
@@ -23,8 +23,8 @@ LOST = (
 
 
 @contextmanager
-def marked_alive(instance: DagsterInstance, run_id: str) -> Iterator[None]:
-    """Have everybody see, for the length of a `with`, that a process is at work on a run."""
+def marked_alive(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """Show to every process, for the length of a `with`, that this one is at work on a run."""
     mark = _mark(instance, run_id)
     mark.parent.mkdir(parents=True, exist_ok=True)
     arriving = mark.with_name(f".{run_id}")
@@ -37,25 +37,25 @@ def marked_alive(instance: DagsterInstance, run_id: str) -> Iterator[None]:
             mark.unlink(missing_ok=True)
 
 
-def is_lost(instance: DagsterInstance, run_id: str) -> bool:
-    """Whether the process of a run is known to have died in the middle of it."""
+def is_lost(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Return whether the process of a run is known to have died before the run ended."""
     mark = _mark(instance, run_id)
     try:
         with mark.open() as looked_at:
             fcntl.flock(looked_at, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return mark.exists()  # a run that has just ended took it away before it let go
+            return mark.exists()  # a run that has just ended removed it before it let go
     except (FileNotFoundError, BlockingIOError):
         return False
 
 
-def fail_lost_runs(instance: DagsterInstance) -> list[str]:
-    """Mark the runs whose processes died as failed; gives their ids."""
+def fail_lost_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark the runs whose processes died as failed, and return their ids."""
     failed = []
     for mark in _mark(instance, "any").parent.glob("[!.]*"):
         run_id = mark.name
         if not is_lost(instance, run_id):
             continue
-        run = instance.get_run_by_id(run_id)  # after the look at its process, which can say no more by now
+        run = instance.get_run_by_id(run_id)  # after the look at its process, which can change nothing any more
         if run is not None and not run.is_finished:
             instance.report_run_failed(run, LOST, JobFailureData(None, RunFailureReason.UNEXPECTED_TERMINATION))
             failed.append(run_id)
@@ -63,5 +63,5 @@ def fail_lost_runs(instance: DagsterInstance) -> list[str]:
     return failed
 
 
-def _mark(instance: DagsterInstance, run_id: str) -> Path:
+def _mark(instance: dg.DagsterInstance, run_id: str) -> Path:
     return Path(instance.storage_directory()) / "run_processes" / run_id

@@ -1,32 +1,31 @@
-"""The run queue: Dagster's own, which is told what source a run is over.
+"""The run queue: Dagster's own, which also tags a run with the source that it is over.
 
-A limit of one run a source goes by a tag of the run. Jobs and sensors set it; a run that comes of "Materialize" or
+The limit of one run a source goes by a tag of the run. Jobs and sensors set it; a run that comes of "Materialize" or
 of a backfill in the UI has only the tags that a person typed. dagster.yaml names this class:
 
     run_coordinator:
       module: bbj_assets.defs.instance.run_queue
       class: SourceRunQueue
 
-Whoever has this queue, as the daemon does, also waits with retries and backfills until the code server is there.
+The daemon of every home opens this queue, so it is also where that process is made to wait for its code servers.
 """
 
-from typing import Any
-
-from dagster import DagsterRun, QueuedRunCoordinator
+import dagster as dg
 from dagster._core.run_coordinator.base import SubmitRunContext
 
-from bbj_assets.defs.instance.code_servers import wait_for_code_servers
+from bbj_assets.defs.instance.code_servers import install_waiting_for_code_servers
 from bbj_assets.defs.tags import SOURCE_TAG
 
 
-class SourceRunQueue(QueuedRunCoordinator):
+class SourceRunQueue(dg.QueuedRunCoordinator):
     """Tags a run over the assets of one source with its name before it is queued."""
 
-    def __init__(self, **config: Any) -> None:
-        super().__init__(**config)
-        wait_for_code_servers()
+    def register_instance(self, instance: dg.DagsterInstance) -> None:
+        """Open the queue for an instance; Dagster calls this once, before its daemons start."""
+        super().register_instance(instance)
+        install_waiting_for_code_servers()
 
-    def submit_run(self, context: SubmitRunContext) -> DagsterRun:
+    def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
         """Queue the run."""
         run = context.dagster_run
         groups = {key.path[0] for key in run.asset_selection or () if len(key.path) > 1}

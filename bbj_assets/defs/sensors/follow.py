@@ -1,44 +1,39 @@
 """Following a source: a sensor that has what changed in its files ingested, section by section.
 
-What to do, and when, is decided by the pure functions of `ingest.following`. Here Dagster is asked what was done: a
-section is up to date when a run, whoever started it, has read it as it is now and has embedded it.
+What to do, and when, is decided by the pure functions of `ingest.following`. Here Dagster and the store are asked what
+was done, and the decision becomes a `SensorResult`.
+
+This is no automation condition (as that of `assets.automation`), because conditions do not know: that a source has to
+be quiet first, that at most four runs over ranges are better than one a section, that a failed request is repeated with
+a growing delay, and that a file changed while a run read it.
 """
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from dagster import (
-    AddDynamicPartitionsRequest,
-    AssetKey,
-    AssetRecordsFilter,
-    DagsterEventType,
-    DagsterInstance,
-    DagsterRunStatus,
-    DefaultSensorStatus,
-    DeleteDynamicPartitionsRequest,
-    EventLogRecord,
-    RunRecord,
-    RunRequest,
-    RunsFilter,
-    SensorDefinition,
-    SensorEvaluationContext,
-    SensorResult,
-    SkipReason,
-    TextMetadataValue,
-    sensor,
-)
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+import dagster as dg
 
-from bbj_assets.defs.metadata import FINGERPRINT, SHARED_FINGERPRINT
-from bbj_assets.defs.partitions import forgettable, sections_name
-from bbj_assets.defs.raw_sections import known_sections, news_of_sections
+from bbj_assets.defs.instance.private_names import AssetJob
+from bbj_assets.defs.partitions import deletable_sections, sections_name
+from bbj_assets.defs.raw_sections import changed_section_events, known_sections
+from bbj_assets.defs.recorded_fingerprints import indexed_fingerprints, latest_events, read_fingerprints
 from bbj_assets.defs.tags import PERMANENT_TAG, RANGE_END_TAG, RANGE_START_TAG, REQUEST_TAG, SOURCE_TAG
+from bbj_assets.defs.unfinished_runs import unfinished_runs
 from bbj_assets.errors import ConfigurationError, ListingError
 from bbj_assets.ingest.changes import stale_partitions
 from bbj_assets.ingest.fetching import is_web
 from bbj_assets.ingest.fingerprints import GONE, SHARED, fingerprints
-from bbj_assets.ingest.following import Watch, asked, doubted, due, given_up, notice, ranges, settled
+from bbj_assets.ingest.following import (
+    SensorCursor,
+    mark_stale,
+    observe,
+    ranges,
+    ready_sections,
+    request_sections,
+    resolve,
+    wait_for_change,
+)
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
 from bbj_assets.source_table import load_sources
@@ -46,220 +41,186 @@ from bbj_assets.store.connection import connect
 from bbj_assets.store.database import database
 from bbj_assets.store.documents import stored_dependencies, stored_partitions
 
-_UNFINISHED = [
-    DagsterRunStatus.QUEUED,
-    DagsterRunStatus.NOT_STARTED,
-    DagsterRunStatus.STARTING,
-    DagsterRunStatus.STARTED,
-    DagsterRunStatus.CANCELING,
-]
-_PAGE = 1_000
-_PATIENCE = 3600.0
-"""Seconds that a run is waited for which was made and not begun: nobody ends it when its maker was killed. All others
-the daemon ends if they are lost, and a run that lives may take hours."""
+_ABANDONED_AFTER = 3600.0
+"""Seconds that a run is waited for which was created and not started: nothing ends it when the process that created it
+was killed. The daemon ends all others if they are lost, and a run that lives may take hours."""
 
 
-def follow_sensor(*, source: Source, job: UnresolvedAssetJobDefinition, settings: Settings) -> SensorDefinition:
-    """Rebuild what changed in a source, section by section."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceLook:
+    """A source as a tick found it.
 
-    @sensor(
+    Attributes:
+        listing: its fingerprints, by section.
+        now: when they were taken (seconds, epoch).
+    """
+
+    instance: dg.DagsterInstance
+    source: Source
+    settings: Settings
+    listing: Mapping[str, str]
+    now: float
+
+
+def follow_sensor(*, source: Source, job: AssetJob, settings: Settings) -> dg.SensorDefinition:
+    """Return the sensor that rebuilds what changed in a source, section by section."""
+
+    @dg.sensor(
         name=f"follow_{source.group}",
         job=job,
         minimum_interval_seconds=settings.sensor_seconds,
-        default_status=DefaultSensorStatus.RUNNING,
+        default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Looks at the files of {source.name} every {settings.sensor_seconds} s. What changed is "
         f"ingested when nothing has changed for {settings.quiet_seconds:g} s; new sections become partitions, and "
         "sections that are gone leave the index.",
     )
-    def follow(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+    def follow(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if not _is_enabled(settings, source):
-            said = f"{source.name!r} is not enabled in {settings.config} any more."
-            return SkipReason(f"{said} This sensor goes when the code location is reloaded.")
+            reason = f"{source.name!r} is not enabled in {settings.config} any more."
+            return dg.SkipReason(f"{reason} This sensor goes when the code location is reloaded.")
         try:
             listing = fingerprints(source)
         except ListingError as error:
-            return SkipReason(str(error))
-        return tick(context.instance, source, settings, listing, context.cursor, time.time())
+            return dg.SkipReason(str(error))
+        look = SourceLook(instance=context.instance, source=source, settings=settings, listing=listing, now=time.time())
+        return tick(look, context.cursor)
 
     return follow
 
 
-def tick(
-    instance: DagsterInstance,
-    source: Source,
-    settings: Settings,
-    listing: Mapping[str, str],
-    cursor: str | None,
-    now: float,
-) -> SensorResult:
-    """What is to be done about a source that looks like `listing` now."""
-    order = list(instance.get_dynamic_partitions(sections_name(source)))
-    before = Watch.loads(cursor)
-    if before:
-        known, told = set(order), before.seen
+def tick(look: SourceLook, stored_cursor: str | None) -> dg.SensorResult:
+    """Return what is to be done about a source, and the cursor for the next tick."""
+    partitions = list(look.instance.get_dynamic_partitions(sections_name(look.source)))
+    previous = SensorCursor.loads(stored_cursor)
+    if previous is not None:
+        known, reported = set(partitions), previous.seen
     else:
-        stored = _stored(settings, source)
-        known, told = {*order, *stored}, known_sections(instance, source)
-        before = _first_watch(instance, source, stored, told)
-    watch = notice(before, listing, known, now)
-    raw_events = [] if is_web(source) else list(news_of_sections(source, told, watch.seen))
-    news = _latest(instance, source, "chunks", after=before.heard)
-    watch = doubted(watch, _read(instance, source, news, listing), now)
-    watch = replace(watch, heard=max([before.heard, *news.values()]))
-    watch = settled(watch, _ingested(instance, source, watch))
-    wanted: set[str] = set()
-    ready = due(watch, now, settings.quiet_seconds)
-    if ready and watch.attempts and not watch.given_up and _is_of_no_use(instance, watch.request):
-        watch = given_up(watch)
-        ready = due(watch, now, settings.quiet_seconds)
-    if ready and not _at_work(instance, source, now):
-        wanted = _wanted(settings, source, watch, ready)
-        watch = asked(watch, ready, wanted, now)
-    new = sorted(({*listing, *wanted} - {SHARED}) - set(order))
-    forgotten = forgettable(instance, source, set(order) - set(listing) - set(watch.pending))
-    order = [*order, *new]
-    return SensorResult(
-        run_requests=[
-            RunRequest(
-                run_key=f"{source.name}/{watch.request}/{first}",
-                tags={
-                    SOURCE_TAG: source.name,
-                    REQUEST_TAG: watch.request,
-                    RANGE_START_TAG: first,
-                    RANGE_END_TAG: last,
-                },
-            )
-            for first, last in ranges(order, wanted)
-        ],
-        dynamic_partitions_requests=[
-            *([AddDynamicPartitionsRequest(sections_name(source), new)] if new else []),
-            *([DeleteDynamicPartitionsRequest(sections_name(source), forgotten)] if forgotten else []),
-        ],
-        asset_events=raw_events,
-        cursor=watch.dumps(),
+        previous, known, reported = _first_cursor(look, partitions)
+    observed = observe(previous, look.listing, known=known, now=look.now)
+    compared = _compare_with_runs(look, observed)
+    cursor, wanted = _request(look, compared)
+    new = sorted({*look.listing, *wanted} - {SHARED, *partitions})
+    return dg.SensorResult(
+        run_requests=_run_requests(look.source, cursor, order=[*partitions, *new], wanted=wanted),
+        dynamic_partitions_requests=_partition_requests(
+            look, new=new, removed=set(partitions) - set(look.listing) - set(cursor.pending)
+        ),
+        asset_events=[]
+        if is_web(look.source)
+        else list(changed_section_events(look.source, known=reported, listing=look.listing)),
+        cursor=cursor.dumps(),
     )
 
 
 def _is_enabled(settings: Settings, source: Source) -> bool:
-    """Whether the table has it still: what was forgotten must not come back because the code is of yesterday."""
+    """Return whether the table still has it: what was forgotten must not come back because the code is of yesterday."""
     try:
         return source.name in {each.name for each in load_sources(settings, check_paths=False).sources}
-    except ConfigurationError:  # somebody is writing it
+    except ConfigurationError:  # it is just being written
         return True
 
 
-def _stored(settings: Settings, source: Source) -> set[str]:
-    with database(settings) as url, connect(url) as conn:
-        return stored_partitions(conn, source.name)
+def _first_cursor(look: SourceLook, partitions: Sequence[str]) -> tuple[SensorCursor, set[str], Mapping[str, str]]:
+    """Return the cursor of a source without one, the sections that are known, and those reported to Dagster.
 
-
-def _wanted(settings: Settings, source: Source, watch: Watch, ready: set[str]) -> set[str]:
-    """The sections to ask for: those that are due, and those with pages that are made of a file that changed.
-
-    The pages of a site are one asset, and so Dagster takes all sections for stale when one page has changed. All are
-    asked for then, which costs little.
+    The cursor is as if the source had been seen as it is in the index, as far as its raw sections were reported.
     """
-    with database(settings) as url, connect(url) as conn:
-        stored = stored_partitions(conn, source.name)
-        stale = stale_partitions(source.roots, stored_dependencies(conn, source.name)) if source.roots else set()
-    changed = ready - {SHARED}
-    if changed and is_web(source):
-        changed |= set(watch.seen)
-    wait_for_their_turn = set(watch.pending) - ready
-    return (changed - watch.gone) | (ready & watch.gone & stored) | (stale - wait_for_their_turn)
-
-
-def _first_watch(instance: DagsterInstance, source: Source, stored: set[str], told: Mapping[str, str]) -> Watch:
-    """As if the source had been seen as it is in the index, as far as Dagster was told of the raw sections."""
+    with database(look.settings) as url, connect(url) as conn:
+        stored = stored_partitions(conn, look.source.name)
+    reported = known_sections(look.instance, look.source)
     seen = {
         section: fingerprint
-        for section, fingerprint in _in_index(instance, source, stored, after=0).items()
-        if is_web(source) or told.get(section) == fingerprint
+        for section, fingerprint in indexed_fingerprints(look.instance, look.source, stored, after=0).items()
+        if is_web(look.source) or reported.get(section) == fingerprint
     }
-    latest = max(_latest(instance, source, "chunks", after=0).values(), default=0)
-    return Watch(seen=seen, heard=latest, asked_after=latest)
+    latest = max(latest_events(look.instance, look.source, "chunks", after=0).values(), default=0)
+    cursor = SensorCursor(seen=seen, last_event_id=latest, event_id_before_request=latest)
+    return cursor, {*partitions, *stored}, reported
 
 
-def _ingested(instance: DagsterInstance, source: Source, watch: Watch) -> set[str]:
-    """The pending sections that are in the index as they are now, since they were asked for."""
-    found = _in_index(instance, source, set(watch.pending) - {SHARED}, after=watch.asked_after)
-    return {section for section, fingerprint in found.items() if fingerprint == watch.seen.get(section, GONE)}
-
-
-def _in_index(instance: DagsterInstance, source: Source, sections: set[str], *, after: int) -> dict[str, str]:
-    """The sections that runs have read and embedded after an event, with the fingerprints of what they have read."""
-    embedded = _latest(instance, source, "embeddings", after=after, sections=sections)
-    chunked = _latest(instance, source, "chunks", after=after, sections=embedded.keys())
-    complete = [event for section, event in chunked.items() if event < embedded[section]]
-    return {
-        record.partition_key: fingerprint
-        for record in _records(instance, source, complete)
-        if record.partition_key and (fingerprint := _fingerprint(record, FINGERPRINT))
-    }
-
-
-def _read(
-    instance: DagsterInstance, source: Source, news: Mapping[str, int], listing: Mapping[str, str]
-) -> dict[str, str]:
-    """The fingerprints of what the runs since the last tick have read; of what sections share one that differs."""
-    read: dict[str, str] = {}
-    for record in _records(instance, source, news.values()):
-        for key, name in ((record.partition_key, FINGERPRINT), (SHARED, SHARED_FINGERPRINT)):
-            fingerprint = _fingerprint(record, name)
-            if key is not None and fingerprint is not None and read.get(key) in (None, listing.get(key, GONE)):
-                read[key] = fingerprint
-    return read
-
-
-def _latest(
-    instance: DagsterInstance, source: Source, asset: str, *, after: int, sections: Collection[str] | None = None
-) -> Mapping[str, int]:
-    """The newest materialization of each section, or of those that are named, as Dagster numbers its events."""
-    if sections is not None and not sections:
-        return {}
-    return instance.get_latest_storage_id_by_partition(
-        AssetKey([source.group, asset]),
-        DagsterEventType.ASSET_MATERIALIZATION,
-        None if sections is None else set(sections),
-        after_cursor=after,
+def _compare_with_runs(look: SourceLook, cursor: SensorCursor) -> SensorCursor:
+    """Return the cursor after what runs did since the last tick: stale sections are pending, ingested ones are not."""
+    events = latest_events(look.instance, look.source, "chunks", after=cursor.last_event_id).values()
+    read = read_fingerprints(look.instance, look.source, events, look.listing)
+    marked = replace(mark_stale(cursor, read, now=look.now), last_event_id=max(events, default=cursor.last_event_id))
+    indexed = indexed_fingerprints(
+        look.instance, look.source, set(marked.pending) - {SHARED}, after=marked.event_id_before_request
+    )
+    return resolve(
+        marked, {section for section, read_as in indexed.items() if read_as == marked.seen.get(section, GONE)}
     )
 
 
-def _records(instance: DagsterInstance, source: Source, events: Iterable[int]) -> Iterator[EventLogRecord]:
-    """The materializations of a source's chunks that have these numbers."""
-    wanted, chunks = sorted(events), AssetKey([source.group, "chunks"])
-    for start in range(0, len(wanted), _PAGE):
-        page = AssetRecordsFilter(chunks, storage_ids=wanted[start : start + _PAGE])
-        yield from instance.fetch_materializations(page, limit=_PAGE).records
+def _request(look: SourceLook, cursor: SensorCursor) -> tuple[SensorCursor, set[str]]:
+    """Return the cursor after a request of what is ready, and the requested sections."""
+    ready = ready_sections(cursor, now=look.now, quiet=look.settings.quiet_seconds)
+    if ready and cursor.attempts and not cursor.waits_for_change and _would_end_alike(look.instance, cursor):
+        cursor = wait_for_change(cursor)
+        ready = ready_sections(cursor, now=look.now, quiet=look.settings.quiet_seconds)
+    if not ready or _is_busy(look):
+        return cursor, set()
+    wanted = _wanted(look, cursor, ready)
+    return request_sections(cursor, ready=ready, wanted=wanted, now=look.now), wanted
 
 
-def _fingerprint(record: EventLogRecord, name: str) -> str | None:
-    """What a run says that it has read; None of one that took up only failures."""
-    materialization = record.asset_materialization
-    value = materialization.metadata.get(name) if materialization else None
-    return value.value if isinstance(value, TextMetadataValue) else None
+def _wanted(look: SourceLook, cursor: SensorCursor, ready: set[str]) -> set[str]:
+    """Return the sections to request: the ready ones, and those with pages that are made of a file that changed.
+
+    The pages of a site are one asset, so Dagster shows all sections as stale when one page has changed. All are
+    requested then, which costs little.
+    """
+    with database(look.settings) as url, connect(url) as conn:
+        stored = stored_partitions(conn, look.source.name)
+        dependencies = stored_dependencies(conn, look.source.name) if look.source.roots else {}
+    stale = stale_partitions(look.source.roots, dependencies) if look.source.roots else set()
+    changed = ready - {SHARED}
+    if changed and is_web(look.source):
+        changed |= set(cursor.seen)
+    not_ready = set(cursor.pending) - ready
+    return (changed - cursor.removed) | (ready & cursor.removed & stored) | (stale - not_ready)
 
 
-def _at_work(instance: DagsterInstance, source: Source, now: float) -> bool:
-    """Whether a run over the source is under way or waiting, whoever started it."""
-    return any(
-        (
-            record.dagster_run.tags.get(SOURCE_TAG) == source.name
-            or any(key.path[0] == source.group for key in record.dagster_run.asset_selection or ())
-        )
-        and not _is_abandoned(record, now)
-        for record in instance.get_run_records(RunsFilter(statuses=_UNFINISHED))
-    )
+def _is_busy(look: SourceLook) -> bool:
+    """Return whether a run over the source is under way or waiting, whatever started it."""
+    return any(not _is_abandoned(record, look.now) for record in unfinished_runs(look.instance, look.source))
 
 
-def _is_abandoned(record: RunRecord, now: float) -> bool:
+def _is_abandoned(record: dg.RunRecord, now: float) -> bool:
     age = now - record.create_timestamp.timestamp()
-    return record.dagster_run.status is DagsterRunStatus.NOT_STARTED and age >= _PATIENCE
+    return record.dagster_run.status is dg.DagsterRunStatus.NOT_STARTED and age >= _ABANDONED_AFTER
 
 
-def _is_of_no_use(instance: DagsterInstance, request: str) -> bool:
-    """Whether the runs of a request were canceled by a person, or would fail again in the same way."""
-    return any(
-        run.status is DagsterRunStatus.CANCELED or PERMANENT_TAG in run.tags
-        for run in instance.get_runs(RunsFilter(tags={REQUEST_TAG: request}))
+def _would_end_alike(instance: dg.DagsterInstance, cursor: SensorCursor) -> bool:
+    """Return whether the last request's runs were canceled by a person, or would fail again in the same way."""
+    return cursor.request_id is not None and any(
+        run.status is dg.DagsterRunStatus.CANCELED or PERMANENT_TAG in run.tags
+        for run in instance.get_runs(dg.RunsFilter(tags={REQUEST_TAG: cursor.request_id}))
     )
+
+
+def _run_requests(
+    source: Source, cursor: SensorCursor, *, order: Sequence[str], wanted: set[str]
+) -> list[dg.RunRequest]:
+    return [
+        dg.RunRequest(
+            run_key=f"{source.name}/{cursor.request_id}/{first}",
+            tags={
+                SOURCE_TAG: source.name,
+                REQUEST_TAG: cursor.request_id or "",
+                RANGE_START_TAG: first,
+                RANGE_END_TAG: last,
+            },
+        )
+        for first, last in ranges(order, wanted)
+    ]
+
+
+def _partition_requests(
+    look: SourceLook, *, new: Sequence[str], removed: set[str]
+) -> list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest]:
+    name = sections_name(look.source)
+    deletable = deletable_sections(look.instance, look.source, removed)
+    return [
+        *([dg.AddDynamicPartitionsRequest(name, new)] if new else []),
+        *([dg.DeleteDynamicPartitionsRequest(name, deletable)] if deletable else []),
+    ]

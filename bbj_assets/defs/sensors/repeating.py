@@ -1,16 +1,16 @@
-"""A sensor that follows runs, evaluated again for the same run.
+"""Repeating a tick of a sensor that follows runs for the same run.
 
-Dagster takes what such a sensor raises for said, and moves on to the next run: whatever the sensor was to do for this
-one is lost. Only an error of Dagster's own ends the tick before it has moved on.
+Dagster counts an error of such a sensor as its answer, and moves on to the next run: whatever the sensor was to do for
+this one is lost. Only an error of Dagster's own ends the tick before it has moved on.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dagster import DagsterError
+import dagster as dg
 
 
-class TickFailed(DagsterError):
+class TickFailed(dg.DagsterError):
     """The tick fails, and the next one begins with the same run."""
 
 
@@ -18,10 +18,10 @@ class TickFailed(DagsterError):
 def repeated_after(*errors: type[Exception]) -> Iterator[None]:
     """Have the sensor evaluated again for the same run, at its next tick, after any of these errors.
 
-    All that the tick had done before is done again, too: a sensor does one run a tick, by returning something.
+    All that the tick did before is repeated, too. So a sensor handles one run a tick, by returning a value.
 
     Raises:
-        TickFailed: in the words of the error.
+        TickFailed: with the message of the error.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The daemon's part in a sensor that follows the runs of an instance, and runs for it to follow."""
+"""What the daemon does with a sensor that follows the runs of an instance, and runs for it to follow."""
 
 from dataclasses import dataclass
 
@@ -14,28 +14,28 @@ from dagster import (
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 
-from bbj_assets_tests.defs.conftest import Installation
+from bbj_assets_tests.defs.project import Project
 
 LOCATION_NAME = "bbj_assets"
 
 
 @dataclass
-class Ticks:
-    """A tick begins where the last one that did not raise has ended; what it asks for is for the test to do."""
+class RunSensorDriver:
+    """Each tick begins where the last one that did not raise has ended. The test does what it requests."""
 
     sensor: SensorDefinition
-    installation: Installation
+    project: Project
     cursor: str | None = None
 
     def __post_init__(self) -> None:
-        self.tick()  # the first one only looks where the log ends
+        self.tick()  # the first one only finds the end of the log
 
     @property
     def instance(self) -> DagsterInstance:
-        return self.installation.instance
+        return self.project.instance
 
     def tick(self) -> SensorExecutionData:
-        repository = self.installation.defs().get_repository_def()
+        repository = self.project.defs().get_repository_def()
         with SensorEvaluationContext(
             instance_ref=self.instance.get_ref(),
             last_tick_completion_time=None,
@@ -56,7 +56,7 @@ class Ticks:
 def ended_run(
     instance: DagsterInstance, job: str, ending: DagsterEventType, location: str | None = LOCATION_NAME
 ) -> str:
-    """A run that has ended; without a location it is one of the command line."""
+    """Add a run that has ended, and return its id; without a location it is one of the command line."""
     origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), "__repository__") if location else None
     run = instance.add_run(
         DagsterRun(

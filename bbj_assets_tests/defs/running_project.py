@@ -1,4 +1,4 @@
-"""A platform over a small documentation of Markdown, and what its index should look like."""
+"""A running platform over a small documentation of Markdown, and what its index should look like."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -18,13 +18,17 @@ from bbj_assets_tests.databases import temporary_database
 from bbj_assets_tests.defs.running_platform import RunningPlatform
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 
-PATIENCE = 180.0
+TIMEOUT = 180.0
 """Seconds, for a machine that is busy with other things; an idle one needs a sixth."""
 
 
 @dataclass(frozen=True)
-class Operated:
-    """A running platform, with everything that belongs to it; `docs` holds sources.toml and what is indexed."""
+class RunningProject:
+    """A running platform, its documentation, database and model server.
+
+    Attributes:
+        docs: the folder of sources.toml and of what is indexed.
+    """
 
     platform: RunningPlatform
     docs: Path
@@ -50,7 +54,7 @@ class Operated:
             return {error for (error,) in conn.execute("SELECT error_type FROM failures")}
 
     def clean_ingest(self, url: str, home: Path) -> str:
-        """Everything from nothing into another database, without Dagster; gives its URL."""
+        """Ingest everything into another, empty database, without Dagster, and return its URL."""
         settings = load_settings(
             home=home, config=self.docs / "sources.toml", embedder="ollama", ollama_host=self.models.url
         )
@@ -63,10 +67,10 @@ class Operated:
 
 
 @contextmanager
-def operated_platform(
+def running_project(
     server_url: str, pages: Mapping[str, str], models: FakeOllama, **environment: str
-) -> Iterator[Operated]:
-    """A platform on a database of its own; `pages` are files by their paths, one of them sources.toml."""
+) -> Iterator[RunningProject]:
+    """Run a platform on a database of its own; `pages` are files by their paths, one of them sources.toml."""
     with temporary_database(server_url) as url, TemporaryDirectory(prefix="bbj-assets-") as scratch:
         docs = Path(scratch) / "docs"
         platform = RunningPlatform(
@@ -81,15 +85,15 @@ def operated_platform(
                 **environment,
             },
         )
-        operated = Operated(platform, docs, url, models)
+        running = RunningProject(platform, docs, url, models)
         for path, text in pages.items():
-            operated.write(path, text)
+            running.write(path, text)
         with platform:
-            yield operated
+            yield running
 
 
 def rows(url: str) -> list[tuple[object, ...]]:
-    """All that a reader of an index can see."""
+    """Return all that a reader of an index can see."""
     with connect(url) as conn:
         return conn.execute(
             """

@@ -1,12 +1,12 @@
-"""A site on the web, operated: a visit of it leads to an index that has exactly what changed there."""
+"""A site on the web, on a running platform: after a crawl the index has exactly what changed there."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from bbj_assets.store.connection import connect
-from bbj_assets_tests.defs.operated import PATIENCE, Operated, operated_platform
 from bbj_assets_tests.defs.running_platform import wait_for
+from bbj_assets_tests.defs.running_project import TIMEOUT, RunningProject, running_project
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 from bbj_assets_tests.fakes.site_server import SiteServer, refusal
 from bbj_assets_tests.sources.web_crawl.help_site import FOLDER, path_of, publish, put_topic, url_of
@@ -24,7 +24,7 @@ def site() -> Iterator[SiteServer]:
 
 
 @pytest.fixture
-def operated(server_url: str, site: SiteServer) -> Iterator[Operated]:
+def running(server_url: str, site: SiteServer) -> Iterator[RunningProject]:
     table = f"""
         [[sources]]
         name = "help"
@@ -35,63 +35,63 @@ def operated(server_url: str, site: SiteServer) -> Iterator[Operated]:
         """
     with (
         FakeOllama(dimensions=16) as models,
-        operated_platform(
+        running_project(
             server_url,
             {"sources.toml": table},
             models,
             BBJ_ASSETS_SENSOR_SECONDS="1",
             BBJ_ASSETS_QUIET_SECONDS="1",
-        ) as operated,
+        ) as running,
     ):
-        yield operated
+        yield running
 
 
-def test_a_visit_leads_to_chunks_and_vectors_of_exactly_what_changed(operated: Operated, site: SiteServer) -> None:
-    platform = operated.platform
+def test_a_crawl_leads_to_chunks_and_vectors_of_exactly_what_changed(running: RunningProject, site: SiteServer) -> None:
+    platform = running.platform
     platform.launch_job("visit_help")
     topics = {url_of(site, number) for number in range(TOPICS)}
     start = f"{site.url}{FOLDER}index.htm"
-    wait_for("the site is in the index", lambda: operated.documents() == {*topics, start}, PATIENCE)
-    wait_for("nothing more is to do", lambda: _is_content(operated), PATIENCE)
-    before = _runs_of_documents(operated)
-    texts = set(operated.models.embedded)
-    indexed = _materializations(operated)
+    wait_for("the site is in the index", lambda: running.documents() == {*topics, start}, TIMEOUT)
+    wait_for("nothing more is to do", lambda: _is_up_to_date(running), TIMEOUT)
+    before = _runs_of_documents(running)
+    texts = set(running.models.embedded)
+    indexed = _materializations(running)
 
     put_topic(site, 7, "second", TOPICS)
     site.put(path_of(19), refusal(404))
     platform.launch_job("visit_help")
 
-    wait_for("the changed page is there", lambda: "second edition" in operated.content(url_of(site, 7)), PATIENCE)
+    wait_for("the changed page is there", lambda: "second edition" in running.content(url_of(site, 7)), TIMEOUT)
     wait_for(
-        "the page that is gone is not", lambda: operated.documents() == {*topics, start} - {url_of(site, 19)}, PATIENCE
+        "the page that is gone is not", lambda: running.documents() == {*topics, start} - {url_of(site, 19)}, TIMEOUT
     )
-    wait_for("the search index follows", lambda: _materializations(operated) > indexed, PATIENCE)
-    wait_for("nothing more is to do", lambda: _is_content(operated), PATIENCE)
-    after = _runs_of_documents(operated)
+    wait_for("the search index follows", lambda: _materializations(running) > indexed, TIMEOUT)
+    wait_for("nothing more is to do", lambda: _is_up_to_date(running), TIMEOUT)
+    after = _runs_of_documents(running)
     assert {url for url in after if after[url] != before[url]} == {url_of(site, 7)}
-    [new] = set(operated.models.embedded) - texts
+    [new] = set(running.models.embedded) - texts
     assert "Topic number 7 in its second edition" in new
-    assert max(operated.models.embedded.values()) == 1, "no text is embedded twice"
-    assert operated.failures() == set()
+    assert max(running.models.embedded.values()) == 1, "no text is embedded twice"
+    assert running.failures() == set()
 
 
-def _runs_of_documents(operated: Operated) -> dict[str, str]:
+def _runs_of_documents(running: RunningProject) -> dict[str, str]:
     """The run that stored each document."""
-    with connect(operated.url) as conn:
+    with connect(running.url) as conn:
         return dict(conn.execute("SELECT source_url, run_id FROM documents").fetchall())
 
 
-def _is_content(operated: Operated) -> bool:
+def _is_up_to_date(running: RunningProject) -> bool:
     """Whether every chunk has a vector, and no run is waiting or under way."""
-    with connect(operated.url) as conn:
+    with connect(running.url) as conn:
         missing = conn.execute(
             "SELECT count(*) FROM chunks c WHERE NOT EXISTS "
             "(SELECT FROM embeddings e WHERE e.content_hash = c.content_hash)"
         ).fetchone()
-    return missing == (0,) and operated.platform.is_idle()
+    return missing == (0,) and running.platform.is_idle()
 
 
-def _materializations(operated: Operated) -> int:
+def _materializations(running: RunningProject) -> int:
     """How often the search index was built by itself."""
-    runs = operated.platform.runs(statuses=["SUCCESS"])
+    runs = running.platform.runs(statuses=["SUCCESS"])
     return sum({"path": ["search_index"]} in (run["assetSelection"] or ()) for run in runs)

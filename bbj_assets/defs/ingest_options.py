@@ -1,11 +1,11 @@
-"""What one run over a whole source is told."""
+"""What one ingest of a source does beside the usual. Free of Dagster, whose import takes seconds."""
 
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRun:
-    """The wishes of whoever starts it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestOptions:
+    """The options of one ingest.
 
     Attributes:
         clean: delete the source's documents first.
@@ -18,5 +18,5 @@ class SourceRun:
     clean: bool = False
     retry_failed: bool = False
     allow_shrink: bool = False
-    invocation: str = ""
+    invocation: str | None = None
     verbose: bool = False
