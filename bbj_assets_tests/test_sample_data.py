@@ -44,14 +44,14 @@ def test_the_table_has_the_ten_sources(config: SourceTable) -> None:
     assert sorted([*enabled, *config.disabled]) == sorted(NAMES)
 
 
-def test_what_is_enabled_is_there(config: SourceTable) -> None:
+def test_paths_of_enabled_sources_exist(config: SourceTable) -> None:
     roots = {source.name: source.roots for source in config.sources}
 
     assert roots.keys() >= {"mdx-dwc", "mdx-beginner", "mdx-db-modernization", "bbj-source", "javadoc"}
     assert all(root.is_dir() for paths in roots.values() for root in paths)
 
 
-def test_what_is_disabled_is_there_too_when_it_has_paths() -> None:
+def test_paths_of_disabled_sources_exist_too() -> None:
     table = tomllib.loads((ROOT / "sources.toml").read_text(encoding="utf-8"))
     paths = [path for source in table["sources"] for path in source.get("paths", []) if "$" not in path]
 
@@ -99,7 +99,7 @@ def test_an_installation_in_bbj_home_replaces_the_sample_javadoc(
         ("web/webhelp", "*.htm", 9),
     ],
 )
-def test_nobody_lost_a_sample(folder: str, pattern: str, files: int) -> None:
+def test_the_samples_are_complete(folder: str, pattern: str, files: int) -> None:
     assert count(folder, pattern) == files
 
 

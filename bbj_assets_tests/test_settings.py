@@ -1,11 +1,17 @@
-"""What the environment configures, and what a reader is told when it cannot work."""
+"""Settings from the environment, and the errors for values that cannot work."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from bbj_assets.errors import ConfigurationError
-from bbj_assets.settings import ChunkSettings, load_settings, read_settings
+from bbj_assets.settings import Settings, load_settings, read_settings
+from bbj_assets.source import ChunkSettings
+from bbj_assets_tests.conftest import REPOSITORY
+from bbj_assets_tests.environment import variables_of_settings
 
 
 @pytest.mark.parametrize(
@@ -66,9 +72,7 @@ def test_every_variable_that_does_not_fit_is_reported_by_its_name(monkeypatch: p
         ("BBJ_ASSETS_WORKERS", "BBJ_ASSETS_EMBEDDING_WORKERS or BBJ_ASSETS_PARSE_WORKERS"),
     ],
 )
-def test_a_variable_that_is_nearly_a_setting_is_no_setting_silently(
-    monkeypatch: pytest.MonkeyPatch, name: str, meant: str
-) -> None:
+def test_a_misspelt_setting_is_an_error(monkeypatch: pytest.MonkeyPatch, name: str, meant: str) -> None:
     monkeypatch.setenv(name, "s3cret")
 
     with pytest.raises(ConfigurationError) as caught:
@@ -86,9 +90,7 @@ def test_a_variable_that_is_nearly_a_setting_is_no_setting_silently(
         ("BBJ_ASSETS_DATA_DIR", "docs"),
     ],
 )
-def test_what_is_like_no_setting_says_nothing_or_is_one_is_left_alone(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
+def test_other_variables_and_empty_ones_are_accepted(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
 
     load_settings()
@@ -102,7 +104,7 @@ def test_an_overlap_of_more_than_half_a_chunk_is_refused(monkeypatch: pytest.Mon
         load_settings()
 
 
-def test_what_does_not_fit_is_given_beside_the_settings_that_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_values_are_returned_beside_the_valid_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"EMBEDDER": "word2vec", "CHUNK_TOKENS": "few", "CHUNK_OVERLAP": "900", "HOME": "/h"}.items():
         monkeypatch.setenv(f"BBJ_ASSETS_{name}", value)
 
@@ -128,3 +130,27 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.openai_api_key.get_secret_value() == "hush-2"
     assert settings.ollama_api_key is not None
     assert settings.ollama_api_key.get_secret_value() == "hush-3"
+
+
+def test_no_variable_of_the_developer_reaches_a_test() -> None:
+    assert Settings().model_fields_set == set()
+    assert not {name for name in os.environ if name.startswith("BBJ_ASSETS_")}
+
+
+def test_every_variable_of_the_settings_is_kept_from_the_tests() -> None:
+    variables = variables_of_settings()
+    assert {"OPENAI_API_KEY", "OLLAMA_API_KEY", "OLLAMA_HOST", "DATA_DIR", "BBJ_ASSETS_HOME"} <= variables
+    assert len(variables) >= len(Settings.model_fields)
+
+    node = f"{Path(__file__)}::{test_no_variable_of_the_developer_reaches_a_test.__name__}"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", node],
+        cwd=REPOSITORY,
+        env=os.environ | dict.fromkeys(variables | {"BBJ_ASSETS_TEST_CORPUS"}, "of the developer"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout

@@ -1,4 +1,4 @@
-"""What sources.toml says, and what a reader is told when it cannot work."""
+"""The table sources.toml, and the errors for entries that cannot work."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ paths = ["docs"]
 
 @pytest.fixture
 def table(tmp_path: Path) -> Table:
-    """Writes a sources.toml beside a folder `docs`."""
+    """A function that writes a sources.toml beside a folder `docs`."""
     (tmp_path / "docs").mkdir()
 
     def write(text: str) -> Path:
@@ -317,7 +317,7 @@ def test_a_path_whose_files_another_one_reads_too_is_refused(
         pytest.param("docs-of-old", "", id="a name that begins with that of the other"),
     ],
 )
-def test_a_path_in_another_one_is_right_where_no_file_is_read_twice(
+def test_a_nested_path_is_accepted_where_no_file_is_read_twice(
     table: Table, tmp_path: Path, inner: str, more: str
 ) -> None:
     page(tmp_path / "docs" / "start.md")
@@ -372,7 +372,7 @@ def test_a_disabled_source_may_lack_its_paths_and_its_parser(table: Table) -> No
     assert config.disabled == ("later",)
 
 
-def test_missing_paths_are_accepted_when_nobody_reads_them_yet(table: Table, tmp_path: Path) -> None:
+def test_missing_paths_are_accepted_before_they_are_read(table: Table, tmp_path: Path) -> None:
     settings = load_settings(config=table(GOOD.replace('["docs"]', '["gone"]')))
 
     config = load_sources(settings, check_paths=False)
@@ -392,7 +392,7 @@ def test_data_dir_of_the_table_is_relative_to_the_table(table: Table, tmp_path: 
     assert config.sources[0].roots == (tmp_path / "data" / "docs",)
 
 
-def test_data_dir_is_of_the_option_before_the_environment_before_the_table(
+def test_data_dir_comes_from_the_option_then_the_environment_then_the_table(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("of_table", "of_environment", "of_option"):
@@ -460,7 +460,7 @@ def test_sources_are_selected_in_the_order_of_the_file(
     assert [source.name for source in load(table(SEVERAL)).select(names)] == selected
 
 
-def test_selecting_what_is_not_there_or_disabled_says_so_for_each_name(table: Table) -> None:
+def test_selecting_unknown_or_disabled_sources_reports_each_name(table: Table) -> None:
     file = table(SEVERAL)
 
     with pytest.raises(ConfigurationError) as caught:
@@ -473,7 +473,7 @@ def test_selecting_what_is_not_there_or_disabled_says_so_for_each_name(table: Ta
     assert "enabled = true" in disabled
 
 
-def test_what_is_wrong_with_the_names_is_said_with_what_is_wrong_in_the_table(table: Table) -> None:
+def test_unknown_names_are_reported_together_with_errors_of_the_table(table: Table) -> None:
     file = table(SEVERAL + 'colour = "red"\n' + GOOD.replace("course", "faulty").replace('"mdx"', "1"))
 
     with pytest.raises(ConfigurationError) as caught:
@@ -486,7 +486,7 @@ def test_what_is_wrong_with_the_names_is_said_with_what_is_wrong_in_the_table(ta
     assert f"'off' is disabled in {file}" in disabled
 
 
-def test_names_of_a_table_without_sources_are_not_missed_one_by_one(table: Table) -> None:
+def test_names_are_not_checked_against_a_table_without_sources(table: Table) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_sources(load_settings(config=table("")), wanted=("one",))
 

@@ -1,1 +1,1 @@
-"""What is left when everything is killed at any moment."""
+"""What the index holds after ingests and PostgreSQL were killed at random moments."""

@@ -1,6 +1,6 @@
-"""A machine on which the real command runs, as in the tests of the commands."""
+"""The project that the ingests run on, as in the tests of the commands."""
 
-from bbj_assets_tests.cli.conftest import desk
+from bbj_assets_tests.cli.conftest import project
 from bbj_assets_tests.defs.conftest import dagster_state
 
-__all__ = ["dagster_state", "desk"]
+__all__ = ["dagster_state", "project"]

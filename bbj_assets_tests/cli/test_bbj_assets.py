@@ -1,4 +1,4 @@
-"""`bbj-assets`: search, report and database, as their user meets them."""
+"""`bbj-assets`: what search, report and database print, and how they end."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from bbj_assets.search.hybrid import MARK_END, MARK_START
-from bbj_assets_tests.cli.conftest import Desk, Machine
+from bbj_assets_tests.cli.project import MarkdownProject, Project
 
 ASSETS, INGEST = "bbj-assets", "bbj-ingest-all"
 
@@ -22,7 +22,7 @@ ASSETS, INGEST = "bbj-assets", "bbj-ingest-all"
 # --- search
 
 
-def test_search_shows_title_place_address_and_the_words(indexed: Machine) -> None:
+def test_search_prints_title_section_address_and_passage(indexed: Project) -> None:
     done = indexed.call(ASSETS, "search", "executeScript", "BBjHtmlView", "--source", "mdx-dwc", "--limit", "2")
 
     assert done.exit_code == 0, done.output
@@ -36,7 +36,7 @@ def test_search_shows_title_place_address_and_the_words(indexed: Machine) -> Non
     assert "\x1b" not in done.output
 
 
-def test_search_as_json_has_whole_chunks(indexed: Machine) -> None:
+def test_search_as_json_has_whole_chunks(indexed: Project) -> None:
     done = indexed.call(ASSETS, "search", "executeScript BBjHtmlView", "--json")
 
     hits = json.loads(done.stdout)
@@ -64,7 +64,7 @@ def test_search_as_json_has_whole_chunks(indexed: Machine) -> None:
         ),
     ],
 )
-def test_search_keeps_to_its_filters(indexed: Machine, arguments: list[str], allowed: str) -> None:
+def test_search_applies_its_filters(indexed: Project, arguments: list[str], allowed: str) -> None:
     done = indexed.call(ASSETS, "search", "window", "--limit", "50", "--json", *arguments)
 
     found = {hit["source_url"] for hit in json.loads(done.stdout)}
@@ -73,7 +73,7 @@ def test_search_keeps_to_its_filters(indexed: Machine, arguments: list[str], all
     assert len(found) == min(len(may_be_found), 50) > 0
 
 
-def test_search_that_finds_nothing_says_so(indexed: Machine) -> None:
+def test_search_that_finds_nothing_says_so(indexed: Project) -> None:
     nowhere = ("--source", "mdx-dwc", "--generation", "untagged")
     done = indexed.call(ASSETS, "search", "window", *nowhere)
 
@@ -82,47 +82,47 @@ def test_search_that_finds_nothing_says_so(indexed: Machine) -> None:
     assert json.loads(indexed.call(ASSETS, "search", "window", *nowhere, "--json").stdout) == []
 
 
-def test_search_in_an_empty_index_says_how_to_fill_it(desk: Desk) -> None:
-    done = desk.call(ASSETS, "search", "anything")
+def test_search_in_an_empty_index_says_how_to_fill_it(project: MarkdownProject) -> None:
+    done = project.call(ASSETS, "search", "anything")
 
     assert done.exit_code == 2
     assert "Nothing is indexed yet" in done.stderr
     assert "bbj-ingest-all" in done.stderr
 
 
-def test_search_in_an_index_that_lost_everything_says_how_to_fill_it(desk: Desk) -> None:
-    """As after an ingest that was interrupted before its first document."""
-    desk.call(INGEST, "--source", "notes")
-    desk.query("DELETE FROM documents RETURNING 1")
+def test_search_without_documents_but_with_a_model_says_how_to_fill_it(project: MarkdownProject) -> None:
+    """An ingest that was interrupted before its first document leaves such an index."""
+    project.call(INGEST, "--source", "notes")
+    project.query("DELETE FROM documents RETURNING 1")
 
-    done = desk.call(ASSETS, "search", "anything")
+    done = project.call(ASSETS, "search", "anything")
 
     assert done.exit_code == 2
     assert "Nothing is indexed yet" in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("change", "code", "said"),
+    ("change", "code", "expected"),
     [
         ({"OLLAMA_HOST": "http://127.0.0.1:1"}, 1, "Cannot reach Ollama at http://127.0.0.1:1."),
         ({"BBJ_ASSETS_DATABASE_URL": "postgresql://u:s3cret@127.0.0.1:1/d"}, 1, "Cannot connect to PostgreSQL at"),
         ({"BBJ_ASSETS_EMBEDDER": "chatgpt"}, 2, "BBJ_ASSETS_EMBEDDER"),
     ],
 )
-def test_search_that_cannot_work_ends_with_the_remedy(
-    indexed: Machine, change: dict[str, str], code: int, said: str
+def test_search_that_cannot_work_prints_the_remedy(
+    indexed: Project, change: dict[str, str], code: int, expected: str
 ) -> None:
-    done = Machine(indexed.environment | change).run(ASSETS, "search", "window")
+    done = Project(indexed.environment | change).run(ASSETS, "search", "window")
 
     assert done.returncode == code
-    assert said in done.stderr
+    assert expected in done.stderr
     assert "Traceback" not in done.stderr
     assert "s3cret" not in done.stderr
     assert done.stdout == ""
 
 
 @pytest.mark.parametrize("arguments", [[], ["x", "--limit", "0"], ["x", "--generation", "dos"], ["x", "--nonsense"]])
-def test_wrong_usage_ends_with_two(indexed: Machine, arguments: list[str]) -> None:
+def test_wrong_usage_exits_with_2(indexed: Project, arguments: list[str]) -> None:
     done = indexed.call(ASSETS, "search", *arguments)
 
     assert done.exit_code == 2
@@ -132,8 +132,8 @@ def test_wrong_usage_ends_with_two(indexed: Machine, arguments: list[str]) -> No
 @pytest.mark.parametrize(
     "arguments", ["['search', 'run JavaScript']", "['report']", "['database', 'url']", "['--help']"]
 )
-def test_no_command_here_imports_dagster(indexed: Machine, arguments: str) -> None:
-    """Dagster costs seconds, and a search is to cost one."""
+def test_reading_commands_do_not_import_dagster(indexed: Project, arguments: str) -> None:
+    """Importing Dagster takes seconds, and a search should take one."""
     program = (
         "import sys\n"
         "from bbj_assets.cli.main import main\n"
@@ -142,7 +142,7 @@ def test_no_command_here_imports_dagster(indexed: Machine, arguments: str) -> No
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", program], env=indexed.whole_environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program], env=indexed.full_environment, capture_output=True, text=True, check=False
     )
 
     assert done.returncode == 0, done.stderr
@@ -152,23 +152,23 @@ def test_no_command_here_imports_dagster(indexed: Machine, arguments: str) -> No
 # --- report
 
 
-def test_report_counts_by_source_generation_and_type(indexed: Machine) -> None:
+def test_report_counts_by_source_generation_and_type(indexed: Project) -> None:
     done = indexed.call(ASSETS, "report", "--json")
 
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
     assert report["model"] == "nomic-embed-text"
-    assert {row["source"]: row["documents"] for row in report["sources"]} == dict(
-        indexed.query("SELECT source, count(*) FROM documents GROUP BY 1")
+    assert {row["source"]: row["documents"] for row in report["sources"]} == indexed.pairs(
+        "SELECT source, count(*) FROM documents GROUP BY 1"
     )
     assert all(row["embedded"] == row["chunks"] > 0 for row in report["sources"])
-    assert report["generations"] == dict(
-        indexed.query("SELECT g, count(*) FROM documents, unnest(generations) AS g GROUP BY 1")
+    assert report["generations"] == indexed.pairs(
+        "SELECT g, count(*) FROM documents, unnest(generations) AS g GROUP BY 1"
     )
-    assert report["doc_types"] == dict(indexed.query("SELECT doc_type, count(*) FROM documents GROUP BY 1"))
+    assert report["doc_types"] == indexed.pairs("SELECT doc_type, count(*) FROM documents GROUP BY 1")
 
 
-def test_report_prints_the_same_for_a_person(indexed: Machine) -> None:
+def test_report_prints_the_same_for_a_person(indexed: Project) -> None:
     done = indexed.call(ASSETS, "report")
 
     assert done.exit_code == 0
@@ -177,13 +177,13 @@ def test_report_prints_the_same_for_a_person(indexed: Machine) -> None:
     assert "Active model: nomic-embed-text" in done.output
 
 
-def test_report_warns_of_what_looks_wrong(desk: Desk) -> None:
-    (desk.folder / "guide/bad.md").write_bytes(b"\x00\xff\xfe\x81")
-    desk.ollama.poison = "zither"
-    desk.sources("guide", "notes", "empty")
-    desk.call(INGEST)
+def test_report_warns_of_what_looks_wrong(project: MarkdownProject) -> None:
+    (project.folder / "guide/bad.md").write_bytes(b"\x00\xff\xfe\x81")
+    project.ollama.poison = "zither"
+    project.write_table("guide", "notes", "empty")
+    project.call(INGEST)
 
-    report = json.loads(desk.call(ASSETS, "report", "--json").stdout)
+    report = json.loads(project.call(ASSETS, "report", "--json").stdout)
 
     warnings = "\n".join(report["warnings"])
     assert re.search(r"^empty: No documents\. Check that the documentation is in", warnings, re.MULTILINE)
@@ -196,36 +196,36 @@ def test_report_warns_of_what_looks_wrong(desk: Desk) -> None:
     )
 
 
-def test_report_of_an_empty_index_says_what_is_missing(desk: Desk) -> None:
-    done = desk.call(ASSETS, "report")
+def test_report_of_an_empty_index_says_what_is_missing(project: MarkdownProject) -> None:
+    done = project.call(ASSETS, "report")
 
     assert done.exit_code == 0
     assert "Active model: none yet" in done.output
     assert "Warning: guide: No documents. Check that the documentation is in" in done.output
 
 
-def test_report_needs_no_model_server_and_no_table_of_sources(indexed: Machine) -> None:
-    alone = Machine(indexed.environment | {"OLLAMA_HOST": "http://127.0.0.1:1", "BBJ_ASSETS_CONFIG": "/nowhere.toml"})
+def test_report_needs_no_model_server_and_no_table_of_sources(indexed: Project) -> None:
+    alone = Project(indexed.environment | {"OLLAMA_HOST": "http://127.0.0.1:1", "BBJ_ASSETS_CONFIG": "/nowhere.toml"})
 
     assert alone.call(ASSETS, "report").exit_code == 0
 
 
 @pytest.mark.parametrize("question", ["", "  ", "!!! & |"])
-def test_a_question_without_words_is_a_mistake(indexed: Machine, question: str) -> None:
+def test_a_question_without_words_is_a_usage_error(indexed: Project, question: str) -> None:
     done = indexed.call(ASSETS, "search", question)
 
     assert (done.exit_code, done.stdout) == (2, "")
     assert "Ask with words" in done.stderr
 
 
-def test_a_question_that_is_no_text_is_a_mistake(indexed: Machine) -> None:
+def test_a_question_that_is_no_text_is_a_usage_error(indexed: Project) -> None:
     done = indexed.run(ASSETS, "search", "fl\udce4che")
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "The question is not UTF-8" in done.stderr
 
 
-def test_a_source_of_which_nothing_is_indexed_is_a_mistake(indexed: Machine) -> None:
+def test_a_source_of_which_nothing_is_indexed_is_a_usage_error(indexed: Project) -> None:
     done = indexed.call(ASSETS, "search", "window", "--source", "javadocs", "--json")
 
     assert (done.exit_code, done.stdout) == (2, "")
@@ -236,7 +236,7 @@ def test_a_source_of_which_nothing_is_indexed_is_a_mistake(indexed: Machine) -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (["--help"], ["search", "report", "database", "bbj-ingest-all", "make ui"]),
         (
@@ -249,10 +249,10 @@ def test_a_source_of_which_nothing_is_indexed_is_a_mistake(indexed: Machine) -> 
         (["models", "--help"], ["\n  bbj-assets models activate nomic-embed-text\n"]),
     ],
 )
-def test_its_help_teaches(indexed: Machine, arguments: list[str], said: list[str]) -> None:
+def test_help_has_examples(indexed: Project, arguments: list[str], expected: list[str]) -> None:
     output = indexed.call(ASSETS, *arguments).output
 
-    assert [words for words in said if words not in output] == []
+    assert [words for words in expected if words not in output] == []
     assert "\\b" not in output
 
 
@@ -260,19 +260,19 @@ def test_its_help_teaches(indexed: Machine, arguments: list[str], said: list[str
 
 
 @pytest.fixture
-def fresh(tmp_path: Path, indexed: Machine) -> Iterator[Machine]:
-    """A machine without a PostgreSQL of its own; whatever a test leaves running is stopped."""
+def embedded_project(tmp_path: Path, indexed: Project) -> Iterator[Project]:
+    """A project that uses the embedded PostgreSQL; servers that a test leaves running are stopped."""
     home = tmp_path / "home"
     home.mkdir()
     environment = {key: value for key, value in indexed.environment.items() if key != "BBJ_ASSETS_DATABASE_URL"}
-    machine = Machine(environment | {"BBJ_ASSETS_HOME": str(home)})
-    yield machine
-    for process in servers(home):
+    project = Project(environment | {"BBJ_ASSETS_HOME": str(home)})
+    yield project
+    for process in server_processes(home):
         os.kill(process, signal.SIGQUIT)
 
 
-def servers(home: Path) -> list[int]:
-    """The PostgreSQL servers whose data is below a home."""
+def server_processes(home: Path) -> list[int]:
+    """Return the process ids of the PostgreSQL servers whose data is below a home."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         command = process.info["cmdline"] or []
@@ -281,49 +281,49 @@ def servers(home: Path) -> list[int]:
     return found
 
 
-def test_the_embedded_database_stays_up_from_start_to_stop(fresh: Machine) -> None:
-    before = fresh.run(ASSETS, "database", "url")
+def test_the_embedded_database_stays_up_from_start_to_stop(embedded_project: Project) -> None:
+    before = embedded_project.run(ASSETS, "database", "url")
     assert before.returncode == 0
     assert "It is not running now: `bbj-assets database start` keeps it up." in before.stderr
 
-    started = fresh.run(ASSETS, "database", "start")
+    started = embedded_project.run(ASSETS, "database", "start")
     assert started.returncode == 0, started.stderr
     assert started.stdout == before.stdout
     url = started.stdout.strip()
-    assert servers(fresh.home)
+    assert server_processes(embedded_project.home)
     with psycopg.connect(url) as conn:
         assert conn.execute("SELECT extname FROM pg_extension WHERE extname = 'vector'").fetchone() == ("vector",)
         assert conn.execute("SELECT count(*) FROM chunks").fetchone() == (0,)
 
-    empty = fresh.run(ASSETS, "search", "anything")  # uses the same server, and must not stop it
+    empty = embedded_project.run(ASSETS, "search", "anything")  # uses the same server, and must not stop it
     assert empty.returncode == 2
     assert "Nothing is indexed yet" in empty.stderr
-    assert servers(fresh.home)
-    assert fresh.run(ASSETS, "database", "url").stderr == ""
+    assert server_processes(embedded_project.home)
+    assert embedded_project.run(ASSETS, "database", "url").stderr == ""
 
-    stopped = fresh.run(ASSETS, "database", "stop")
+    stopped = embedded_project.run(ASSETS, "database", "stop")
     assert (stopped.returncode, stopped.stdout) == (0, "Stopped.\n")
-    assert servers(fresh.home) == []
+    assert server_processes(embedded_project.home) == []
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url)
-    again = fresh.run(ASSETS, "database", "stop")
+    again = embedded_project.run(ASSETS, "database", "stop")
     assert (again.returncode, again.stdout) == (0, "It was not running.\n")
 
 
-def test_a_command_starts_the_embedded_database_and_leaves_none_behind(fresh: Machine) -> None:
-    done = fresh.run(ASSETS, "report")
+def test_a_command_starts_the_embedded_database_and_leaves_none_behind(embedded_project: Project) -> None:
+    done = embedded_project.run(ASSETS, "report")
 
     assert done.returncode == 0, done.stderr
     assert "Active model: none yet" in done.stdout
-    assert servers(fresh.home) == []
+    assert server_processes(embedded_project.home) == []
 
 
-def test_the_url_of_a_database_of_ones_own_is_printed_as_it_is(indexed: Machine) -> None:
+def test_a_configured_database_url_is_printed_unchanged(indexed: Project) -> None:
     assert indexed.call(ASSETS, "database", "url").stdout == indexed.url + "\n"
 
 
 @pytest.mark.parametrize("command", ["start", "stop"])
-def test_a_database_of_ones_own_is_not_ours_to_start_or_stop(indexed: Machine, command: str) -> None:
+def test_a_configured_database_is_neither_started_nor_stopped(indexed: Project, command: str) -> None:
     done = indexed.call(ASSETS, "database", command)
 
     assert done.exit_code == 2

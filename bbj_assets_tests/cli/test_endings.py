@@ -1,4 +1,4 @@
-"""However `bbj-ingest-all` ends, nothing of it is left over, and what it stored is whole."""
+"""However `bbj-ingest-all` ends, it leaves no process and no memory behind, and every stored document is whole."""
 
 import re
 import signal
@@ -16,8 +16,8 @@ from bbj_assets.defs.run_errors import was_stopped
 from bbj_assets.store.connection import connect
 from bbj_assets.store.embedded_server import EmbeddedServer
 from bbj_assets.store.locks import index_lock
-from bbj_assets_tests.cli.conftest import Desk
-from bbj_assets_tests.cli.test_resume import wait_until
+from bbj_assets_tests.cli.processes import wait_until
+from bbj_assets_tests.cli.project import MarkdownProject
 
 INGEST = "bbj-ingest-all"
 PAGES = 100
@@ -29,13 +29,15 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - read only
     [(None, 0), (signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)],
     ids=["by itself", "SIGINT", "SIGTERM", "SIGKILL"],
 )
-def test_no_process_and_no_shared_memory_outlives_it(desk: Desk, ending: signal.Signals | None, code: int) -> None:
+def test_no_process_and_no_shared_memory_outlives_an_ingest(
+    project: MarkdownProject, ending: signal.Signals | None, code: int
+) -> None:
     for number in range(PAGES):
-        desk.write(f"guide/{number}.md", f"# Page {number}\n\n" + f"Sentence {number} about grids. " * 100)
-    desk.environment |= {"BBJ_ASSETS_PARSE_WORKERS": "2"}
-    process = desk.start(INGEST, "--sequential")
-    started = parsers(process)
-    shared = shared_memory([psutil.Process(process.pid), *started])
+        project.write(f"guide/{number}.md", f"# Page {number}\n\n" + f"Sentence {number} about grids. " * 100)
+    project.environment |= {"BBJ_ASSETS_PARSE_WORKERS": "2"}
+    process = project.start(INGEST, "--sequential")
+    started = wait_for_parsers(process)
+    shared = shared_memory_names([psutil.Process(process.pid), *started])
     if ending is not None:
         process.send_signal(ending)
     output, errors = process.communicate(timeout=60)
@@ -47,17 +49,17 @@ def test_no_process_and_no_shared_memory_outlives_it(desk: Desk, ending: signal.
     if ending in (signal.SIGINT, signal.SIGTERM):
         [left] = re.findall(r"^Left: .*1 sources to begin with \(notes\)", output, re.MULTILINE)
         files = re.search(r"(\d+) files to read", left)  # on a busy machine they may all have been read by then
-        assert desk.query("SELECT count(*) FROM documents") == [(PAGES + 2 - int(files[1] if files else 0),)]
+        assert project.query("SELECT count(*) FROM documents") == [(PAGES + 2 - int(files[1] if files else 0),)]
         assert "`bbj-ingest-all --resume` does the rest" in output
         assert "Traceback" not in output + errors
 
-    resumed = desk.call(INGEST, "--resume")
+    resumed = project.call(INGEST, "--resume")
 
     assert resumed.exit_code == 0, resumed.output
-    assert len(desk.rows()["documents"]) == PAGES + 3
-    assert desk.query("SELECT count(*) FROM chunks LEFT JOIN embeddings USING (content_hash) WHERE model IS NULL") == [
-        (0,)
-    ]
+    assert len(project.rows()["documents"]) == PAGES + 3
+    assert project.query(
+        "SELECT count(*) FROM chunks LEFT JOIN embeddings USING (content_hash) WHERE model IS NULL"
+    ) == [(0,)]
 
 
 @pytest.mark.parametrize(
@@ -65,20 +67,20 @@ def test_no_process_and_no_shared_memory_outlives_it(desk: Desk, ending: signal.
     [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGINT]],
     ids=["SIGINT", "SIGTERM", "SIGINT twice"],
 )
-def test_while_the_search_index_is_built_it_ends_soon_and_so_does_its_statement(
-    desk: Desk, signals: list[signal.Signals]
+def test_an_interruption_cancels_the_build_of_the_search_index(
+    project: MarkdownProject, signals: list[signal.Signals]
 ) -> None:
     waits_for_index = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = "
     waits_for_index += "(SELECT oid FROM pg_database WHERE datname = current_database())"
-    with connect(desk.url) as other, index_lock(other):  # as during a build of minutes
-        process = desk.start(INGEST)
-        wait_until(lambda: desk.query(waits_for_index) == [(1,)], process)
+    with connect(project.url) as other, index_lock(other):  # as during a build of minutes
+        process = project.start(INGEST)
+        wait_until(lambda: project.query(waits_for_index) == [(1,)], process)
         for number in signals:
             process.send_signal(number)
             time.sleep(0.05)
         output, errors = process.communicate(timeout=30)
 
-        assert desk.query(waits_for_index) == [(0,)], "what it asked of PostgreSQL is cancelled"
+        assert project.query(waits_for_index) == [(0,)], "its statement is cancelled"
     assert process.returncode == 130, output + errors
     assert "Interrupted. What was done is stored" in output + errors
     assert "Error" not in output + errors
@@ -86,17 +88,17 @@ def test_while_the_search_index_is_built_it_ends_soon_and_so_does_its_statement(
     if len(signals) == 1:
         assert re.search(r"^search index .* stopped *$", output, re.MULTILINE)
         assert "to begin with" not in output
-        with DagsterInstance.from_config(str(desk.home / "dagster")) as instance:
+        with DagsterInstance.from_config(str(project.home / "dagster")) as instance:
             [failed] = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.FAILURE]))
             events = [entry.dagster_event for entry in instance.all_logs(failed.run_id) if entry.dagster_event]
-            assert was_stopped(events), "which nobody need be told of"
-    resumed = desk.call(INGEST, "--resume")
+            assert was_stopped(events), "an interruption alerts no one"
+    resumed = project.call(INGEST, "--resume")
     assert resumed.exit_code == 0, resumed.output
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "message"),
     [
         ([INGEST], "Interrupted. What was done is stored."),
         (
@@ -107,28 +109,28 @@ def test_while_the_search_index_is_built_it_ends_soon_and_so_does_its_statement(
     ids=["ingest", "models add"],
 )
 def test_an_interruption_before_the_runs_leaves_no_embedded_database(
-    desk: Desk, command: list[str], said: str, number: signal.Signals
+    project: MarkdownProject, command: list[str], message: str, number: signal.Signals
 ) -> None:
-    del desk.environment["BBJ_ASSETS_DATABASE_URL"]
-    desk.ollama.latency = 30.0  # as of a model that is loaded
-    process = desk.start(*command)
-    wait_until(lambda: bool(desk.ollama.requests), process)
-    server = EmbeddedServer(desk.home)
+    del project.environment["BBJ_ASSETS_DATABASE_URL"]
+    project.ollama.latency = 30.0  # as of a model that is loaded
+    process = project.start(*command)
+    wait_until(lambda: bool(project.ollama.requests), process)
+    server = EmbeddedServer(project.home)
     assert server.running
     try:
         process.send_signal(number)
         output, errors = process.communicate(timeout=20)
 
         assert process.returncode == 130, output + errors
-        assert errors.endswith(f"{said}\n")
+        assert errors.endswith(f"{message}\n")
         assert "Traceback" not in output + errors
         assert not server.running
     finally:
         server.stop()
 
 
-def parsers(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Its parsers, as soon as there are both."""
+def wait_for_parsers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Wait for both parsers of an ingest, and return them."""
     found: list[psutil.Process] = []
     while len(found) < 2:
         assert process.poll() is None, process.communicate()
@@ -143,8 +145,8 @@ def is_parser(process: psutil.Process) -> bool:
         return False
 
 
-def shared_memory(processes: list[psutil.Process]) -> set[str]:
-    """What they have in shared memory, of which something outlives a process that forgets it."""
+def shared_memory_names(processes: list[psutil.Process]) -> set[str]:
+    """Return the names of their shared memory, which outlives a process that does not unlink it."""
     names = set()
     for process in processes:
         with suppress(psutil.NoSuchProcess):
@@ -153,10 +155,10 @@ def shared_memory(processes: list[psutil.Process]) -> set[str]:
     return names
 
 
-def test_shared_memory_is_seen() -> None:
+def test_shared_memory_of_a_process_is_found() -> None:
     memory = SharedMemory(create=True, size=1)
     try:
-        assert memory.name in shared_memory([psutil.Process()])
+        assert memory.name in shared_memory_names([psutil.Process()])
     finally:
         memory.close()
         memory.unlink()

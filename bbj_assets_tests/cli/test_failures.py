@@ -16,7 +16,7 @@ from bbj_assets.store.connection import connect
 from bbj_assets.store.documents import replace_items
 from bbj_assets.store.failures import StoredFailure, record_failures
 from bbj_assets.store.models import ensure_model
-from bbj_assets_tests.cli.conftest import Desk
+from bbj_assets_tests.cli.project import MarkdownProject
 from bbj_assets_tests.fakes.model_server import refuse
 from bbj_assets_tests.store.samples import chunks, item
 
@@ -25,20 +25,20 @@ BAD = b"\x00\xff\xfe\x81"
 
 
 @pytest.fixture
-def failed(desk: Desk) -> Desk:
+def failed(project: MarkdownProject) -> MarkdownProject:
     """After an ingest with a file that is no text, and a text that the model refuses, in a source each."""
-    (desk.folder / "guide/grids/bad.md").write_bytes(BAD)
-    desk.ollama.poison = "zither"
-    assert desk.call(INGEST).exit_code == 1
-    return desk
+    (project.folder / "guide/grids/bad.md").write_bytes(BAD)
+    project.ollama.poison = "zither"
+    assert project.call(INGEST).exit_code == 1
+    return project
 
 
 @pytest.fixture
-def failing(desk: Desk) -> Desk:
+def failing(project: MarkdownProject) -> MarkdownProject:
     """With the rows that such an ingest leaves, and without its seconds."""
     page = item("notes://today.md", "A zither was bought.", source="notes")
     [chunk] = chunks("A zither was bought.")
-    with connect(desk.url) as conn:
+    with connect(project.url) as conn:
         replace_items(conn, [page], None)
         record_failures(
             conn,
@@ -48,7 +48,7 @@ def failing(desk: Desk) -> Desk:
             ],
             "run-1",
         )
-    return desk
+    return project
 
 
 def unparsed(key: str, *, section: str, error: str) -> Failure:
@@ -67,8 +67,8 @@ def unembedded(content_hash: bytes = b"\xab" * 32) -> Failure:
     )
 
 
-def listed(desk: Desk, *arguments: str) -> list[dict[str, object]]:
-    done = desk.call(ASSETS, "failures", "--json", *arguments)
+def listed(project: MarkdownProject, *arguments: str) -> list[dict[str, object]]:
+    done = project.call(ASSETS, "failures", "--json", *arguments)
     assert done.exit_code == 0, done.output
     found: list[dict[str, object]] = json.loads(done.stdout)
     return found
@@ -78,7 +78,7 @@ def lines(file: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
 
 
-def test_each_failure_says_where_what_how_often_and_in_which_run(failed: Desk) -> None:
+def test_each_failure_says_where_what_how_often_and_in_which_run(failed: MarkdownProject) -> None:
     assert failed.call(INGEST, "--retry-failed").exit_code == 1  # counts the attempt
 
     file, text = listed(failed)
@@ -115,7 +115,7 @@ def test_each_failure_says_where_what_how_often_and_in_which_run(failed: Desk) -
     ],
 )
 def test_they_are_selected_by_source_and_stage_listed_and_exported_alike(
-    failing: Desk, tmp_path: Path, arguments: list[str], stages: list[str]
+    failing: MarkdownProject, tmp_path: Path, arguments: list[str], stages: list[str]
 ) -> None:
     assert [failure["stage"] for failure in listed(failing, *arguments)] == stages
     for order in (["failures", "export", "F", *arguments], ["failures", *arguments, "export", "F"]):
@@ -126,7 +126,7 @@ def test_they_are_selected_by_source_and_stage_listed_and_exported_alike(
         assert [failure["stage"] for failure in lines(file)] == stages
 
 
-def test_a_person_reads_where_what_and_the_remedy_of_each_kind_once(failing: Desk) -> None:
+def test_a_person_reads_where_what_and_the_remedy_of_each_kind_once(failing: MarkdownProject) -> None:
     worse = unparsed("guide://worse.md", section="_root", error="It cannot be read.")
     with connect(failing.url) as conn:
         record_failures(conn, [worse], "run-1")
@@ -141,7 +141,7 @@ def test_a_person_reads_where_what_and_the_remedy_of_each_kind_once(failing: Des
     assert "`bbj-ingest-all --retry-failed`" in output
 
 
-def test_a_failure_of_a_model_that_search_does_not_use_says_so_and_who_tries_it_again(failing: Desk) -> None:
+def test_a_failure_of_a_model_that_search_does_not_use_says_so_and_who_tries_it_again(failing: MarkdownProject) -> None:
     of_another = replace(unembedded(), model="second")
     with connect(failing.url) as conn:
         ensure_model(conn, "first", 3)  # which search uses from then on
@@ -154,7 +154,7 @@ def test_a_failure_of_a_model_that_search_does_not_use_says_so_and_who_tries_it_
     assert "Those of second, which search does not use, are retried by `bbj-assets models add second`." in output
 
 
-def test_a_fault_of_a_parser_is_told_from_a_fault_of_the_file(failing: Desk) -> None:
+def test_a_fault_of_a_parser_is_told_from_a_fault_of_the_file(failing: MarkdownProject) -> None:
     failing.query("UPDATE failures SET error_type = 'ZeroDivisionError' WHERE stage = 'parse' RETURNING 1")
 
     [found] = listed(failing, "--stage", "parse")
@@ -162,13 +162,13 @@ def test_a_fault_of_a_parser_is_told_from_a_fault_of_the_file(failing: Desk) -> 
     assert "Report it with the error and the file" in str(found["remedy"])
 
 
-def test_an_error_with_markup_or_escapes_is_shown_as_it_is(failing: Desk) -> None:
+def test_an_error_with_markup_or_escapes_is_shown_as_it_is(failing: MarkdownProject) -> None:
     failing.query("UPDATE failures SET error = '[bold]x[/nonsense] é' RETURNING 1")
 
     assert "[bold]x[/nonsense] é" in failing.call(ASSETS, "failures").output
 
 
-def test_an_export_appends_and_can_be_read_back(failing: Desk, tmp_path: Path) -> None:
+def test_an_export_appends_and_can_be_read_back(failing: MarkdownProject, tmp_path: Path) -> None:
     file = tmp_path / "failures.jsonl"
     file.write_text('{"mine": true}\n')
 
@@ -182,7 +182,7 @@ def test_an_export_appends_and_can_be_read_back(failing: Desk, tmp_path: Path) -
     assert records == [*listed(failing), *listed(failing)]
 
 
-def test_an_export_takes_up_where_one_was_interrupted(failing: Desk, tmp_path: Path) -> None:
+def test_an_export_takes_up_where_one_was_interrupted(failing: MarkdownProject, tmp_path: Path) -> None:
     file = tmp_path / "failures.jsonl"
     for whole in range(3):
         failing.call(ASSETS, "failures", "export", str(file))
@@ -198,7 +198,7 @@ def test_an_export_takes_up_where_one_was_interrupted(failing: Desk, tmp_path: P
 @pytest.mark.parametrize(
     "last", ['{"mine": true}', "# Half a page of notes", '{"mine": "of old', ""], ids=["JSON", "text", "ended", "blank"]
 )
-def test_an_export_cuts_off_nothing_but_half_a_failure(last: str, failing: Desk, tmp_path: Path) -> None:
+def test_an_export_cuts_off_nothing_but_half_a_failure(last: str, failing: MarkdownProject, tmp_path: Path) -> None:
     file = tmp_path / "failures.jsonl"
     before = f'{{"cut": "by a newl\n{last}' + ("\n" if "of old" in last else "")
     file.write_text(before)
@@ -227,15 +227,15 @@ def test_an_export_waits_for_the_one_that_is_writing(tmp_path: Path) -> None:
     assert (first, second["source"]) == ({"half": "a line"}, "notes")
 
 
-def test_where_nothing_failed_it_says_so_and_writes_no_file(desk: Desk, tmp_path: Path) -> None:
-    assert desk.call(ASSETS, "failures").output == "Nothing has failed.\n"
-    assert listed(desk) == []
-    done = desk.call(ASSETS, "failures", "export", str(tmp_path / "f.jsonl"))
+def test_where_nothing_failed_it_says_so_and_writes_no_file(project: MarkdownProject, tmp_path: Path) -> None:
+    assert project.call(ASSETS, "failures").output == "Nothing has failed.\n"
+    assert listed(project) == []
+    done = project.call(ASSETS, "failures", "export", str(tmp_path / "f.jsonl"))
     assert (done.exit_code, done.output) == (0, f"Nothing has failed; {tmp_path}/f.jsonl is unchanged.\n")
     assert not (tmp_path / "f.jsonl").exists()
 
 
-def test_a_retry_of_the_failed_does_only_them_and_empties_the_list(failed: Desk) -> None:
+def test_a_retry_of_the_failed_does_only_them_and_empties_the_list(failed: MarkdownProject) -> None:
     failed.write("guide/new.md", "# New\n\nNever seen before.")
     failed.write("guide/start.md", "# Start\n\nHow it begins, corrected.")
     failed.query(
@@ -262,7 +262,9 @@ def test_a_retry_of_the_failed_does_only_them_and_empties_the_list(failed: Desk)
 
 
 @pytest.mark.parametrize("resume", [[], ["--resume"]], ids=["again", "resumed"])
-def test_a_retry_of_the_failed_that_ended_early_is_completed_by_the_next_one(failed: Desk, resume: list[str]) -> None:
+def test_a_retry_of_the_failed_that_ended_early_is_completed_by_the_next_one(
+    failed: MarkdownProject, resume: list[str]
+) -> None:
     """What the first one parsed is in `failures` no more when the model server goes away, nor are its texts."""
     failed.write("guide/new.md", "# New\n\nNever seen before.")
     (failed.folder / "guide/grids/bad.md").write_text("# Good\n\nNow it is text.")
@@ -290,21 +292,21 @@ def test_a_retry_of_the_failed_that_ended_early_is_completed_by_the_next_one(fai
         (["export", "/"], "is a directory"),
     ],
 )
-def test_wrong_usage_ends_with_two_and_says_why(desk: Desk, arguments: list[str], said: str) -> None:
-    done = desk.call(ASSETS, "failures", *arguments)
+def test_wrong_usage_ends_with_two_and_says_why(project: MarkdownProject, arguments: list[str], said: str) -> None:
+    done = project.call(ASSETS, "failures", *arguments)
 
     assert done.exit_code == 2
     assert said in done.stderr
 
 
-def test_a_file_that_cannot_be_written_is_an_error_with_its_name(failing: Desk, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_an_error_with_its_name(failing: MarkdownProject, tmp_path: Path) -> None:
     done = failing.call(ASSETS, "failures", "export", str(tmp_path / "nowhere" / "f.jsonl"))
 
     assert done.exit_code == 1
     assert f"Cannot write to {tmp_path}/nowhere/f.jsonl: No such file or directory." in done.stderr
 
 
-def test_failures_of_a_source_that_left_the_table_are_still_found(failing: Desk) -> None:
-    failing.sources("notes")
+def test_failures_of_a_source_that_left_the_table_are_still_found(failing: MarkdownProject) -> None:
+    failing.write_table("notes")
 
     assert [failure["source"] for failure in listed(failing, "--source", "guide")] == ["guide"]

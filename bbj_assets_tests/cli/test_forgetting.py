@@ -1,4 +1,4 @@
-"""A source that is documented no longer: whoever keeps the index is told, and can take it out."""
+"""A source that left sources.toml: commands warn of it, and `bbj-assets forget` removes it from the index."""
 
 import json
 
@@ -7,179 +7,191 @@ import pytest
 
 from bbj_assets.store.connection import connect
 from bbj_assets.store.locks import source_lock
-from bbj_assets_tests.cli.conftest import Desk
+from bbj_assets_tests.cli.project import MarkdownProject
 
 ASSETS, INGEST = "bbj-assets", "bbj-ingest-all"
 
 
 @pytest.fixture
-def left(desk: Desk) -> Desk:
-    """With an index of `guide` and `notes`, and a table that has `guide` alone."""
-    assert desk.call(INGEST).exit_code == 0
-    desk.sources("guide")
-    return desk
+def with_left_source(project: MarkdownProject) -> MarkdownProject:
+    """A project with `guide` and `notes` in the index, and `guide` alone in the table."""
+    assert project.call(INGEST).exit_code == 0
+    project.write_table("guide")
+    return project
 
 
-def disable(desk: Desk, name: str) -> None:
-    table = (desk.folder / "sources.toml").read_text()
-    desk.write("sources.toml", f'{table}\n[[sources]]\nname = "{name}"\nparser = "mdx"\npaths = ["."]\nenabled = false')
-
-
-# --- being told
-
-
-def test_report_and_ingest_tell_of_a_source_that_the_table_has_no_more(left: Desk) -> None:
-    told = f"notes is still in the index, and found by search, but not in {left.folder / 'sources.toml'}"
-
-    report, ingest = left.call(ASSETS, "report"), left.call(INGEST)
-
-    assert report.exit_code == ingest.exit_code == 0
-    for said in (report.output, ingest.output):
-        assert f"Warning: {told}" in said
-        assert "`bbj-assets forget NAME`" in said
-    for command in ([ASSETS, "report"], [INGEST]):
-        [warning] = [w for w in json.loads(left.call(*command, "--json").stdout)["warnings"] if "forget" in w]
-        assert warning.startswith(told)
-
-
-def test_of_one_that_is_disabled_too(left: Desk) -> None:
-    disable(left, "notes")
-
-    assert (
-        "notes is still in the index, and found by search, but disabled in"
-        in left.call(INGEST, "--source", "guide").output
+def disable(project: MarkdownProject, name: str) -> None:
+    table = (project.folder / "sources.toml").read_text()
+    project.write(
+        "sources.toml", f'{table}\n[[sources]]\nname = "{name}"\nparser = "mdx"\npaths = ["."]\nenabled = false'
     )
 
 
-def test_a_source_of_which_only_a_failure_is_left_is_told_of(left: Desk) -> None:
-    left.query("DELETE FROM documents WHERE source = 'notes' RETURNING 1")
-    left.query(
+# --- warnings
+
+
+def test_report_and_ingest_warn_of_a_source_that_left_the_table(with_left_source: MarkdownProject) -> None:
+    warning_text = (
+        f"notes is still in the index, and found by search, but not in {with_left_source.folder / 'sources.toml'}"
+    )
+
+    report, ingest = with_left_source.call(ASSETS, "report"), with_left_source.call(INGEST)
+
+    assert report.exit_code == ingest.exit_code == 0
+    for output in (report.output, ingest.output):
+        assert f"Warning: {warning_text}" in output
+        assert "`bbj-assets forget NAME`" in output
+    for command in ([ASSETS, "report"], [INGEST]):
+        [warning] = [
+            w for w in json.loads(with_left_source.call(*command, "--json").stdout)["warnings"] if "forget" in w
+        ]
+        assert warning.startswith(warning_text)
+
+
+def test_report_and_ingest_warn_of_a_disabled_source_in_the_index(with_left_source: MarkdownProject) -> None:
+    disable(with_left_source, "notes")
+
+    assert (
+        "notes is still in the index, and found by search, but disabled in"
+        in with_left_source.call(INGEST, "--source", "guide").output
+    )
+
+
+def test_a_source_with_only_a_failure_left_is_warned_of(with_left_source: MarkdownProject) -> None:
+    with_left_source.query("DELETE FROM documents WHERE source = 'notes' RETURNING 1")
+    with_left_source.query(
         "INSERT INTO failures (stage, item, source, partition_key, error_type, error) "
         "VALUES ('parse', 'notes://bad.md', 'notes', '_root', 'ParseError', 'Bad.') RETURNING 1"
     )
 
-    [warning] = [w for w in json.loads(left.call(ASSETS, "report", "--json").stdout)["warnings"] if "notes" in w]
+    [warning] = [
+        w for w in json.loads(with_left_source.call(ASSETS, "report", "--json").stdout)["warnings"] if "notes" in w
+    ]
     assert warning.startswith("notes is still in the index")  # and not that an ingest of it would mend anything
 
 
-def test_while_all_is_well_nobody_is_told_anything(desk: Desk) -> None:
-    assert desk.call(INGEST).exit_code == 0
+def test_without_a_left_over_source_there_is_no_warning(project: MarkdownProject) -> None:
+    assert project.call(INGEST).exit_code == 0
 
-    assert "still in the index" not in desk.call(INGEST).output
-    assert "still in the index" not in desk.call(ASSETS, "report").output
+    assert "still in the index" not in project.call(INGEST).output
+    assert "still in the index" not in project.call(ASSETS, "report").output
 
 
 # --- forgetting
 
 
-def test_what_is_forgotten_is_found_no_more(left: Desk) -> None:
-    found = left.call(ASSETS, "search", "zither", "--json").stdout
+def test_search_does_not_find_a_forgotten_source(with_left_source: MarkdownProject) -> None:
+    found = with_left_source.call(ASSETS, "search", "zither", "--json").stdout
     assert json.loads(found)[0]["source"] == "notes"
 
-    done = left.call(ASSETS, "forget", "notes")
+    done = with_left_source.call(ASSETS, "forget", "notes")
 
     assert done.exit_code == 0, done.output
     assert "Removed notes from the index: 1 documents, 1 chunks, 0 failures." in done.output
-    assert {hit["source"] for hit in json.loads(left.call(ASSETS, "search", "zither", "--json").stdout)} == {"guide"}
-    assert left.query("SELECT DISTINCT source FROM documents") == [("guide",)]
-    assert "still in the index" not in left.call(INGEST).output
+    assert {
+        hit["source"] for hit in json.loads(with_left_source.call(ASSETS, "search", "zither", "--json").stdout)
+    } == {"guide"}
+    assert with_left_source.query("SELECT DISTINCT source FROM documents") == [("guide",)]
+    assert "still in the index" not in with_left_source.call(INGEST).output
 
 
-def test_nothing_of_it_stays_and_its_vectors_are_collected_in_their_time(desk: Desk) -> None:
-    (desk.folder / "notes/bad.md").write_bytes(b"\x00\xff\xfe\x81")
-    desk.call(INGEST)
-    [(text,)] = desk.query("SELECT content_hash FROM chunks JOIN documents USING (source_url) WHERE source = 'notes'")
-    desk.query("INSERT INTO suspects (model, content_hash) SELECT name, %s FROM models RETURNING 1", text)
-    desk.query(
+def test_all_rows_of_a_forgotten_source_go_and_its_vectors_after_the_grace_period(project: MarkdownProject) -> None:
+    (project.folder / "notes/bad.md").write_bytes(b"\x00\xff\xfe\x81")
+    project.call(INGEST)
+    [(text,)] = project.query(
+        "SELECT content_hash FROM chunks JOIN documents USING (source_url) WHERE source = 'notes'"
+    )
+    project.query("INSERT INTO suspects (model, content_hash) SELECT name, %s FROM models RETURNING 1", text)
+    project.query(
         "INSERT INTO pageless_items (item, source, partition_key, content_sha256, code_version) "
         "VALUES ('notes://a.txt', 'notes', '_root', '', '') RETURNING 1"
     )
-    guide = desk.query("SELECT * FROM documents WHERE source = 'guide' ORDER BY source_url")
-    desk.sources("guide")
+    guide = project.query("SELECT * FROM documents WHERE source = 'guide' ORDER BY source_url")
+    project.write_table("guide")
 
-    done = desk.call(ASSETS, "forget", "notes", "--json")
+    done = project.call(ASSETS, "forget", "notes", "--json")
 
     assert json.loads(done.stdout) == {
         "source": "notes", "documents": 1, "chunks": 1, "failures": 1, "fetched_pages": None,
     }  # fmt: skip
     for table in ("documents", "pageless_items", "failures"):
-        assert desk.query(f"SELECT * FROM {table} WHERE source = 'notes'") == []  # noqa: S608
-    assert desk.query("SELECT * FROM suspects") == []
-    assert desk.query("SELECT orphaned_at IS NOT NULL FROM embeddings WHERE content_hash = %s", text) == [(True,)]
-    assert desk.query("SELECT * FROM documents WHERE source = 'guide' ORDER BY source_url") == guide
+        assert project.query(f"SELECT * FROM {table} WHERE source = 'notes'") == []  # noqa: S608
+    assert project.query("SELECT * FROM suspects") == []
+    assert project.query("SELECT orphaned_at IS NOT NULL FROM embeddings WHERE content_hash = %s", text) == [(True,)]
+    assert project.query("SELECT * FROM documents WHERE source = 'guide' ORDER BY source_url") == guide
 
 
-def test_a_source_that_the_next_ingest_would_bring_back_is_kept_unless_it_is_meant(left: Desk) -> None:
-    refused = left.call(ASSETS, "forget", "guide")
+def test_a_source_that_the_next_ingest_would_restore_needs_force(with_left_source: MarkdownProject) -> None:
+    refused = with_left_source.call(ASSETS, "forget", "guide")
 
     assert refused.exit_code == 2
     assert "the next ingest would bring it back" in refused.stderr
     assert "--force" in refused.stderr
-    assert left.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(2,)]
+    assert with_left_source.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(2,)]
 
-    assert left.call(ASSETS, "forget", "guide", "--force").exit_code == 0
+    assert with_left_source.call(ASSETS, "forget", "guide", "--force").exit_code == 0
 
-    assert left.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(0,)]
-    assert left.call(INGEST).exit_code == 0
-    assert left.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(2,)]
-
-
-def test_a_disabled_source_is_forgotten_without_more_ado(left: Desk) -> None:
-    disable(left, "notes")
-
-    assert left.call(ASSETS, "forget", "notes").exit_code == 0
-
-    assert left.query("SELECT DISTINCT source FROM documents") == [("guide",)]
+    assert with_left_source.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(0,)]
+    assert with_left_source.call(INGEST).exit_code == 0
+    assert with_left_source.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(2,)]
 
 
-def test_without_a_table_nobody_knows_whether_it_is_meant(left: Desk) -> None:
-    (left.folder / "sources.toml").unlink()
+def test_a_disabled_source_needs_no_force(with_left_source: MarkdownProject) -> None:
+    disable(with_left_source, "notes")
 
-    assert left.call(ASSETS, "forget", "notes").exit_code == 2
-    assert left.call(ASSETS, "forget", "notes", "--force").exit_code == 0
+    assert with_left_source.call(ASSETS, "forget", "notes").exit_code == 0
+
+    assert with_left_source.query("SELECT DISTINCT source FROM documents") == [("guide",)]
 
 
-def test_a_source_that_the_index_does_not_have_is_named_with_those_that_it_has(left: Desk) -> None:
-    done = left.call(ASSETS, "forget", "ntes")
+def test_without_a_table_of_sources_only_force_forgets(with_left_source: MarkdownProject) -> None:
+    (with_left_source.folder / "sources.toml").unlink()
+
+    assert with_left_source.call(ASSETS, "forget", "notes").exit_code == 2
+    assert with_left_source.call(ASSETS, "forget", "notes", "--force").exit_code == 0
+
+
+def test_an_unknown_source_is_an_error_with_the_known_ones(with_left_source: MarkdownProject) -> None:
+    done = with_left_source.call(ASSETS, "forget", "ntes")
 
     assert done.exit_code == 2
     assert "There is no source 'ntes' in the index. It has: guide, notes." in done.stderr
 
 
-def test_pages_that_were_fetched_stay_and_it_is_said_where(left: Desk) -> None:
-    mirror = left.home / "web" / "notes"
+def test_fetched_pages_stay_and_their_folder_is_printed(with_left_source: MarkdownProject) -> None:
+    mirror = with_left_source.home / "web" / "notes"
     mirror.mkdir(parents=True)
 
-    done = left.call(ASSETS, "forget", "notes")
+    done = with_left_source.call(ASSETS, "forget", "notes")
 
     assert str(mirror) in done.output
     assert mirror.is_dir()
 
 
-def test_it_waits_for_a_run_over_the_source(left: Desk) -> None:
-    with connect(left.url) as conn, source_lock(conn, "notes"):
-        process = left.start(ASSETS, "forget", "notes")
+def test_it_waits_for_a_run_over_the_source(with_left_source: MarkdownProject) -> None:
+    with connect(with_left_source.url) as conn, source_lock(conn, "notes"):
+        process = with_left_source.start(ASSETS, "forget", "notes")
         assert process.stderr is not None
         assert "Another run over notes has to end first" in process.stderr.readline()
-        assert left.query("SELECT count(*) FROM documents WHERE source = 'notes'") == [(1,)]
+        assert with_left_source.query("SELECT count(*) FROM documents WHERE source = 'notes'") == [(1,)]
     out, _ = process.communicate(timeout=60)
 
     assert "Removed notes" in out
 
 
-def test_it_is_all_or_nothing(left: Desk) -> None:
-    left.query("INSERT INTO failures (stage, item, source, partition_key, error_type, error) "
+def test_it_is_all_or_nothing(with_left_source: MarkdownProject) -> None:
+    with_left_source.query("INSERT INTO failures (stage, item, source, partition_key, error_type, error) "
                "VALUES ('parse', 'notes://bad.md', 'notes', '_root', 'ParseError', 'Bad.') RETURNING 1")  # fmt: skip
-    with connect(left.url) as conn:
+    with connect(with_left_source.url) as conn:
         conn.execute(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
             "$$ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full', MESSAGE = 'no space'; END $$"
         )
         conn.execute("CREATE TRIGGER refuse BEFORE DELETE ON documents EXECUTE FUNCTION refuse()")
 
-    done = left.call(ASSETS, "forget", "notes")
+    done = with_left_source.call(ASSETS, "forget", "notes")
 
     assert done.exit_code == 1
     assert "no space" in done.stderr
     assert not isinstance(done.exception, psycopg.Error)
-    assert left.query("SELECT count(*) FROM failures WHERE source = 'notes'") == [(1,)]
+    assert with_left_source.query("SELECT count(*) FROM failures WHERE source = 'notes'") == [(1,)]

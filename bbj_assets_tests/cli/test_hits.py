@@ -1,4 +1,4 @@
-"""What a search shows of a passage."""
+"""The excerpt of a passage that search prints."""
 
 import pytest
 

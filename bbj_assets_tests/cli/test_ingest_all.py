@@ -1,4 +1,4 @@
-"""`bbj-ingest-all`, as its user meets it: what it prints, what it stores, how it ends."""
+"""`bbj-ingest-all` from the outside: what it prints, what it stores, how it ends."""
 
 import json
 import re
@@ -7,16 +7,16 @@ import subprocess
 import tomllib
 
 import pytest
-from bbj_assets.defs.assets_over_all import FAILURES, SEARCH_INDEX
 from dagster import AssetKey
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
+from bbj_assets.defs.assets.over_all import FAILURES, SEARCH_INDEX
 from bbj_assets.defs.build import build_defs
-from bbj_assets.defs.run_sources import open_instance
+from bbj_assets.defs.instance.opening import open_instance
 from bbj_assets.settings import load_settings
 from bbj_assets.source_table import load_sources
-from bbj_assets_tests.cli.conftest import Desk, Machine
+from bbj_assets_tests.cli.project import MarkdownProject, Project
 from bbj_assets_tests.conftest import REPOSITORY
 
 _TABLE = tomllib.loads((REPOSITORY / "sources.toml").read_text())["sources"]
@@ -25,20 +25,22 @@ INGEST = "bbj-ingest-all"
 
 
 def row(output: str, source: str) -> list[str]:
-    """The cells of a source in the table at the end."""
+    """Return the cells of a source in the table at the end."""
     [line] = re.findall(rf"^ *{re.escape(source)} +\d.*$", output, re.MULTILINE)
-    return line.split()
+    return str(line).split()
 
 
 # --- a whole ingest
 
 
-def test_the_sample_data_is_ingested_with_one_command(sample: Machine, first: subprocess.CompletedProcess[str]) -> None:
-    assert first.returncode == 0, first.stderr
-    lines = first.stdout.splitlines()
+def test_the_sample_data_is_ingested_with_one_command(
+    sample: Project, first_ingest: subprocess.CompletedProcess[str]
+) -> None:
+    assert first_ingest.returncode == 0, first_ingest.stderr
+    lines = first_ingest.stdout.splitlines()
     assert lines[0] == f"Validation OK: {len(SAMPLES)} sources, database connected, embedder ready"
     assert re.fullmatch(r'Ask the index:  (\S*/)?bbj-assets search "run JavaScript in a BBjHtmlView"', lines[-1])
-    stored = dict(sample.query("SELECT source, count(*) FROM documents GROUP BY 1"))
+    stored = sample.pairs("SELECT source, count(*) FROM documents GROUP BY 1")
     assert stored.keys() == set(SAMPLES)
     assert sample.query(
         "SELECT count(*) FROM chunks LEFT JOIN embeddings USING (content_hash) WHERE model IS NULL"
@@ -46,49 +48,49 @@ def test_the_sample_data_is_ingested_with_one_command(sample: Machine, first: su
 
 
 def test_every_source_is_a_row_and_the_last_one_is_the_sum(
-    sample: Machine, first: subprocess.CompletedProcess[str]
+    sample: Project, first_ingest: subprocess.CompletedProcess[str]
 ) -> None:
-    chunks = dict(sample.query("SELECT source, count(*) FROM documents JOIN chunks USING (source_url) GROUP BY 1"))
-    numbers = {name: [int(cell) for cell in row(first.stdout, name)[1:5]] for name in SAMPLES}
+    chunks = sample.pairs("SELECT source, count(*) FROM documents JOIN chunks USING (source_url) GROUP BY 1")
+    numbers = {name: [int(cell) for cell in row(first_ingest.stdout, name)[1:5]] for name in SAMPLES}
 
     for name, (files, in_table, embedded, failed) in numbers.items():
         assert in_table == embedded == chunks[name]
         assert files > 0
         assert failed == 0
-        assert row(first.stdout, name)[-1] == "ok"
-    total = row(first.stdout, "Total")
+        assert row(first_ingest.stdout, name)[-1] == "ok"
+    total = row(first_ingest.stdout, "Total")
     assert [int(cell) for cell in total[1:5]] == [sum(column) for column in zip(*numbers.values(), strict=True)]
     assert total[-1] == "ok"
 
 
-def test_the_table_has_room_in_eighty_columns(first: subprocess.CompletedProcess[str]) -> None:
-    [headings] = [line.split() for line in first.stdout.splitlines() if line.split()[:1] == ["Source"]]
+def test_the_table_fits_eighty_columns(first_ingest: subprocess.CompletedProcess[str]) -> None:
+    [headings] = [line.split() for line in first_ingest.stdout.splitlines() if line.split()[:1] == ["Source"]]
 
     assert headings == ["Source", "Files", "Chunks", "Embedded", "Failed", "Duration", "Status"]
-    assert "…" not in first.stdout
+    assert "…" not in first_ingest.stdout
 
 
-def test_without_a_terminal_there_are_plain_lines(first: subprocess.CompletedProcess[str]) -> None:
+def test_without_a_terminal_there_are_plain_lines(first_ingest: subprocess.CompletedProcess[str]) -> None:
     for name in SAMPLES:
         pattern = rf"^{name}: \d+ files \(\d+ changed, 0 deleted\), \d+ chunks, \d+ embedded \([\d.]+ s\)$"
-        assert re.search(pattern, first.stdout, re.MULTILINE)
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", first.stdout)
-    assert first.stderr == ""
+        assert re.search(pattern, first_ingest.stdout, re.MULTILINE)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", first_ingest.stdout)
+    assert first_ingest.stderr == ""
 
 
-def test_a_second_run_finds_nothing_to_do_and_writes_no_row(indexed: Machine) -> None:
-    before = indexed.versions()
+def test_a_second_run_finds_nothing_to_do_and_writes_no_row(indexed: Project) -> None:
+    before = indexed.row_versions()
 
     again = indexed.call(INGEST)
 
     assert again.exit_code == 0, again.output
-    assert indexed.versions() == before
+    assert indexed.row_versions() == before
     for name in SAMPLES:
         assert re.search(rf"^{name}: \d+ files \(unchanged\), \d+ chunks, 0 embedded ", again.output, re.MULTILINE)
     assert row(again.output, "Total")[3] == "0"
 
 
-def test_dagster_has_a_run_of_each_source_and_the_index(indexed: Machine) -> None:
+def test_dagster_has_a_run_of_each_source_and_the_index(indexed: Project) -> None:
     with sqlite3.connect(indexed.home / "dagster" / "history" / "runs.db") as runs:
         jobs = {name for (name,) in runs.execute("SELECT pipeline_name FROM runs WHERE status = 'SUCCESS'")}
 
@@ -98,63 +100,63 @@ def test_dagster_has_a_run_of_each_source_and_the_index(indexed: Machine) -> Non
 # --- options
 
 
-def test_source_takes_up_only_that_one_and_verbose_shows_its_stages(desk: Desk) -> None:
-    done = desk.call(INGEST, "--source", "notes", "--verbose")
+def test_source_takes_up_only_that_one_and_verbose_shows_its_stages(project: MarkdownProject) -> None:
+    done = project.call(INGEST, "--source", "notes", "--verbose")
 
     assert done.exit_code == 0, done.output
     assert done.output.startswith("Validation OK: 1 sources")
     assert "notes: chunks 0/1 files" in done.output
     assert "notes: embeddings 0/1 texts" in done.output
-    assert desk.query("SELECT DISTINCT source FROM documents") == [("notes",)]
+    assert project.query("SELECT DISTINCT source FROM documents") == [("notes",)]
 
 
-def test_what_is_built_of_all_sources_is_up_to_date_after_an_ingest_of_one(desk: Desk) -> None:
-    assert desk.call(INGEST).exit_code == 0
-    assert out_of_date(desk) == set()
-    desk.write("notes/tomorrow.md", "# Tomorrow\n\nIt will be tuned.")
+def test_assets_over_all_sources_are_up_to_date_after_an_ingest_of_one(project: MarkdownProject) -> None:
+    assert project.call(INGEST).exit_code == 0
+    assert out_of_date(project) == set()
+    project.write("notes/tomorrow.md", "# Tomorrow\n\nIt will be tuned.")
 
-    assert desk.call(INGEST, "--source", "notes").exit_code == 0
+    assert project.call(INGEST, "--source", "notes").exit_code == 0
 
-    assert out_of_date(desk) == set()
+    assert out_of_date(project) == set()
 
 
-def out_of_date(desk: Desk) -> set[AssetKey]:
-    """What the web UI shows as "Unsynced" of what is built of all sources."""
-    settings = load_settings(home=desk.home, config=desk.folder / "sources.toml")
+def out_of_date(project: MarkdownProject) -> set[AssetKey]:
+    """Return the assets over all sources that the web UI shows as "Unsynced"."""
+    settings = load_settings(home=project.home, config=project.folder / "sources.toml")
     graph = build_defs(settings, load_sources(settings)).resolve_asset_graph()
     with open_instance(settings) as instance:
         resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
         return {key for key in (SEARCH_INDEX, FAILURES) if resolver.get_status(key) is not StaleStatus.FRESH}
 
 
-def test_a_source_is_ingested_while_the_path_of_another_one_is_away(desk: Desk) -> None:
-    desk.sources("guide", "notes", "missing")
-    (desk.folder / "missing").rmdir()
+def test_a_source_is_ingested_while_the_path_of_another_is_missing(project: MarkdownProject) -> None:
+    project.write_table("guide", "notes", "missing")
+    (project.folder / "missing").rmdir()
 
-    done = desk.call(INGEST, "--source", "notes")
+    done = project.call(INGEST, "--source", "notes")
 
     assert done.exit_code == 0, done.output
-    assert desk.query("SELECT DISTINCT source FROM documents") == [("notes",)]
+    assert project.query("SELECT DISTINCT source FROM documents") == [("notes",)]
 
 
-def test_clean_starts_a_source_from_nothing(desk: Desk) -> None:
-    desk.call(INGEST)
+def test_clean_starts_a_source_from_nothing(project: MarkdownProject) -> None:
+    project.call(INGEST)
     with_spoilt_text = "UPDATE chunks SET content = 'spoilt' RETURNING 1"
-    desk.query(with_spoilt_text)
+    project.query(with_spoilt_text)
 
-    done = desk.call(INGEST, "--source", "guide", "--clean")
+    done = project.call(INGEST, "--source", "guide", "--clean")
 
     assert done.exit_code == 0, done.output
     assert "guide: 2 files (2 changed, 0 deleted), 2 chunks, 0 embedded" in done.output
-    contents = dict(desk.query("SELECT source_url, content FROM chunks"))
+    contents = project.pairs("SELECT source_url, content FROM chunks")
     assert contents["guide://start.md"] == "How it begins."
     assert contents["notes://today.md"] == "spoilt"
 
 
-def test_json_is_alone_on_stdout(desk: Desk) -> None:
-    (desk.folder / "notes/bad.md").write_bytes(b"\x00\xff\xfe\x81")
+def test_json_is_alone_on_stdout(project: MarkdownProject) -> None:
+    (project.folder / "notes/bad.md").write_bytes(b"\x00\xff\xfe\x81")
 
-    done = desk.call(INGEST, "--json")
+    done = project.call(INGEST, "--json")
 
     assert done.exit_code == 1
     summary = json.loads(done.stdout)
@@ -169,22 +171,22 @@ def test_json_is_alone_on_stdout(desk: Desk) -> None:
     assert "guide: 2 files" in done.stderr
 
 
-def test_one_by_one_stores_the_same_as_all_at_once(desk: Desk) -> None:
-    done = desk.call(INGEST, "--sequential")
+def test_sequential_and_parallel_ingests_store_the_same(project: MarkdownProject) -> None:
+    done = project.call(INGEST, "--sequential")
     assert done.exit_code == 0
     assert re.findall(r"^(\w+): \d+ files", done.output, re.MULTILINE) == ["guide", "notes"]
-    one_by_one = desk.rows()
+    one_by_one = project.rows()
 
-    assert desk.call(INGEST, "--parallel", "--clean").exit_code == 0
+    assert project.call(INGEST, "--parallel", "--clean").exit_code == 0
 
-    assert desk.rows() == one_by_one
+    assert project.rows() == one_by_one
     assert len(one_by_one["documents"]) == 3
 
 
-def test_a_source_without_files_is_pointed_out(desk: Desk) -> None:
-    desk.sources("guide", "notes", "empty")
+def test_a_source_without_files_is_reported(project: MarkdownProject) -> None:
+    project.write_table("guide", "notes", "empty")
 
-    done = desk.call(INGEST)
+    done = project.call(INGEST)
 
     assert done.exit_code == 0
     assert row(done.output, "empty")[-1] == "empty"
@@ -194,15 +196,15 @@ def test_a_source_without_files_is_pointed_out(desk: Desk) -> None:
 # --- trouble
 
 
-def test_one_source_fails_and_the_others_are_ingested(desk: Desk) -> None:
+def test_one_source_fails_and_the_others_are_ingested(project: MarkdownProject) -> None:
     for number in range(30):
-        desk.write(f"guide/many/{number}.md", f"# Page {number}\n\nText {number}.")
-    assert desk.call(INGEST).exit_code == 0
+        project.write(f"guide/many/{number}.md", f"# Page {number}\n\nText {number}.")
+    assert project.call(INGEST).exit_code == 0
     for number in range(30):
-        (desk.folder / f"guide/many/{number}.md").unlink()
-    desk.write("notes/tomorrow.md", "# Tomorrow\n\nIt will be tuned.")
+        (project.folder / f"guide/many/{number}.md").unlink()
+    project.write("notes/tomorrow.md", "# Tomorrow\n\nIt will be tuned.")
 
-    done = desk.call(INGEST)
+    done = project.call(INGEST)
 
     assert done.exit_code == 1
     assert row(done.output, "guide")[-1] == "failed"
@@ -210,22 +212,22 @@ def test_one_source_fails_and_the_others_are_ingested(desk: Desk) -> None:
     assert "30 of its 32 documents are no longer there" in done.output
     assert "--allow-shrink" in done.output
     assert "Traceback" not in done.output
-    assert desk.query("SELECT count(*) FROM documents WHERE source = 'notes'") == [(2,)]
-    assert desk.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(32,)]
+    assert project.query("SELECT count(*) FROM documents WHERE source = 'notes'") == [(2,)]
+    assert project.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(32,)]
 
-    confirmed = desk.call(INGEST, "--resume", "--allow-shrink")
+    confirmed = project.call(INGEST, "--resume", "--allow-shrink")
 
     assert confirmed.exit_code == 0, confirmed.output
     assert "Resuming: 1 of 2 sources are completed already." in confirmed.output
-    assert desk.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(2,)]
+    assert project.query("SELECT count(*) FROM documents WHERE source = 'guide'") == [(2,)]
 
 
-def test_items_that_fail_are_listed_with_the_remedy_and_can_be_tried_alone(desk: Desk) -> None:
-    bad = desk.folder / "guide/bad.md"
+def test_items_that_fail_are_listed_with_the_remedy_and_can_be_retried_alone(project: MarkdownProject) -> None:
+    bad = project.folder / "guide/bad.md"
     bad.write_bytes(b"\x00\xff\xfe\x81")
-    desk.ollama.poison = "zither"
+    project.ollama.poison = "zither"
 
-    done = desk.call(INGEST)
+    done = project.call(INGEST)
 
     assert done.exit_code == 1
     assert row(done.output, "guide")[-1] == row(done.output, "notes")[-1] == "warning"
@@ -236,31 +238,33 @@ def test_items_that_fail_are_listed_with_the_remedy_and_can_be_tried_alone(desk:
     )
     assert "`bbj-ingest-all --retry-failed` retries only them" in done.output
 
-    desk.ollama.poison = None
+    project.ollama.poison = None
     bad.write_text("# Good\n\nNow it is text.")
-    again = desk.call(INGEST, "--retry-failed")
+    again = project.call(INGEST, "--retry-failed")
 
     assert again.exit_code == 0, again.output
-    assert desk.query("SELECT count(*) FROM failures") == [(0,)]
-    assert desk.query("SELECT count(*) FROM chunks JOIN embeddings USING (content_hash)") == [(4,)]
+    assert project.query("SELECT count(*) FROM failures") == [(0,)]
+    assert project.query("SELECT count(*) FROM chunks JOIN embeddings USING (content_hash)") == [(4,)]
 
 
-class _GoneAfter(set[str]):
-    """The models of a server, until it has been asked so many times."""
+class _ModelsUntil(set[str]):
+    """The models of a server, until a number of requests; then it has none."""
 
-    def __init__(self, desk: Desk, requests: int) -> None:
-        super().__init__(desk.ollama.models)
-        self._desk, self._last = desk, len(desk.ollama.requests) + requests
+    def __init__(self, project: MarkdownProject, requests: int) -> None:
+        super().__init__(project.ollama.models)
+        self._desk, self._last = project, len(project.ollama.requests) + requests
 
     def __contains__(self, name: object) -> bool:
         return len(self._desk.ollama.requests) <= self._last and super().__contains__(name)
 
 
-def test_an_embedder_that_loses_its_model_under_way_is_an_error_with_its_remedy(desk: Desk) -> None:
-    desk.call(INGEST, "--source", "notes")
-    desk.ollama.models = _GoneAfter(desk, requests=1)  # the test embedding
+def test_an_embedder_that_loses_its_model_during_an_ingest_is_an_error_with_its_remedy(
+    project: MarkdownProject,
+) -> None:
+    project.call(INGEST, "--source", "notes")
+    project.ollama.models = _ModelsUntil(project, requests=1)  # the test embedding
 
-    done = desk.call(INGEST)
+    done = project.call(INGEST)
 
     assert done.exit_code == 1
     assert row(done.output, "guide")[-1] == "failed"
@@ -278,14 +282,14 @@ def test_an_embedder_that_loses_its_model_under_way_is_an_error_with_its_remedy(
         ["--clean", "--retry-failed"],
     ],
 )
-def test_wrong_usage_ends_with_two(sample: Machine, arguments: list[str]) -> None:
+def test_wrong_usage_exits_with_2(sample: Project, arguments: list[str]) -> None:
     done = sample.call(INGEST, *arguments)
 
     assert done.exit_code == 2
     assert "Usage: bbj-ingest-all" in done.output
 
 
-def test_a_source_that_is_not_there_or_disabled_is_named_with_the_remedy(sample: Machine) -> None:
+def test_a_source_that_is_not_there_or_disabled_is_named_with_the_remedy(sample: Project) -> None:
     done = sample.call(INGEST, "--source", "java-doc", "--source", "web-crawl")
 
     assert done.exit_code == 2
@@ -296,18 +300,18 @@ def test_a_source_that_is_not_there_or_disabled_is_named_with_the_remedy(sample:
     assert "set `enabled = true`" in disabled
 
 
-def test_everything_that_is_wrong_is_said_at_once(desk: Desk) -> None:
-    desk.sources("guide", "notes", "missing")
-    (desk.folder / "missing").rmdir()
-    (desk.folder / "sources.toml").open("a").write('colour = "red"')
-    desk.ollama.stop()
-    desk.environment["BBJ_ASSETS_CHUNK_TOKENS"] = "few"
-    desk.environment["BBJ_ASSETS_QUIET_SECONDS"] = "-1"
-    desk.environment["BBJ_ASSETS_ALERT_WEBHOOK"] = "hooks.example.com/s3cret"
-    desk.environment["BBJ_ASSETS_VISIT_SCHEDULE"] = "at night"
-    desk.environment["BBJ_ASSETS_DATABASE_URL"] = "postgresql://anna:s3cret@127.0.0.1:1/docs"
+def test_all_configuration_errors_are_printed_together(project: MarkdownProject) -> None:
+    project.write_table("guide", "notes", "missing")
+    (project.folder / "missing").rmdir()
+    (project.folder / "sources.toml").open("a").write('colour = "red"')
+    project.ollama.stop()
+    project.environment["BBJ_ASSETS_CHUNK_TOKENS"] = "few"
+    project.environment["BBJ_ASSETS_QUIET_SECONDS"] = "-1"
+    project.environment["BBJ_ASSETS_ALERT_WEBHOOK"] = "hooks.example.com/s3cret"
+    project.environment["BBJ_ASSETS_VISIT_SCHEDULE"] = "at night"
+    project.environment["BBJ_ASSETS_DATABASE_URL"] = "postgresql://anna:s3cret@127.0.0.1:1/docs"
 
-    done = desk.run(INGEST, "--source", "missing", "--source", "giude")
+    done = project.run(INGEST, "--source", "missing", "--source", "giude")
 
     assert done.returncode == 2
     problems = done.stderr.splitlines()
@@ -321,53 +325,55 @@ def test_everything_that_is_wrong_is_said_at_once(desk: Desk) -> None:
     assert "Environment: BBJ_ASSETS_VISIT_SCHEDULE: 'at night' is no cron schedule" in schedule
     assert "source 'missing': `colour` unknown key" in key
     assert "source 'missing': `paths`: " in path
-    assert f"{desk.folder / 'missing'} does not exist. Correct the path" in path
-    assert f"There is no source 'giude' in {desk.folder / 'sources.toml'}. Its sources: guide, missing, notes." in name
-    assert f"Cannot reach Ollama at {desk.ollama.url}" in embedder
+    assert f"{project.folder / 'missing'} does not exist. Correct the path" in path
+    assert (
+        f"There is no source 'giude' in {project.folder / 'sources.toml'}. Its sources: guide, missing, notes." in name
+    )
+    assert f"Cannot reach Ollama at {project.ollama.url}" in embedder
     assert "ollama serve" in embedder
     assert "Cannot connect to PostgreSQL at postgresql://anna@127.0.0.1:1/docs" in database
     assert "Start the server" in database
     assert "Traceback" not in done.stderr + done.stdout
     assert "s3cret" not in done.stderr + done.stdout
-    desk.ollama.start()
+    project.ollama.start()
 
 
-def test_a_table_whose_sources_are_all_disabled_is_a_mistake(desk: Desk) -> None:
-    desk.write("sources.toml", '[[sources]]\nname = "guide"\nparser = "mdx"\npaths = ["guide"]\nenabled = false')
+def test_a_table_whose_sources_are_all_disabled_is_an_error(project: MarkdownProject) -> None:
+    project.write("sources.toml", '[[sources]]\nname = "guide"\nparser = "mdx"\npaths = ["guide"]\nenabled = false')
 
-    done = desk.call(INGEST)
+    done = project.call(INGEST)
 
     assert done.exit_code == 2
     assert "every source is disabled. Set `enabled = true`" in done.stderr
 
 
-def test_an_embedder_that_is_none_is_said_alone_and_no_other_one_is_tried(desk: Desk) -> None:
-    desk.environment["BBJ_ASSETS_EMBEDDER"] = "chatgpt"
-    desk.environment["BBJ_ASSETS_EMBEDDING_MODEL"] = "of-no-embedder"
+def test_an_unknown_embedder_is_an_error_and_no_other_one_is_tried(project: MarkdownProject) -> None:
+    project.environment["BBJ_ASSETS_EMBEDDER"] = "chatgpt"
+    project.environment["BBJ_ASSETS_EMBEDDING_MODEL"] = "of-no-embedder"
 
-    done = desk.call(INGEST, "--source", "giude")
+    done = project.call(INGEST, "--source", "giude")
 
     assert done.exit_code == 2
     embedder, name = done.stderr.splitlines()
     assert "BBJ_ASSETS_EMBEDDER" in embedder
     assert "'chatgpt'" in embedder
     assert "no source 'giude'" in name
-    assert desk.query("SELECT name FROM models") == []
+    assert project.query("SELECT name FROM models") == []
 
 
 @pytest.mark.parametrize("variable", ["BBJ_ASSETS_EMBEDER", "BBJ_ASSETS_MODEL"])
-def test_of_an_embedder_that_is_misspelt_no_other_one_is_tried(desk: Desk, variable: str) -> None:
-    desk.environment[variable] = "openai"
+def test_no_other_embedder_is_tried_when_its_variable_is_misspelt(project: MarkdownProject, variable: str) -> None:
+    project.environment[variable] = "openai"
 
-    done = desk.call(INGEST)
+    done = project.call(INGEST)
 
     assert done.exit_code == 2
     assert f"Environment: {variable} is no setting. Did you mean BBJ_ASSETS_EMBEDD" in done.stderr
-    assert desk.query("SELECT name FROM models") == []
+    assert project.query("SELECT name FROM models") == []
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "message"),
     [
         ("BBJ_ASSETS_EMBEDDING_WORKERS", "many", "BBJ_ASSETS_EMBEDDING_WORKERS"),
         ("BBJ_ASSETS_EMBEDDER", "chatgpt", "BBJ_ASSETS_EMBEDDER"),
@@ -375,34 +381,34 @@ def test_of_an_embedder_that_is_misspelt_no_other_one_is_tried(desk: Desk, varia
         ("DATA_DIR", "/nowhere", "The data folder /nowhere does not exist"),
     ],
 )
-def test_a_wrong_setting_is_named_with_its_remedy(sample: Machine, variable: str, value: str, said: str) -> None:
-    done = Machine(sample.environment | {variable: value}).call(INGEST)
+def test_a_wrong_setting_is_named_with_its_remedy(sample: Project, variable: str, value: str, message: str) -> None:
+    done = Project(sample.environment | {variable: value}).call(INGEST)
 
     assert done.exit_code == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.output
 
 
-def test_a_first_model_that_is_not_pulled_says_how(desk: Desk) -> None:
-    done = Machine(desk.environment | {"BBJ_ASSETS_EMBEDDING_MODEL": "missing-model"}).call(INGEST)
+def test_a_first_model_that_is_not_pulled_says_how(project: MarkdownProject) -> None:
+    done = Project(project.environment | {"BBJ_ASSETS_EMBEDDING_MODEL": "missing-model"}).call(INGEST)
 
     assert done.exit_code == 2
     assert "ollama pull missing-model" in done.stderr
     assert "Traceback" not in done.output
 
 
-def test_a_model_of_other_dimensions_under_a_known_name_is_refused(desk: Desk) -> None:
-    desk.call(INGEST)
-    desk.ollama.dimensions = 32
+def test_a_model_of_other_dimensions_under_a_known_name_is_refused(project: MarkdownProject) -> None:
+    project.call(INGEST)
+    project.ollama.dimensions = 32
 
-    done = desk.call(INGEST)
+    done = project.call(INGEST)
 
     assert done.exit_code == 2
     assert "gives vectors of 32 dimensions, and the index has 16" in done.stderr
     assert "BBJ_ASSETS_EMBEDDING_MODEL" in done.stderr
 
 
-def test_its_help_teaches(sample: Machine) -> None:
+def test_help_has_examples(sample: Project) -> None:
     text = sample.call(INGEST, "--help").output
 
     for option in (

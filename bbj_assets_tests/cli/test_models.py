@@ -1,17 +1,18 @@
-"""`bbj-assets models`: another model, with no moment at which search does not work."""
+"""`bbj-assets models`: adding and activating another model while search keeps working."""
 
 import json
 import signal
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 
 import pytest
 
 from bbj_assets.embedding.runner.batches import PROBE_TEXT
 from bbj_assets.store.connection import connect
 from bbj_assets.store.locks import index_lock
-from bbj_assets_tests.cli.conftest import Desk, Machine
-from bbj_assets_tests.cli.test_resume import wait_until
+from bbj_assets_tests.cli.processes import wait_until
+from bbj_assets_tests.cli.project import MarkdownProject, Project
 from bbj_assets_tests.embedding.runner.batch_runs import waiting_for_locks
 from bbj_assets_tests.fakes.model_server import refuse
 from bbj_assets_tests.fakes.openai_server import FakeOpenAI
@@ -21,30 +22,30 @@ FIRST, SECOND = "nomic-embed-text", "another"
 
 
 @pytest.fixture
-def filled(desk: Desk) -> Desk:
-    desk.ollama.models = {FIRST, SECOND}
-    assert desk.call(INGEST).exit_code == 0
-    return desk
+def filled(project: MarkdownProject) -> MarkdownProject:
+    project.ollama.models = {FIRST, SECOND}
+    assert project.call(INGEST).exit_code == 0
+    return project
 
 
-def models(desk: Desk) -> Mapping[str, Mapping[str, object]]:
-    return {model["name"]: model for model in json.loads(desk.call(ASSETS, "models", "--json").stdout)}
+def models(project: MarkdownProject) -> Mapping[str, Mapping[str, object]]:
+    return {model["name"]: model for model in json.loads(project.call(ASSETS, "models", "--json").stdout)}
 
 
-def found(desk: Desk) -> list[str]:
-    done = desk.call(ASSETS, "search", "zither", "--json")
+def found(project: MarkdownProject) -> list[str]:
+    done = project.call(ASSETS, "search", "zither", "--json")
     assert done.exit_code == 0, done.output
     return [hit["source_url"] for hit in json.loads(done.stdout)]
 
 
-def test_the_first_ingest_registers_the_model_with_its_embedder(filled: Desk) -> None:
+def test_the_first_ingest_registers_the_model_with_its_embedder(filled: MarkdownProject) -> None:
     assert models(filled)[FIRST] == {
         "name": FIRST, "embedder": "ollama", "dimensions": 16, "active": True, "chunks": 3, "embedded": 3,
     }  # fmt: skip
     assert "3 of 3" in filled.call(ASSETS, "models").stdout
 
 
-def test_search_goes_from_one_model_to_the_next_and_back_whatever_is_configured(filled: Desk) -> None:
+def test_search_uses_the_active_model_whatever_is_configured(filled: MarkdownProject) -> None:
     added = filled.call(ASSETS, "models", "add", SECOND)
     assert (added.exit_code, models(filled)[SECOND]["embedded"]) == (0, 3), added.output
     assert f"models activate {SECOND}" in added.stdout
@@ -58,17 +59,17 @@ def test_search_goes_from_one_model_to_the_next_and_back_whatever_is_configured(
         assert {request.model for request in filled.ollama.requests[asked:]} == {FIRST, name}
 
 
-def test_an_ingest_fills_the_active_model(filled: Desk) -> None:
+def test_an_ingest_fills_the_active_model(filled: MarkdownProject) -> None:
     filled.call(ASSETS, "models", "add", SECOND)
     filled.call(ASSETS, "models", "activate", SECOND)
     filled.write("notes/tomorrow.md", "# Tomorrow\n\nA bassoon will be sold.")
     done = filled.call(INGEST)
     assert done.exit_code == 0, done.output
     assert {name: model["embedded"] for name, model in models(filled).items()} == {FIRST: 3, SECOND: 4}
-    assert f"with {SECOND!r}" in done.output, "what is configured is not what is used, so it is said"
+    assert f"with {SECOND!r}" in done.output, "the model that is used is printed, because another one is configured"
 
 
-def test_adding_a_model_again_does_the_rest(filled: Desk) -> None:
+def test_adding_a_model_again_does_the_rest(filled: MarkdownProject) -> None:
     filled.ollama.inject(None, refuse(404, "gone"))  # the probe, then the first texts
     assert filled.call(ASSETS, "models", "add", SECOND).exit_code == 1
     assert filled.call(ASSETS, "models", "add", SECOND).exit_code == 0
@@ -86,48 +87,52 @@ def test_adding_a_model_again_does_the_rest(filled: Desk) -> None:
     [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)],
     ids=["SIGINT", "SIGTERM", "SIGKILL"],
 )
-def test_adding_a_model_that_was_interrupted_asks_again_only_for_what_was_in_flight(
-    desk: Desk, ending: signal.Signals, code: int
+def test_adding_a_model_that_was_interrupted_embeds_only_what_was_in_flight_again(
+    project: MarkdownProject, ending: signal.Signals, code: int
 ) -> None:
-    desk.ollama.models = {FIRST, SECOND}
+    project.ollama.models = {FIRST, SECOND}
     for number in range(30):
-        desk.write(f"guide/many/{number}.md", f"# Page {number}\n\nText {number}.")
-    desk.environment |= {"BBJ_ASSETS_EMBEDDING_BATCH_SIZE": "2", "BBJ_ASSETS_EMBEDDING_WORKERS": "2"}
-    assert desk.call(INGEST).exit_code == 0
-    desk.ollama.latency = 0.1
+        project.write(f"guide/many/{number}.md", f"# Page {number}\n\nText {number}.")
+    project.environment |= {"BBJ_ASSETS_EMBEDDING_BATCH_SIZE": "2", "BBJ_ASSETS_EMBEDDING_WORKERS": "2"}
+    assert project.call(INGEST).exit_code == 0
+    project.ollama.latency = 0.1
 
-    process = desk.start(ASSETS, "models", "add", SECOND)
-    wait_until(lambda: asked_for(desk, SECOND).total() >= 10, process)
-    assert (found(desk)[0], models(desk)[FIRST]["active"]) == ("notes://today.md", True)
+    process = project.start(ASSETS, "models", "add", SECOND)
+    wait_until(lambda: asked_for(project, SECOND).total() >= 10, process)
+    assert (found(project)[0], models(project)[FIRST]["active"]) == ("notes://today.md", True)
     process.send_signal(ending)
     output, errors = process.communicate(timeout=30)
 
     assert process.returncode == code, output + errors
     assert ("adding the model again does the rest" in errors) == (code == 130)
     assert "Traceback" not in output + errors
-    in_flight = asked_for(desk, SECOND).total() - int(str(models(desk)[SECOND]["embedded"]))
+    in_flight = asked_for(project, SECOND).total() - int(str(models(project)[SECOND]["embedded"]))
     assert 0 <= in_flight <= 2 * 2 * 2, "of each worker, a batch that is asked for, and one that is read and stored"
-    assert in_flight < asked_for(desk, SECOND).total(), "what was embedded until then is stored"
-    refused = desk.call(ASSETS, "models", "activate", SECOND)
-    assert (refused.exit_code, found(desk)[0]) == (2, "notes://today.md")
-    desk.ollama.latency = 0
+    assert in_flight < asked_for(project, SECOND).total(), "what was embedded until then is stored"
+    refused = project.call(ASSETS, "models", "activate", SECOND)
+    assert (refused.exit_code, found(project)[0]) == (2, "notes://today.md")
+    project.ollama.latency = 0
 
-    added = desk.call(ASSETS, "models", "add", SECOND)
+    added = project.call(ASSETS, "models", "add", SECOND)
 
     assert added.exit_code == 0, added.output
-    assert models(desk)[SECOND]["embedded"] == models(desk)[SECOND]["chunks"] == 33
-    assert asked_for(desk, SECOND).total() == 33 + in_flight
-    assert models(desk)[FIRST]["active"]
-    assert "zither" not in asked_for(desk, SECOND), "search asks the active model alone"
+    assert models(project)[SECOND]["embedded"] == models(project)[SECOND]["chunks"] == 33
+    assert asked_for(project, SECOND).total() == 33 + in_flight
+    assert models(project)[FIRST]["active"]
+    assert "zither" not in asked_for(project, SECOND), "search asks the active model alone"
 
 
-def asked_for(desk: Desk, model: str) -> Counter[str]:
-    """The texts that a model was asked for, and how often."""
-    requests = [request for request in list(desk.ollama.requests) if request.model == model]
+def is_waiting_for_locks(url: str, sessions: int) -> bool:
+    return waiting_for_locks(url) == sessions
+
+
+def asked_for(project: MarkdownProject, model: str) -> Counter[str]:
+    """Return the texts that a model was asked to embed, and how often."""
+    requests = [request for request in list(project.ollama.requests) if request.model == model]
     return Counter(text for request in requests for text in request.texts if text != PROBE_TEXT)
 
 
-def test_a_model_is_not_filled_by_two_embedders(filled: Desk) -> None:
+def test_a_model_is_not_filled_by_two_embedders(filled: MarkdownProject) -> None:
     filled.call(ASSETS, "models", "add", SECOND)
     filled.write("notes/tomorrow.md", "# Tomorrow\n\nA bassoon will be sold.")
     filled.call(INGEST)
@@ -149,7 +154,7 @@ def test_a_model_is_not_filled_by_two_embedders(filled: Desk) -> None:
     assert (models(filled)[SECOND]["embedded"], models(filled)[SECOND]["embedder"]) == (3, "ollama")
 
 
-def test_a_model_with_gaps_is_not_activated_unawares(filled: Desk) -> None:
+def test_a_model_with_gaps_is_not_activated_without_force(filled: MarkdownProject) -> None:
     filled.call(ASSETS, "models", "add", SECOND)
     filled.write("notes/tomorrow.md", "# Tomorrow\n\nA bassoon will be sold.")
     filled.call(INGEST)
@@ -162,7 +167,7 @@ def test_a_model_with_gaps_is_not_activated_unawares(filled: Desk) -> None:
     assert models(filled)[SECOND]["active"]
 
 
-def test_a_model_is_removed_with_its_vectors_but_not_the_active_one(filled: Desk) -> None:
+def test_a_model_is_removed_with_its_vectors_but_not_the_active_one(filled: MarkdownProject) -> None:
     filled.call(ASSETS, "models", "add", SECOND)
     refused = filled.call(ASSETS, "models", "remove", FIRST)
     assert (refused.exit_code, "the one that search uses" in refused.output) == (2, True)
@@ -173,15 +178,15 @@ def test_a_model_is_removed_with_its_vectors_but_not_the_active_one(filled: Desk
 
 
 @pytest.mark.parametrize("order", [("activate", "remove"), ("remove", "activate")])
-def test_of_two_who_want_to_activate_and_to_remove_a_model_the_second_is_refused(
-    filled: Desk, order: tuple[str, str]
+def test_of_two_commands_that_activate_and_remove_a_model_the_second_is_refused(
+    filled: MarkdownProject, order: tuple[str, str]
 ) -> None:
     filled.call(ASSETS, "models", "add", SECOND)
     with connect(filled.url) as conn, index_lock(conn):  # as while an index is built
         processes = []
         for waiting, command in enumerate(order, 1):
             processes.append(process := filled.start(ASSETS, "models", command, SECOND))
-            wait_until(lambda waiting=waiting: waiting_for_locks(filled.url) == waiting, process)
+            wait_until(partial(is_waiting_for_locks, filled.url, waiting), process)
     (_, done), (_, refused) = (process.communicate(timeout=60) for process in processes)
     assert [process.returncode for process in processes] == [0, 2], (done, refused)
     assert "Traceback" not in done + refused
@@ -197,23 +202,23 @@ def test_of_two_who_want_to_activate_and_to_remove_a_model_the_second_is_refused
 
 
 @pytest.mark.parametrize("command", ["activate", "remove"])
-def test_an_unknown_model_is_named_with_those_that_there_are(filled: Desk, command: str) -> None:
+def test_an_unknown_model_is_an_error_with_the_known_ones(filled: MarkdownProject, command: str) -> None:
     done = filled.call(ASSETS, "models", command, "nobody")
     assert done.exit_code == 2
     assert f"'nobody'. Its models: {FIRST}" in done.output
 
 
-def test_a_model_that_is_not_pulled_says_how(filled: Desk) -> None:
+def test_a_model_that_is_not_pulled_says_how(filled: MarkdownProject) -> None:
     done = filled.call(ASSETS, "models", "add", "unheard-of")
     assert done.exit_code == 1
     assert "ollama pull unheard-of" in done.output
     assert models(filled).keys() == {FIRST}
 
 
-def test_a_model_whose_embedder_is_not_known_needs_to_be_the_one_that_is_configured(filled: Desk) -> None:
+def test_a_model_without_a_recorded_embedder_must_be_the_configured_one(filled: MarkdownProject) -> None:
     filled.query("UPDATE models SET embedder = NULL RETURNING name")  # as an index of an older version has it
     assert "notes://today.md" in found(filled)
-    done = Machine(filled.environment | {"BBJ_ASSETS_EMBEDDING_MODEL": SECOND}).call(ASSETS, "search", "zither")
+    done = Project(filled.environment | {"BBJ_ASSETS_EMBEDDING_MODEL": SECOND}).call(ASSETS, "search", "zither")
     assert done.exit_code == 2
     assert f"{FIRST!r}" in done.stderr
     assert f"{SECOND!r} is configured" in done.stderr

@@ -1,16 +1,11 @@
 """A running platform over a small documentation of Markdown, and what its index should look like."""
 
 import asyncio
-import itertools
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
-
-from psycopg import sql
 
 from bbj_assets.embedding.embedders import create_embedder
 from bbj_assets.embedding.runner.batches import BatchOptions, EmbeddingTask, embed_pending
@@ -19,13 +14,12 @@ from bbj_assets.ingest.refresh import ParseOptions, refresh_chunks
 from bbj_assets.settings import Settings, load_settings
 from bbj_assets.source_table import load_sources
 from bbj_assets.store.connection import connect
+from bbj_assets_tests.databases import temporary_database
 from bbj_assets_tests.defs.running_platform import RunningPlatform
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 
 TIMEOUT = 180.0
 """Seconds, for a machine that is busy with other things; an idle one needs a sixth."""
-
-_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -77,11 +71,7 @@ def running_project(
     server_url: str, pages: Mapping[str, str], models: FakeOllama, **environment: str
 ) -> Iterator[RunningProject]:
     """Run a platform on a database of its own; `pages` are files by their paths, one of them sources.toml."""
-    name = f"operated_{os.getpid()}_{next(_numbers)}"
-    with connect(server_url) as conn:
-        conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template_migrated").format(sql.Identifier(name)))
-    url = urlsplit(server_url)._replace(path=f"/{name}").geturl()
-    with TemporaryDirectory(prefix="bbj-assets-") as scratch:
+    with temporary_database(server_url) as url, TemporaryDirectory(prefix="bbj-assets-") as scratch:
         docs = Path(scratch) / "docs"
         platform = RunningPlatform(
             Path(scratch),
@@ -100,8 +90,6 @@ def running_project(
             running.write(path, text)
         with platform:
             yield running
-    with connect(server_url) as conn:
-        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def rows(url: str) -> list[tuple[object, ...]]:

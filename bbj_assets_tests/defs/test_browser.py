@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from bbj_assets_tests.conftest import REPOSITORY, _database
+from bbj_assets_tests.conftest import REPOSITORY
+from bbj_assets_tests.databases import temporary_database
 from bbj_assets_tests.defs.running_platform import RunningPlatform, wait_for
 from bbj_assets_tests.defs.running_project import TIMEOUT
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
@@ -38,20 +39,20 @@ _SWITCHES = (
 @pytest.fixture(scope="module")
 def platform(server_url: str) -> Iterator[RunningPlatform]:
     """On the sample data, which is in the index."""
-    for url in _database(server_url, "template_migrated"):
-        with (
-            TemporaryDirectory(prefix="bbj-assets-") as scratch,
-            FakeOllama(dimensions=16) as models,
-            _platform(Path(scratch), url, models) as platform,
-        ):
-            ingested = platform.run("bbj-ingest-all")
-            assert ingested.returncode == 0, ingested.stderr
-            wait_for(
-                "the raw files were looked at",
-                lambda: all(_is_seen(platform, group) for group in GROUPS if group != "search"),
-                TIMEOUT,
-            )
-            yield platform
+    with (
+        temporary_database(server_url) as url,
+        TemporaryDirectory(prefix="bbj-assets-") as scratch,
+        FakeOllama(dimensions=16) as models,
+        _platform(Path(scratch), url, models) as platform,
+    ):
+        ingested = platform.run("bbj-ingest-all")
+        assert ingested.returncode == 0, ingested.stderr
+        wait_for(
+            "the raw files were looked at",
+            lambda: all(_is_seen(platform, group) for group in GROUPS if group != "search"),
+            TIMEOUT,
+        )
+        yield platform
 
 
 def _platform(folder: Path, url: str, models: FakeOllama) -> RunningPlatform:
@@ -70,8 +71,9 @@ def _platform(folder: Path, url: str, models: FakeOllama) -> RunningPlatform:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    assert program, "no Chromium: `make browser` installs it, or says how"
     with sync_playwright() as playwright:
+        found = program or Path(playwright.chromium.executable_path).exists()
+        assert found, "no Chromium: `make browser` installs it, or says how"
         browser = playwright.chromium.launch(executable_path=program, args=_SWITCHES)
         yield browser
         browser.close()

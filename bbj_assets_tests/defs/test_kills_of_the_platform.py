@@ -11,7 +11,7 @@ from bbj_assets_tests.defs.running_platform import wait_for
 from bbj_assets_tests.defs.running_project import TIMEOUT, RunningProject, rows, running_project
 from bbj_assets_tests.fakes.ollama_server import FakeOllama
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
 _RETRIES_EVERY = 5
 """Seconds: how often Dagster's daemon looks whether a run is to be started again."""

@@ -27,12 +27,12 @@ ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
 @pytest.fixture
-def dagster_url(server_url: str) -> Iterator[str]:
+def dagster_url(embedded_server_url: str) -> Iterator[str]:
     """A database as PostgreSQL's container makes it for Dagster on its first start."""
-    with connect(server_url) as conn:
+    with connect(embedded_server_url) as conn:
         conn.execute(DAGSTER_SQL.read_bytes())
-    yield urlsplit(server_url)._replace(path="/dagster").geturl()
-    with connect(server_url) as conn:
+    yield urlsplit(embedded_server_url)._replace(path="/dagster").geturl()
+    with connect(embedded_server_url) as conn:
         conn.execute(sql.SQL("DROP DATABASE dagster WITH (FORCE)"))
 
 

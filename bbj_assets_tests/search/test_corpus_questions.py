@@ -31,9 +31,10 @@ from bbj_assets.source_table import load_sources
 from bbj_assets.store.connection import Connection, connect
 from bbj_assets.store.models import active_model
 from bbj_assets.store.vector_index import refresh_index
-from bbj_assets_tests.conftest import REPOSITORY, _database
+from bbj_assets_tests.conftest import REPOSITORY
+from bbj_assets_tests.databases import temporary_database
 
-pytestmark = pytest.mark.timeout(900)  # the two minutes get longer on shared cores
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]  # two minutes on an idle machine
 
 _API = "bbj_api://com.basis.bbj.proxies"
 
@@ -96,7 +97,7 @@ def library(server_url: str, corpus: Path, tmp_path_factory: pytest.TempPathFact
     api = corpus / "javadoc" if whole else _part_of(corpus / "javadoc", folder / "api")
     sources_of_corpus = (REPOSITORY / "bbj_assets_tests" / "corpus_sources.toml").read_text(encoding="utf-8")
     table.write_text(sources_of_corpus.replace('["javadoc"]', f'["{api}"]'))
-    for url in _database(server_url, "template_migrated"):
+    with temporary_database(server_url) as url:
         settings = load_settings(
             home=folder / "home", config=table, data_dir=corpus, database_url=url, embedder="embedded"
         )

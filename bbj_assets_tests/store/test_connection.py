@@ -32,9 +32,9 @@ def test_a_missing_database_is_named(database_url: str) -> None:
 
 
 @pytest.fixture
-def guarded_role(server_url: str) -> Iterator[str]:
+def guarded_role(embedded_server_url: str) -> Iterator[str]:
     """A role of the test server that needs the password `sesame`."""
-    with connect(server_url) as conn:
+    with connect(embedded_server_url) as conn:
         conn.execute("CREATE ROLE guarded LOGIN PASSWORD 'sesame'")
         row = conn.execute("SHOW hba_file").fetchone()
         assert row is not None
@@ -48,8 +48,8 @@ def guarded_role(server_url: str) -> Iterator[str]:
         conn.execute("DROP ROLE guarded")
 
 
-def test_a_wrong_password_is_an_error_without_the_password(server_url: str, guarded_role: str) -> None:
-    wrong = conninfo.make_conninfo(server_url, user=guarded_role, password="open-barley")  # noqa: S106 - wrong on purpose
+def test_a_wrong_password_is_an_error_without_the_password(embedded_server_url: str, guarded_role: str) -> None:
+    wrong = conninfo.make_conninfo(embedded_server_url, user=guarded_role, password="open-barley")  # noqa: S106 - wrong on purpose
     refused = False
     while not refused:  # until the server has read its new rules
         try:
@@ -62,7 +62,7 @@ def test_a_wrong_password_is_an_error_without_the_password(server_url: str, guar
     assert "guarded" in text
     assert "password authentication failed" in text
     assert "barley" not in text
-    right = conninfo.make_conninfo(server_url, user=guarded_role, password="sesame")  # noqa: S106 - of the test's own role
+    right = conninfo.make_conninfo(embedded_server_url, user=guarded_role, password="sesame")  # noqa: S106 - of the test's own role
     with connect(right) as conn, connect_like(conn) as other:
         assert other.execute("SELECT current_user").fetchone() == ("guarded",)
 

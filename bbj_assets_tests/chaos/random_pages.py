@@ -1,4 +1,7 @@
-"""A folder of pages that say which version they are in each of their chunks, and a random life for it."""
+"""Pages whose every chunk names its page and version, and random changes of them.
+
+A reader can tell from the chunks of a document whether it is wholly of one version.
+"""
 
 import random
 import re
@@ -9,8 +12,8 @@ SECTIONS = (2, 6)
 _MARK = re.compile(r"page-(\d+)-version-(\d+)-part-(\d+)-of-(\d+)")
 
 
-class Guide:
-    """The pages on disk; every change is drawn from the seed."""
+class RandomPages:
+    """Pages on disk; a seed decides every change."""
 
     def __init__(self, folder: Path, pages: int, seed: int) -> None:
         self.folder = folder
@@ -21,13 +24,13 @@ class Guide:
             self.add()
 
     def add(self) -> None:
-        """A new page, in one of the sections."""
+        """Add a page to one of the sections."""
         number = next(self._numbers)
         self.pages[number] = 0
         self._write(number)
 
-    def live(self) -> None:
-        """Some pages are edited, some come, some go, and one section is renamed."""
+    def change(self) -> None:
+        """Edit a fifth of the pages, delete five and add five."""
         known = sorted(self.pages)
         for number in self.random.sample(known, k=len(known) // 5):
             self.pages[number] += 1
@@ -50,13 +53,13 @@ class Guide:
             text += [f"## Part {part}", f"{mark}. " + f"A sentence about grid {number} and window {part}. " * 25]
         file = self._file(number)
         file.parent.mkdir(parents=True, exist_ok=True)
-        arriving = file.with_suffix(".new")
-        arriving.write_text("\n\n".join(text), encoding="utf-8")
-        arriving.replace(file)
+        temporary = file.with_suffix(".new")
+        temporary.write_text("\n\n".join(text), encoding="utf-8")
+        temporary.replace(file)
 
 
-def torn(contents: Sequence[str]) -> str | None:
-    """What is wrong with the chunks of one document, if it is not wholly of one version."""
+def mixed_versions(contents: Sequence[str]) -> str | None:
+    """Return what is wrong with the chunks of a document that is not wholly of one version."""
     marks = [tuple(map(int, mark)) for content in contents for mark in _MARK.findall(content)]
     versions = {(page, version, parts) for page, version, _, parts in marks}
     if len(versions) != 1:
