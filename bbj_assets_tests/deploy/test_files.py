@@ -11,6 +11,7 @@ import pytest
 import yaml
 from dagster import DagsterInstance
 from dagster._core.instance.config import dagster_instance_config
+from packaging.specifiers import SpecifierSet
 
 from bbj_assets.defs.instance.run_queue import SourceRunQueue
 from bbj_assets.settings import Settings
@@ -196,9 +197,9 @@ def test_its_environment_is_the_composed_one() -> None:
 def test_both_stages_have_one_python_that_the_project_supports() -> None:
     bases = {stage.split()[0] for stage in STAGES}
     assert len(bases) == 1
-    [version] = re.findall(r"^python:(\d+\.\d+)\.\d+-", bases.pop())
-    minimum = tomllib.loads(text("pyproject.toml"))["project"]["requires-python"].removeprefix(">=")
-    assert tuple(map(int, version.split("."))) >= tuple(map(int, minimum.split(".")))
+    [version] = re.findall(r"^python:(\d+\.\d+\.\d+)-", bases.pop())
+    supported = SpecifierSet(tomllib.loads(text("pyproject.toml"))["project"]["requires-python"])
+    assert version in supported
 
 
 def test_it_installs_the_pinned_packages_and_the_model_that_make_installs() -> None:

@@ -80,7 +80,7 @@ class Reader:
             ended = subprocess.run(
                 ["make", "--old-file=.venv/.runtime", "ingest"],
                 cwd=self.checkout,
-                env={**os.environ, **self._environment, "PATH": _path_without_our_programs()},
+                env={**_environment_without_make(), **self._environment, "PATH": _path_without_our_programs()},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -135,6 +135,12 @@ class Reader:
         )
         [source] = [source for source in sources if 'name = "mdx-dwc"' in source]
         (self.checkout / "small.toml").write_text(f"{head}{source}{more}", encoding="utf-8")
+
+
+def _environment_without_make() -> dict[str, str]:
+    """Return the environment without what `make test ARGS=...` hands on to every make below it."""
+    of_make = {"ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"}
+    return {name: value for name, value in os.environ.items() if name not in of_make}
 
 
 def _path_without_our_programs() -> str:
