@@ -56,6 +56,8 @@ def is_entry_of_contents(text: str) -> bool:
 def is_forced(last: Line, line: Line, right: float) -> bool:
     """Return whether a line ends although the first word of the next one would have had room.
 
+    A line of a table of contents counts as such a line too.
+
     Args:
         last: the line that ends.
         line: the one below it.

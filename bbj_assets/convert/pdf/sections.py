@@ -21,7 +21,7 @@ _FIRST_UNITS = 3
 _LONGEST_NUMBERING = 20
 _NUMBERING = re.compile(r"(?:chapter|appendix|part|section|kapitel|anhang)?(?:[0-9]*|[a-z]|[ivxlc]+)")
 _ELSEWHERE = 1000.0
-"""Points: a heading that an earlier entry has taken is farther away than any other."""
+"""Points added to the distance of a heading that an earlier entry has taken, so that any other one is nearer."""
 
 _NEARER = 4
 """Points by which a line counts as nearer to a target, for each point of its size."""

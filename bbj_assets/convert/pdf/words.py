@@ -125,9 +125,8 @@ class _Reader:
             characters = bytes(buffer)[:-2].decode("utf-16-le", "surrogatepass")
             if len(characters) == count:
                 return characters
-        codes = [
-            pdfium.FPDFText_GetUnicode(self._text, at) for at in range(count)
-        ]  # some characters have no text, or are surrogates
+        # Some characters have no text, or are surrogates, so the indices would not be those of PDFium.
+        codes = [pdfium.FPDFText_GetUnicode(self._text, at) for at in range(count)]
         return "".join([chr(code) if code <= sys.maxunicode else " " for code in codes])
 
     def _pieces(

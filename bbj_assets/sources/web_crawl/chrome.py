@@ -103,7 +103,7 @@ def _is_chrome(element: Element, region: Element, holders: Collection[Element]) 
 
 
 def _page_holders(region: Element) -> set[Element]:
-    """Return the elements around the content. Layouts give them the classes of a menu that they also hold."""
+    """Return the elements around the content. Some have the class of a menu, because they hold the menu too."""
     holders: set[Element] = set()
     for element in region.iter("h1", "main", "article", "div", "section"):
         if element.tag in ("div", "section") and element.get("role") != "main":

@@ -1,4 +1,4 @@
-"""Undoing what Flare's build does to lists and code: lists become tables, code becomes rows of paragraphs.
+"""Lists and code of Flare's output: its build turns them into tables and rows of paragraphs; here they turn back.
 
 The styles of a Flare project keep their names in its output, so a class means there what it means in the project.
 """
