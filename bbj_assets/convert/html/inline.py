@@ -186,7 +186,7 @@ def _emphasised(tokens: list[Token], *, before: str = "", after: str = "") -> st
     Args:
         tokens: text, and marks of emphasis in pairs.
         before: the character in front of the first token.
-        after: the character behind the last token.
+        after: the character after the last token.
     """
     signs: dict[int, str] = {}
     opened: list[int] = []
@@ -238,7 +238,7 @@ def _neighbours(tokens: list[Token], at: int, *, step: int, edge: str = "") -> s
     Args:
         tokens: text and marks.
         at: index of the mark.
-        step: 1 to look behind it, -1 to look in front of it.
+        step: 1 to look after the mark, -1 to look in front of it.
         edge: the character beyond the last token in that direction.
     """
     own = tokens[at]

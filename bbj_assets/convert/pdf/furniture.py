@@ -48,7 +48,7 @@ _NO_ROW_INSIDE = 99.0
 """Font sizes: the gap of the innermost row of a page, which is more than any threshold."""
 
 _NEIGHBOURS = (-2, -1, 1, 2)
-"""Pages beside a page, or one further because left and right pages differ."""
+"""Steps from a page to its neighbours: the pages beside it, and the nearest of the same side (left or right)."""
 
 _CELL = 4
 """Points: the grid on which places of rotated text are compared."""
@@ -252,7 +252,7 @@ def _judge_repetition(rows: Sequence[_Row], page_count: int, body_size: float) -
 
 
 def _follow_each_other(pages: Collection[int]) -> bool:
-    """Return whether most of the pages have another one of them beside them, or beyond one page of the other side."""
+    """Return whether most of these pages have another one of them as a neighbour."""
     neighbours = sum(any(page + step in pages for step in _NEIGHBOURS) for page in pages)
     return neighbours >= _NEIGHBOUR_SHARE * len(pages)
 

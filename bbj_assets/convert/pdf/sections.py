@@ -78,7 +78,7 @@ class _Place:
 
 
 def targets(outline: Sequence[OutlineEntry], rotations: Sequence[int]) -> list[Target]:
-    """Return the targets of the entries that have one; `rotations` are those of the text of each page."""
+    """Return the targets of the entries that have one; `rotations` has the rotation of the text of each page."""
     found = []
     for at, entry in enumerate(outline):
         if entry.page is None:

@@ -61,7 +61,7 @@ def _text_object_function() -> Callable[[ctypes.c_void_p, int], int | None]:
 
 @dataclass(slots=True)
 class Font:
-    """The traits of a font, by its name; `widths` are those of the characters met so far, in font sizes."""
+    """The traits of a font; `widths` has the width of each character met so far, in font sizes."""
 
     bold: bool
     mono: bool

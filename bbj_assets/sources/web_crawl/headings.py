@@ -64,7 +64,7 @@ def _toc_path(root: Element) -> list[str]:
 
 
 def _trail(root: Element) -> list[str]:
-    """Return Flare's breadcrumbs, or those of other generators. A last one that is not a link is the page itself."""
+    """Return the breadcrumbs of Flare or another generator. A last one that is not a link is the page, and left out."""
     entries = list(_with_class(root, re.compile(r"MCBreadcrumbs(?:Link|Self)?", re.IGNORECASE)))
     if not entries:
         for box in _boxes(root):

@@ -23,7 +23,7 @@ LIST_PARTITION = "_list"
 
 _SUFFIX = ".json"
 _MAX_READS = 3
-"""The most times that a list is read which changes while it is read."""
+"""Times that a list is read, at most, when it changes while it is read."""
 
 _REMEDY = "None of its posts was deleted. If this is intended, name the types to read in `post_types` in sources.toml."
 
