@@ -27,7 +27,7 @@ _APART_ON_MOST_PAGES = 1.4
 """The same for text on most pages; it still must not be a line of a paragraph."""
 
 _USUAL_SHARE = 0.3
-"""Share of the rows of a slot that must hold a number for it to be the page number. Short rows need fewer."""
+"""Share of the rows of a slot that must hold a number for it to be the page number; see `_judge_numbers`."""
 
 _MOST_PAGES = 0.6
 """Share of the pages (of the left or of the right ones, for a text of one side) that count as most pages."""
@@ -36,7 +36,7 @@ _REPEATS = 3
 """Pages on which a text must be for a repetition."""
 
 _FEWEST_MARKED, _MARKED_SHARE = 5, 0.7
-"""Number and share of the rows of a slot: if at least as many are furniture, the other rows are furniture too."""
+"""Number and share of the rows of a slot: if as many are furniture, so are the others that are apart from the text."""
 
 _NEIGHBOUR_SHARE = 0.7
 """Share of the pages of a repetition that must follow each other."""
