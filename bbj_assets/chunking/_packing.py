@@ -109,7 +109,7 @@ class Packer:
         return self._pieces
 
     def _begins_piece(self, section: Section, capacity: int) -> bool:
-        """Return whether the section begins a new piece."""
+        """Return whether the piece ends before this section: it holds enough, or the section fits only a new piece."""
         overfull = self._tokens + section.tokens > capacity
         if section.has_content:
             return self._tokens >= self._substance or (overfull and section.tokens <= capacity)

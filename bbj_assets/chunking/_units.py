@@ -105,7 +105,7 @@ def _opened_up(text: str, block: Block, limits: Limits, containers: tuple[Block,
 
 
 def _without_gaps(text: str, block: Block, parts: list[Unit]) -> Iterator[Unit]:
-    """Yield the units inside a container, with the lines between them that have only its markers (`>`)."""
+    """Yield the units inside a container so that they cover all of it, including lines with only its marker (`>`)."""
     nested = block.kind == "item"
     parts[0] = parts[0]._replace(start=block.start)
     for unit, following in zip(parts, [*(part.start for part in parts[1:]), block.end], strict=True):
@@ -215,7 +215,7 @@ _PADDING = re.compile(r" {2,}+|-{4,}+")
 
 
 def _blanked(prefix: str) -> str:
-    """Return the text before a block with its list markers blanked: it puts a repeated line into the same column."""
+    """Return the text before a block with its list markers blanked, so that a repeated line keeps its column."""
     return _MARKER.sub(" ", prefix)
 
 

@@ -19,7 +19,7 @@ def leading_comment(text: str, statements: Sequence[Statement], *, is_declared: 
 
     Args:
         text: the program.
-        statements: those of the routine, including the comment in front of it.
+        statements: the statements of the routine, including the comment in front of it.
         is_declared: whether a declaration follows the comment; False for code between routines.
     """
     before = list(takewhile(_is_comment, statements))

@@ -6,9 +6,9 @@ methods of a BBj class are getters of three lines, and a piece of three lines ma
 
 A routine over the hard limit is cut into parts of about equal length, each at the best place near its end: at a
 label, a blank line, a comment or a `case`, preferably the least indented. Only a statement over the hard limit is cut
-inside: at its continuation lines, and a line over the limit at the limit. BASIS's own programs have such lines. The
-comment that explains the routine is only in the first part, so the heading of every other part repeats it after the
-signature.
+inside: at its continuation lines, or within a line that is itself over the limit. BASIS's own programs have such
+lines. The comment that explains the routine is only in the first part, so the heading of every other part repeats it
+after the signature.
 
 Lengths are those of the body; the fence around it costs about as much as a context header.
 """
@@ -26,7 +26,7 @@ from bbj_assets.chunking.tokens import estimate_tokens, most_characters
 from bbj_assets.source import ChunkSettings
 
 _NAMES_IN_HEADING = 6
-_CRUMB = 1 / 8  # of the target: less means nothing alone; also the most that a repeated comment may take
+_CRUMB = 1 / 8  # of the target: a shorter run says nothing by itself, and a repeated comment may take no more
 _BACKTICKS = re.compile(r"`{3,}")
 
 
@@ -224,7 +224,7 @@ def _called(declaration: Declaration) -> str:
 
 
 def _cut_statement(statement: str, limit: int) -> Iterator[str]:
-    """Cut one statement into bodies within the limit: at its lines, and a longer line at the limit."""
+    """Cut one statement into bodies within the limit: between its lines, or within a line that is longer."""
     body, length = "", 0
     for part, part_length in _shorter_lines(statement, limit):
         if body.strip() and length + part_length > limit:
@@ -237,7 +237,7 @@ def _cut_statement(statement: str, limit: int) -> Iterator[str]:
 
 
 def _shorter_lines(statement: str, limit: int) -> Iterator[tuple[str, int]]:
-    """Yield the lines with their lengths; a line over the limit in steps of an eighth of the limit."""
+    """Yield the lines with their lengths. A line over the limit comes in slices of about an eighth of the limit."""
     step = max(1, most_characters(limit) // 8)
     for line in statement.splitlines(keepends=True):
         length = estimate_tokens(line)

@@ -176,7 +176,7 @@ def children(text: str, containers: Sequence[Block]) -> list[Block]:
 
 
 def _add_text(blocks: list[Block], text: str, start: int, end: int) -> int:
-    """Add a paragraph, or the heading or table that the line after it makes of it; return the end offset."""
+    """Add a paragraph, or a heading or table if the next line makes it one; return the end offset."""
     while True:
         after = _AFTER_TEXT.match(text, end)
         if after is None:

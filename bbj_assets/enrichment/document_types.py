@@ -1,4 +1,4 @@
-"""Document types, for documents whose parser does not know theirs: one table, in which the first match wins.
+"""Document types, for documents whose parser does not know theirs: tables of rules, in which the first match wins.
 
 BASIS's reference topics share a layout (Description, Syntax, Parameters, Return Value, Remarks, Example,
 See Also), so the headings of a page are better evidence than its words. Titles are checked before headings, because

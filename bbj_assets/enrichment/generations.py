@@ -1,4 +1,4 @@
-"""BBj generations: the list of them, and the rules, in three tables, for tagging a page with those it applies to.
+"""BBj generations: the list, and three tables of rules that tag a page with the generations it applies to.
 
 `character` is terminal code, `vpro5` is Visual PRO/5 and its builders, `bbj_gui` is the BBjAPI and its windows,
 `dwc` is the Dynamic Web Client; `all` means every one of them. The folder of a topic in BASIS's help and the
@@ -104,7 +104,7 @@ def evidence(*, path: str | None, conditions: Sequence[str], content: str) -> li
     """Return every row that matches a page, so that its tags can be explained.
 
     Args:
-        path: of the topic in BASIS's help, or of the class in its package; None for other pages.
+        path: the path of the topic in BASIS's help, or of the class in its package; None for other pages.
         conditions: its condition tags.
         content: its title and text. Takes time linear in its length.
     """

@@ -44,7 +44,7 @@ class SourceFiles:
         return content
 
     def peek(self, path: str) -> bytes | None:
-        """Return the same as `read` without recording a dependency: for files of derived dependencies."""
+        """Return what `read` returns, without recording a dependency: for the files behind derived dependencies."""
         file = self.root / path
         try:
             if file.stat().st_size > MAX_FILE_BYTES:  # first, because most requested files do not exist

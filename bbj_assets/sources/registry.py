@@ -20,7 +20,7 @@ class Registration:
     Attributes:
         module: the full name of a module that satisfies `Parser`.
         reads: `files` below the source's paths, or the `web` from its url.
-        options: the keys that its table in sources.toml may have besides those of all parsers that read the same.
+        options: keys of its table in sources.toml, besides the keys of every parser that reads files, or the web.
         one_source: True if its URLs do not include the name of the source. Two sources would then overwrite each
             other's pages, so only one is allowed.
     """

@@ -32,7 +32,7 @@ def walk(
     Symbolic links to folders are not followed, so a loop of links does no harm.
 
     Args:
-        source: its roots may be folders or single files.
+        source: its roots may be folders, or single files, to which `exclude` does not apply.
         suffixes: in lower case, with the dot.
         below: a folder of each root to list instead of the whole root, with a trailing slash.
         skip_folder: returns whether to leave out the folders of that name.

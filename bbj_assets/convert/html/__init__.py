@@ -1,8 +1,8 @@
 """HTML to Markdown: one converter for every source that holds HTML.
 
 It keeps every visible word, in order, and nothing that a browser would not show. Ready-made converters walk the tree
-by recursion, so a page of a thousand unclosed tags ends them, and lose cells of tables with spans; docs/decisions.md
-has the comparison.
+by recursion, so that a page of a thousand unclosed tags crashes them, and they lose cells of tables with spans;
+docs/decisions.md has the comparison.
 
     parse_html ──▶ tree ──rules──▶ Writer (frames of blocks and runs of text) ──▶ Markdown
 
@@ -45,8 +45,10 @@ _PAGE_END_BYTES = re.compile(_PAGE_END.pattern.encode(), re.IGNORECASE)
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\ufffe\uffff]")
 """Characters that libxml2 accepts, but that make lxml refuse to move text within the tree."""
 _STRUCTURE = re.compile(r"</?(?!/|(?:p|br|pre|code|script|style|template|noscript)\b)[a-zA-Z][^<>]*>")
+"""Every tag except those that separate paragraphs, mark code, or hold what a browser does not show."""
 _HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.IGNORECASE)
 _IN_CODE = frozenset({"br", "img"})
+"""Tags that keep their own rule within a block of code."""
 
 
 def to_markdown(
@@ -80,7 +82,11 @@ def to_markdown(
 
 
 def parse_html(source: str | bytes) -> Element:
-    """Parse leniently, without network access, comments and processing instructions; accept any markup."""
+    """Parse any markup, however broken. No network is used; comments and processing instructions are dropped.
+
+    A page that is nested deeper than libxml2 allows is parsed a second time without most of its tags, because a flat
+    page is better than half of one.
+    """
     if isinstance(source, str):
         encoding: str | None = "utf-8"
         # Without removing these end tags, text after </body> would be lost.
@@ -109,6 +115,10 @@ def _parse(page: bytes, encoding: str | None) -> tuple[Element, bool]:
 
 
 def _walk(root: Element, writer: Writer, rules: Mapping[str, Rule]) -> None:
+    """Apply the rules to the tree in the order of the document.
+
+    An element is pushed back below its children, with its rule, so that the rule can `leave` it after them.
+    """
     pending: list[tuple[Element, Rule | None]] = [(root, None)]
     while pending:
         element, rule = pending.pop()
@@ -131,6 +141,7 @@ def _walk(root: Element, writer: Writer, rules: Mapping[str, Rule]) -> None:
 
 
 def _rule(element: Element, writer: Writer, rules: Mapping[str, Rule]) -> Rule:
+    """Return the rule that applies to an element here: a hidden one is dropped, and code holds lines and text only."""
     tag = element.tag
     if not isinstance(tag, str):
         if tag is etree.Entity:  # of XML that is read without its DTD
@@ -155,6 +166,7 @@ def _is_hidden(element: Element) -> bool:
 
 
 def _levelled(blocks: list[Block], top_heading: int | None) -> list[Block]:
+    """Return the blocks with their headings moved so that the highest has level `top_heading`."""
     levels = [block.level for block in blocks if block.level]
     if not levels or top_heading is None:
         return blocks

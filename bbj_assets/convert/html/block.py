@@ -64,7 +64,7 @@ def add_definition(items: list[list[Block]], blocks: list[Block]) -> None:
 
 
 def quote_blocks(blocks: Sequence[Block]) -> list[Block]:
-    """Return the blocks as a block quote; a quote around code alone only indents it, so it is dropped."""
+    """Return the blocks as a block quote; a quote around code alone only indents it, so the quote is dropped."""
     if all(block.kind == "code" for block in blocks):
         return list(blocks)
     text = "\n".join(f"> {line}" if line else ">" for line in join(blocks).split("\n"))

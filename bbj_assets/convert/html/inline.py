@@ -186,7 +186,7 @@ def _emphasised(tokens: list[Token], *, before: str = "", after: str = "") -> st
     Args:
         tokens: text, and marks of emphasis in pairs.
         before: the character in front of the first token.
-        after: the character behind the last one.
+        after: the character after the last token.
     """
     signs: dict[int, str] = {}
     opened: list[int] = []
@@ -238,7 +238,7 @@ def _neighbours(tokens: list[Token], at: int, *, step: int, edge: str = "") -> s
     Args:
         tokens: text and marks.
         at: index of the mark.
-        step: 1 to look behind it, -1 to look in front of it.
+        step: 1 to look after the mark, -1 to look in front of it.
         edge: the character beyond the last token in that direction.
     """
     own = tokens[at]
@@ -253,5 +253,5 @@ def _neighbours(tokens: list[Token], at: int, *, step: int, edge: str = "") -> s
 
 
 def _flanks(*, outside: str, inside: str) -> bool:
-    """Apply CommonMark's rule for a delimiter run; `inside` are the characters that it must adjoin."""
+    """Return whether CommonMark reads a delimiter run as emphasis between the characters `outside` and `inside` it."""
     return all(map(str.isalnum, inside)) or not any(map(str.isalnum, outside))

@@ -64,7 +64,7 @@ def is_code(line: Line, last: Line | None, right: float, typography: Typography,
 
 
 def are_terms(lines: Sequence[Line], following: Unit | None, typography: Typography) -> bool:
-    """Return whether what looks like code is terms (options, functions) that the indented text below describes."""
+    """Return whether the lines are not code but terms (options, functions), which the indented text below describes."""
     if not isinstance(following, Line) or following.mono or len(lines) > _MOST_TERMS:
         return False
     last = lines[-1]

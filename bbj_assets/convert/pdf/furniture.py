@@ -27,7 +27,7 @@ _APART_ON_MOST_PAGES = 1.4
 """The same for text on most pages; it still must not be a line of a paragraph."""
 
 _USUAL_SHARE = 0.3
-"""Share of the rows of a slot that hold the page number, from which any row of the slot may be a page number."""
+"""Share of the rows of a slot that must hold a number for it to be the page number; see `_judge_numbers`."""
 
 _MOST_PAGES = 0.6
 """Share of the pages (of the left or of the right ones, for a text of one side) that count as most pages."""
@@ -36,19 +36,19 @@ _REPEATS = 3
 """Pages on which a text must be for a repetition."""
 
 _FEWEST_MARKED, _MARKED_SHARE = 5, 0.7
-"""Rows of a slot that are furniture, from which the other rows of the slot are furniture too."""
+"""Number and share of the rows of a slot: if as many are furniture, so are the others that are apart from the text."""
 
 _NEIGHBOUR_SHARE = 0.7
 """Share of the pages of a repetition that must follow each other."""
 
 _BODY_SIZE = 1.05
-"""Times the size of the text: text of this size or less is not a heading. The rest is for rounding."""
+"""Times the size of the text: text of this size or less is not a heading. The margin is for rounding."""
 
 _NO_ROW_INSIDE = 99.0
 """Font sizes: the gap of the innermost row of a page, which is more than any threshold."""
 
 _NEIGHBOURS = (-2, -1, 1, 2)
-"""Pages beside a page, or one further because left and right pages differ."""
+"""Steps from a page to its neighbours: the pages beside it, and the nearest of the same side (left or right)."""
 
 _CELL = 4
 """Points: the grid on which places of rotated text are compared."""
@@ -71,8 +71,8 @@ class _Row:
         edge: "top" or "bottom".
         depth: rows between it and the edge.
         gap: to the next row on the inner side, in font sizes; for a repeating row, beyond the repeating rows inside it.
-        slot: the same for rows of the same height.
-        repeats: its text, without numbers, is that of rows at its height on other pages.
+        slot: a number that rows at the same height on their pages share.
+        repeats: rows at the same height on other pages have the same text, apart from numbers.
         is_furniture: it is to be removed.
         is_sure: it is furniture even if its text occurs nowhere else.
     """
@@ -167,7 +167,7 @@ def _edge_rows(page: int, lines: Sequence[Line], edge: str) -> list[_Row]:
 
 
 def _number_slots(rows: Sequence[_Row]) -> None:
-    """Give rows of (nearly) the same height the same number."""
+    """Number the slots: rows at nearly the same height share one."""
     slot, last = 0, float("-inf")
     for row in sorted(rows, key=lambda row: row.y):
         if row.y - last > _SAME_PLACE:
@@ -201,10 +201,8 @@ def _judge(rows: Sequence[_Row], page_count: int, body_size: float) -> None:
         _judge_numbers(slot, page_count, body_size)
         _judge_repetition(slot, page_count, body_size)
         marked = sum(row.is_furniture for row in slot)
-        if marked >= _FEWEST_MARKED and marked >= _MARKED_SHARE * len(
-            slot
-        ):  # running titles that stand on one page only
-            for row in slot:
+        if marked >= _FEWEST_MARKED and marked >= _MARKED_SHARE * len(slot):
+            for row in slot:  # the others are running titles that stand on one page only
                 row.is_furniture |= row.gap >= _APART and row.size <= _BODY_SIZE * body_size
 
 
@@ -254,7 +252,7 @@ def _judge_repetition(rows: Sequence[_Row], page_count: int, body_size: float) -
 
 
 def _follow_each_other(pages: Collection[int]) -> bool:
-    """Return whether most of the pages have another one of them next to them, or one further on the same side."""
+    """Return whether most of these pages have another one of them as a neighbour."""
     neighbours = sum(any(page + step in pages for step in _NEIGHBOURS) for page in pages)
     return neighbours >= _NEIGHBOUR_SHARE * len(pages)
 

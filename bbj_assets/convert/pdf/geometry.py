@@ -77,7 +77,7 @@ class Line:
         y: of the baseline.
         size: of most of its characters.
         bold: whether all of it is bold.
-        mono: whether all of it is; then `text` has as many spaces as the page has room for.
+        mono: whether all of it has fixed pitch; then `text` has as many spaces as the page has room for.
         text: its characters.
         spans: the same text, divided by whether it is code.
         first_width: of its first word.

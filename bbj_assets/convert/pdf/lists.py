@@ -29,7 +29,7 @@ def marker_of(text: str) -> Marker | None:
 
 
 def without_marker(line: Line, marker: Marker) -> Line | None:
-    """Return the first line of an item without its marker; None if there is no text behind it."""
+    """Return the first line of an item without its marker; None if there is no text after it."""
     left = len(marker.text)
     spans: list[Span] = []
     for span in line.spans:

@@ -104,8 +104,8 @@ def _section_documents(
 def _worth_a_document(sections: Sequence[Section], contents: Sequence[str]) -> list[int]:
     """Return the indices of the sections that become documents.
 
-    A section with content does. A section that is only a heading does when no following section would keep that
-    heading in its path.
+    A section with content does. A section that is only a heading does, unless the section after it becomes a document
+    that has this heading in its path.
     """
     worth: list[int] = []
     for at in range(len(sections) - 1, -1, -1):

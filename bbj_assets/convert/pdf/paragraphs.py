@@ -56,6 +56,8 @@ def is_entry_of_contents(text: str) -> bool:
 def is_forced(last: Line, line: Line, right: float) -> bool:
     """Return whether a line ends although the first word of the next one would have had room.
 
+    A line of a table of contents counts as such a line too.
+
     Args:
         last: the line that ends.
         line: the one below it.
@@ -66,7 +68,7 @@ def is_forced(last: Line, line: Line, right: float) -> bool:
     return max(right, line.x1) - last.x1 > line.first_width + _ROOM * line.size or is_entry_of_contents(last.text)
 
 
-def goes_on(last: Line, line: Line, *, lines: int, right: float) -> bool:
+def _continues_on_next_page(last: Line, line: Line, *, lines: int, right: float) -> bool:
     """Return whether a paragraph continues on the next page; the arguments are those of `begins_paragraph`."""
     if last.text.endswith(_HYPHENS):
         return True
@@ -90,7 +92,7 @@ def begins_paragraph(last: Line, line: Line, *, lines: int, right: float, typogr
     if line.rotated or last.rotated or abs(last.size - line.size) > _OTHER_SIZE * typography.size:
         return True
     if last.page != line.page:
-        return not goes_on(last, line, lines=lines, right=right)
+        return not _continues_on_next_page(last, line, lines=lines, right=right)
     if is_apart(last, line, typography):
         return True
     if last.hang is not None and abs(line.x0 - last.hang) < _SAME_HANG:

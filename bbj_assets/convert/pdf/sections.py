@@ -21,7 +21,7 @@ _FIRST_UNITS = 3
 _LONGEST_NUMBERING = 20
 _NUMBERING = re.compile(r"(?:chapter|appendix|part|section|kapitel|anhang)?(?:[0-9]*|[a-z]|[ivxlc]+)")
 _ELSEWHERE = 1000.0
-"""Points: a heading that an earlier entry has taken is farther away than any other."""
+"""Points added to the distance of a heading that an earlier entry has taken, so that any other one is nearer."""
 
 _NEARER = 4
 """Points by which a line counts as nearer to a target, for each point of its size."""
@@ -78,7 +78,7 @@ class _Place:
 
 
 def targets(outline: Sequence[OutlineEntry], rotations: Sequence[int]) -> list[Target]:
-    """Return the targets of the entries that have one; `rotations` are those of the text of each page."""
+    """Return the targets of the entries that have one; `rotations` has the rotation of the text of each page."""
     found = []
     for at, entry in enumerate(outline):
         if entry.page is None:

@@ -231,7 +231,7 @@ def _named_destinations(reader: PdfReader) -> dict[str, object]:
 
 
 def _position(view: list[object]) -> tuple[float | None, float | None]:
-    """Return x and y of a destination from the part of its array behind the page (ISO 32000-1, table 151)."""
+    """Return x and y of a destination from the part of its array after the page (ISO 32000-1, table 151)."""
     values = [_number(number) for number in view[1:5]]
     values += [None] * (4 - len(values))
     match view[:1]:

@@ -75,7 +75,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A table: its rows, the left and right side of its columns, and the row that follows it."""
+    """A table: its rows, the left and right side of its columns, and the index of the row after it."""
 
     rows: list[_Row]
     columns: list[tuple[float, float]]
@@ -129,7 +129,7 @@ def _ends_last_line(row: _Row, line: Line) -> bool:
 
 
 def _is_next_cell(rows: Sequence[_Row], line: Line) -> bool:
-    """Return whether the line stands to the right of the last row, within its height or half above it."""
+    """Return whether the line begins another cell of the last row: to its right, within its height or just above."""
     row = rows[-1]
     last = row.cells[-1]
     if line.x0 < max(old.x1 for old in last) - _TOUCH:
@@ -142,7 +142,7 @@ def _is_next_cell(rows: Sequence[_Row], line: Line) -> bool:
 
 
 def _stands_higher(rows: Sequence[_Row], line: Line) -> bool:
-    """Return whether a cell begins above its row, which is centred beside it, but below the row before."""
+    """Return whether the line may be the top of a tall cell: a little above the last row, clear of the one before."""
     above = rows[-2].bottom if len(rows) > 1 and rows[-2].lines[-1].page == line.page else float("inf")
     return 0 < line.y - rows[-1].top <= _CENTRED * line.size and above > line.y + _CLEAR * line.size
 
@@ -222,7 +222,7 @@ def _column_of(cell: Sequence[Line], columns: Sequence[tuple[float, float]]) -> 
 
 
 def _stands_between(rows: Sequence[_Row], at: int, columns: list[tuple[float, float]]) -> bool:
-    """Return whether a row of one cell, the first one, has rows of the table right above and below it."""
+    """Return whether a row with only a first cell belongs to the table, because another row of it is right below."""
     if rows[at].cells[0][0].x0 >= columns[0][1]:
         return False
     follows = at + 1 < len(rows) and len(rows[at + 1].cells) > 1 and _with_row(columns, rows[at + 1]) is not None

@@ -61,7 +61,7 @@ def _text_object_function() -> Callable[[ctypes.c_void_p, int], int | None]:
 
 @dataclass(slots=True)
 class Font:
-    """The traits of a font, by its name; `widths` are those of the characters met so far, in font sizes."""
+    """The traits of a font; `widths` has the width of each character met so far, in font sizes."""
 
     bold: bool
     mono: bool
@@ -125,9 +125,8 @@ class _Reader:
             characters = bytes(buffer)[:-2].decode("utf-16-le", "surrogatepass")
             if len(characters) == count:
                 return characters
-        codes = [
-            pdfium.FPDFText_GetUnicode(self._text, at) for at in range(count)
-        ]  # some characters have no text, or are surrogates
+        # Some characters have no text, or are surrogates, so the indices would not be those of PDFium.
+        codes = [pdfium.FPDFText_GetUnicode(self._text, at) for at in range(count)]
         return "".join([chr(code) if code <= sys.maxunicode else " " for code in codes])
 
     def _pieces(

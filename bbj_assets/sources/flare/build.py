@@ -65,7 +65,8 @@ class TopicBuild:
         """Count a snippet that is about to be included.
 
         Raises:
-            ParseError: it is one too many, as when snippets include each other many times over.
+            ParseError: the topic includes too many snippets or too much text, as when snippets include each other
+                many times over.
         """
         self._snippets += 1
         self._count(path, size=size)

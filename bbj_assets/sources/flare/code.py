@@ -76,7 +76,7 @@ def _code_class(element: Element) -> re.Match[str] | None:
 
 
 def _indent(paragraph: Element) -> str:
-    """Return the indentation by the style of a paragraph (`CodeIndent2`), as spaces."""
+    """Return the spaces that the style of a paragraph stands for: eight for `CodeIndent2`."""
     style = _code_class(paragraph)
     if style is None or style["depth"] is None:
         return ""

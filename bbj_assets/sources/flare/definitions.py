@@ -148,7 +148,7 @@ def _parsed(raw: Mapping[str, bytes]) -> Definitions:
 
 
 def _definition(variable: Element) -> str:
-    """Return the definition of a variable: the first of several, and the last value of a date instead of its format."""
+    """Return the definition of a variable, the first of several. A date has a format, so its last value is returned."""
     written = "".join(map(str, next(variable.iterchildren(), variable).itertext())).strip()
     evaluated = variable.get("EvaluatedDefinition") or ""
     return evaluated if (variable.get("Type") or "").lower() == "datetime" or not written else written

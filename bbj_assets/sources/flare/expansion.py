@@ -3,7 +3,7 @@
     topic + snippets + variables - elements that conditions leave out ──expand──▶ plain HTML
 
 The tree is walked once, with an explicit stack, and changed in place. No element is removed: an element that goes is
-emptied, because a removal moves the text behind it, which is quadratic in a long paragraph.
+emptied, because a removal moves the text after it, which is quadratic in a long paragraph.
 """
 
 from collections.abc import Callable

@@ -9,7 +9,9 @@ CONTENT = "Content/"
 """The folder of a project that a build publishes."""
 
 _ABSOLUTE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//")
+"""The start of a URL with a scheme or a host. Such a link does not lead to a file of the project."""
 _UNESCAPED = "/~!$&'()*+,;=:@"
+"""Characters that a path in a URL may hold as they are (RFC 3986, 3.3), besides letters, digits and `-._`."""
 
 
 def linked_file(href: str, *, path: str) -> str | None:
@@ -25,7 +27,10 @@ def linked_file(href: str, *, path: str) -> str | None:
 
 
 def published_link(href: str, *, path: str, topic: str, pages: str) -> str:
-    """Return the address to show for a link; empty for one whose text is enough, because it leads to no other page.
+    """Return the address to show for a link; empty if the link leads to no other published page.
+
+    >>> published_link("../usr/a b.htm#top", path="Content/dwc/c.htm", topic="Content/dwc/c.htm", pages="")
+    '../usr/a%20b.htm#top'
 
     Args:
         href: the link as it is written.

@@ -23,7 +23,7 @@ _LANGUAGE = "bbj"
 
 
 class _Pattern(NamedTuple):
-    """A pattern of an element: its tag, and an attribute with a word of its value. None matches anything."""
+    """Selects elements by their tag, and by an attribute with one word of its value. None accepts any."""
 
     tag: str | None = None
     attribute: tuple[str, str] | None = None
@@ -40,7 +40,9 @@ _CONTAINERS = (
 """Elements of a built page that may hold the topic. The first pattern that matches counts."""
 
 _CHROME = re.compile(r"MC(?:Breadcrumbs|MiniToc|TextPopupBody|RelatedTopics|Concepts|Keywords)\w*|skip-to-content")
+"""Classes of menus and breadcrumbs, which a build puts into the page."""
 _MARKS = re.compile(r"[*`]")
+"""Emphasis and code in a heading. The title is plain text."""
 
 
 def read_topic(source: Source, item: Item, raw: bytes, files: SourceFiles) -> list[Document]:
@@ -63,9 +65,10 @@ def read_topic(source: Source, item: Item, raw: bytes, files: SourceFiles) -> li
     def value(name: str) -> str:
         return build.value(name, path=item.path)
 
-    build.title = title_of(root, value, selection)
+    build.title = title_of(root, value, selection)  # first, since `System.Title` may occur anywhere in the topic
     shown = _content_of_built_page(body) if _is_built(root) else body
     expand(shown, place, build)
+    # After the expansion, since a snippet may hold the only heading.
     title = build.title or title_of(shown, value, selection) or title_of_file(item.path)
     return [
         Document(
@@ -131,6 +134,7 @@ def _content_of_built_page(body: Element) -> Element:
 
 
 def _find(body: Element, pattern: _Pattern) -> Element | None:
+    """Return the first element that the pattern selects."""
     tag, attribute = pattern
     for element in body.iterdescendants():
         if tag is not None and tag_of(element) != tag:

@@ -55,7 +55,7 @@ def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequenc
     `metadata` is the front matter, and `warnings` when a part of the page could not be read.
 
     Raises:
-        ParseError: the bytes are no text.
+        ParseError: the bytes are not text.
     """
     yaml, text = split_front_matter(decode(raw))
     front_matter, warnings = read_front_matter(yaml)

@@ -66,7 +66,7 @@ def _load(source: str) -> Json:
 
 
 def _plain(value: object, nodes: Iterator[int], depth: int) -> Json:
-    """Return the value as JSON. Aliases are written out, so the values that they multiply to are counted.
+    """Return the value as JSON. An alias becomes a copy of what it stands for, so all copies are counted.
 
     Raises:
         ValueError: there are too many values, or they are nested too deeply, as in an alias that contains itself.

@@ -246,11 +246,11 @@ def expression_text(code: str, values: Values) -> str | None:
 def is_script(code: str, known: Callable[[str], bool]) -> bool:
     """Return whether the text between two braces is JavaScript, not words in braces.
 
-    It always is in a page that was built. In plain Markdown, `{id}` is a placeholder that readers see.
+    In a page that Docusaurus can build it always is. In plain Markdown, `{id}` is a placeholder that readers see.
 
     Args:
         code: the text between the braces.
-        known: whether JavaScript would know a name at this place.
+        known: returns whether JavaScript would know a name at this place.
     """
     code = code.strip()
     name = _PATH.match(code)

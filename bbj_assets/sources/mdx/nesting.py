@@ -35,7 +35,7 @@ class _Edge(NamedTuple):
 
 
 class _Tags(NamedTuple):
-    """The tags of one text, and the positions of the closing tags by those of the opening tags of containers."""
+    """The tags of one text, and the position of the closing tag of each container by that of its opening tag."""
 
     edges: list[_Edge]
     closing: dict[int, int]
@@ -53,10 +53,10 @@ class Nesting:
         return self._read().closing.get(start)
 
     def parts(self, container: str) -> Iterator[tuple[Tag | None, str]]:
-        """Yield each tag of a part with the text up to the next one, reading the text as content of a container.
+        """Yield each tag of a part (`<li>`, `</td>`) with the text up to the next such tag.
 
-        A closing tag is yielded like an opening one; the text after it belongs to no part. The first pair has no
-        tag: it is the text before all tags.
+        The whole text is read as the content of a container. The text after a closing tag belongs to no part. The
+        first pair has no tag: it is the text before all tags.
         """
         text, names = self._reader.text, _PARTS[container]
         edges, closing = self._read()

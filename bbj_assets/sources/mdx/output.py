@@ -74,7 +74,7 @@ class Output:
         return kept
 
     def space(self) -> None:
-        """Keep two words apart."""
+        """Write a space unless there is one, to keep two words apart."""
         if self.line and self.line[-1] not in " \t":
             self.write(" ")
 

@@ -80,8 +80,8 @@ def is_raw(reference: str) -> bool:
 def read_reference(files: SourceFiles, reference: str, *, importer: str) -> tuple[str, bytes] | None:
     """Return the path below the root and the bytes of the referenced file; None when it is missing.
 
-    `@site` is the folder above the documentation, which may be anywhere below it. So three paths are tried: the part
-    behind the name of the root, the part below the first folder, and all of it.
+    `@site` is the root folder of a Docusaurus site, and the documentation may be any folder below it. So three paths
+    are tried: the part after the name of the source's root, the part below the first folder, and all of it.
     """
     reference = reference.rpartition("!")[2].partition("?")[0]
     for path in _candidates(reference, importer=importer, root_name=files.root.name):

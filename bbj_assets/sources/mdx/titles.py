@@ -81,8 +81,8 @@ def pick_title(front_matter: dict[str, Json], content: str, *, fallback: str) ->
     """Return the title, and the content without a leading heading that repeats it.
 
     Args:
-        front_matter: its `title` comes first. It is plain text there, also `<dwc-field>`.
-        content: Markdown with hidden code, so that a comment in a script is no heading.
+        front_matter: its `title` comes first. It is plain text there, even `<dwc-field>`.
+        content: Markdown in which code is hidden (see `marks`), so that a comment in a script is no heading.
         fallback: the title of a page that has neither.
     """
     written = front_matter.get("title")

@@ -46,7 +46,7 @@ def parse(source: Source, item: Item, raw: bytes, files: SourceFiles) -> Sequenc
     """Return the document of a page; none for a redirect, a frameset or a page without content.
 
     Raises:
-        ParseError: the bytes are not HTML.
+        ParseError: the bytes are not text.
     """
     document = page_document(item.key, site_of(source), raw)
     return () if document is None else (document,)

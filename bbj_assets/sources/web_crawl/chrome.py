@@ -103,7 +103,7 @@ def _is_chrome(element: Element, region: Element, holders: Collection[Element]) 
 
 
 def _page_holders(region: Element) -> set[Element]:
-    """Return the elements around the content. Layouts give them the classes of a menu that they also hold."""
+    """Return the elements around the content. Some have the class of a menu, because they hold the menu too."""
     holders: set[Element] = set()
     for element in region.iter("h1", "main", "article", "div", "section"):
         if element.tag in ("div", "section") and element.get("role") != "main":
@@ -142,7 +142,7 @@ def _owner_of_last_text(region: Element) -> Element:
 
 
 def _is_site_header(element: Element, region: Element) -> bool:
-    """Return whether a header is that of the site, which holds navigation, and not that of an article."""
+    """Return whether a header belongs to the site, and so holds navigation, and not to an article."""
     return not _is_within(element, region, _SECTIONS)
 
 
@@ -184,7 +184,7 @@ def _is_icon(element: Element, _region: Element) -> bool:
 
 
 def _is_anchor_sign(element: Element, _region: Element) -> bool:
-    """Return whether a link is the sign behind a heading. Other links within the page lose their target only."""
+    """Return whether a link is only the sign after a heading. Takes the target from every link within the page."""
     if (element.get("href") or "").strip().startswith("#"):
         del element.attrib["href"]
         return words(element) in _ANCHOR_SIGNS and not len(element)

@@ -1,4 +1,4 @@
-"""The crawl: a frontier of URLs that is worked off, a few at a time.
+"""The crawl: fetch the URLs of a frontier, a few at a time, until none is left.
 
 Only the pages that are being fetched are in memory. The order is always: enqueue the links of a page, then store the
 page, then mark it done. So a kill at any moment costs only the pages in flight, which the next run fetches again.
@@ -138,7 +138,7 @@ class _Crawler:
         if wanted and known > MAX_URLS:
             raise ListingError(
                 f"{self.site.start} leads to more than {MAX_URLS} addresses, the last of them {wanted[-1].url}. "
-                "Leave out the part that makes ever new ones, with `exclude` in sources.toml."
+                "Leave out the part that generates them, with `exclude` in sources.toml."
             )
 
     def _is_wanted(self, url: str) -> bool:

@@ -1,4 +1,4 @@
-"""Undoing what Flare's build does to lists and code: lists become tables, code becomes rows of paragraphs.
+"""Lists and code of Flare's output: its build turns them into tables and rows of paragraphs; here they turn back.
 
 The styles of a Flare project keep their names in its output, so a class means there what it means in the project.
 """
@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"(\d{1,6})[.):]?")
 
 
 def normalise(region: Element) -> None:
-    """Replace the output's tags of lists and code by those of HTML, in place."""
+    """Replace Flare's markup of lists and code by the elements of HTML, in place."""
     for table in list(region.iter("table")):
         if _AUTO_NUMBER.match(table.get("class") or ""):
             _replace_by_list(table)

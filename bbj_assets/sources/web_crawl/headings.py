@@ -18,7 +18,7 @@ _SITE_NAMES = frozenset({"og:site_name", "application-name", "apple-mobile-web-a
 
 
 def page_title(root: Element) -> str:
-    """Return the `<title>`, without the name of the site if this page alone reveals it.
+    """Return the `<title>`, without the name of the site if the page itself shows that it is one.
 
     A dash may belong to a title (`OPEN Verb - BBj`), so the text after it is removed only if a heading or the site's
     own name proves that it is the name of the site.
@@ -64,7 +64,7 @@ def _toc_path(root: Element) -> list[str]:
 
 
 def _trail(root: Element) -> list[str]:
-    """Return Flare's breadcrumbs, or those of other generators. A last one that is not a link is the page itself."""
+    """Return the breadcrumbs of Flare or another generator. A last one that is not a link is the page, and left out."""
     entries = list(_with_class(root, re.compile(r"MCBreadcrumbs(?:Link|Self)?", re.IGNORECASE)))
     if not entries:
         for box in _boxes(root):

@@ -1,6 +1,6 @@
 """Fetching published pages and PDF files, one request each: without a REST API, and for pages that are not posts.
 
-A page is not deleted because no list names it: start pages show the newest ten, and sitemaps are written by plugins.
+That no list names a page is no reason to delete it: start pages show the newest ten, and plugins write the sitemaps.
 Every known page is requested instead, and deleted when its site answers 404 or 410.
 """
 
@@ -33,7 +33,7 @@ from bbj_assets.web.urls import Site
 UNDATED = "_undated"
 _MAX_SITEMAPS = 500
 _SITEMAPS = ("sitemap.xml", "wp-sitemap.xml", "sitemap_index.xml")
-"""The file names that plugins and WordPress itself give it."""
+"""The names of sitemaps that plugins and WordPress itself write."""
 
 
 class PageFetcher:
@@ -64,7 +64,7 @@ class PageFetcher:
         """Fetch pages, several at a time.
 
         Args:
-            partitions: of each URL; None for the year in which the page was published.
+            partitions: the partition of each URL; None for the year in which the page was published.
         """
         pending = iter(partitions.items())
 

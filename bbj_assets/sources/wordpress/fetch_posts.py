@@ -4,7 +4,7 @@ Changed posts are requested first (`modified_after`), then the list of all posts
 changes that a clock or a time zone hid, and deleted posts. It costs a request for a hundred posts, so it is done each
 time.
 
-A post counts as deleted only when the complete list lacks it and a request for this very post does not return it
+A post counts as deleted only when the complete list omits it and a request for this very post does not return it
 either: when posts are deleted while a list is read page by page, the list loses a post at the end of each page.
 """
 
@@ -23,7 +23,7 @@ LIST_PARTITION = "_list"
 
 _SUFFIX = ".json"
 _MAX_READS = 3
-"""How often a list that changes while it is read is read at most."""
+"""Times that a list is read, at most, when it changes while it is read."""
 
 _REMEDY = "None of its posts was deleted. If this is intended, name the types to read in `post_types` in sources.toml."
 
@@ -172,7 +172,11 @@ class PostFetcher:
             await self._fetch(kind, rows[middle:])
 
     async def _confirm_existing(self, kind: PostType, missing: Mapping[int, str]) -> None:
-        """Confirm those of the posts (URLs by id) that the list lacked although they exist."""
+        """Confirm the posts that exist although the list omitted them.
+
+        Args:
+            missing: the URLs of the omitted posts by their ids.
+        """
         for batch in _batches(list(missing), PAGE_SIZE):
             try:
                 rows = await self.api.posts(kind, batch, whole=False)

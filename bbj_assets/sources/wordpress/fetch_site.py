@@ -149,7 +149,7 @@ class _SiteFetch:
         return any(item.path.endswith((".html", ".pdf")) for item in self.mirror.items())
 
     async def _api(self, start: StartPage) -> tuple[Api | None, list[PostType]]:
-        """Return the site's API and the types of its posts; None without one. An API that fails is a problem."""
+        """Return the site's API and the types of its posts; None without one. A failure is recorded as a problem."""
         for root in api_roots(self.site.start, stated=start.api):
             api = Api(self.client, root)
             try:

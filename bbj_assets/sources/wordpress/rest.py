@@ -157,7 +157,7 @@ class Api:
             before = rows
 
     async def posts(self, kind: PostType, ids: Sequence[int], *, whole: bool) -> list[Listed]:
-        """Return those of the posts that exist.
+        """Return the posts with these ids, without those that do not exist.
 
         Args:
             ids: at most `PAGE_SIZE`, or `MAX_BODIES` for whole posts.

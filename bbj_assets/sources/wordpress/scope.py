@@ -18,7 +18,7 @@ from bbj_assets.web.urls import Site
 class Scope:
     """The rules by which a post belongs to the source.
 
-    One of these has to hold:
+    One of these conditions has to be true:
 
     - its link lies in the folder of the start URL (`/knowledge-base/kb-1/` of `/knowledge-base/`);
     - the start page links to it, unless it is one of WordPress's pages, which menus are made of;
@@ -50,9 +50,8 @@ class Scope:
         """Return whether the start URL selects the post by its present content."""
         if not self._may_hold(post):
             return False
-        if self.everything or self.site.holds(
-            f"{self.site.origin}{urlsplit(post.url).path}"
-        ):  # or under the site's public name
+        # A link may have the site's public name for a host; only its path counts.
+        if self.everything or self.site.holds(f"{self.site.origin}{urlsplit(post.url).path}"):
             return True
         return not kind.is_pages and (_path(post.url) in self.linked or not self.terms.isdisjoint(post.terms))
 
