@@ -175,7 +175,7 @@ class Writer:
         return None
 
     def _keeps_its_page(self, owner: Owner, item: ItemContent) -> bool:
-        """Return whether an owner keeps its page from the item: not if it is that item, nor if it is no longer listed."""
+        """Return whether an owner keeps its page: not if it is this item, and not if it is no longer listed."""
         if owner.source != item.source:
             return not self._options.takeover.allows(owner.source)
         return owner.item != item.key and owner.item in self._options.listed
