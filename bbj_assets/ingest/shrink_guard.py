@@ -20,7 +20,7 @@ def lost_too_much(*, lost: int, before: int) -> bool:
 
 
 def refuse_great_loss(conn: Connection, source: str, listed: Collection[str]) -> None:
-    """Refuse to delete too many documents of a source.
+    """Refuse to delete the documents of a source that are no longer listed, if they are too many (`lost_too_much`).
 
     The whole source is compared, not the partitions of one run: a loss that is spread over several runs would look
     small to each of them.

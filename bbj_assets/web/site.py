@@ -31,7 +31,8 @@ def mirror_of(source: Source) -> Path:
         ConfigurationError: the source has no such folder.
     """
     if source.mirror is None:
-        raise ConfigurationError([f"Source {source.name!r} has no folder for its mirror."])
+        remedy = "Sources of sources.toml get one. For a `Source` made in Python, set `mirror`."
+        raise ConfigurationError([f"Source {source.name!r} has no folder for its mirror. {remedy}"])
     return source.mirror
 
 
