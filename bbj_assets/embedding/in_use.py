@@ -1,7 +1,7 @@
 """The embedder in use: the one of the active model.
 
-For an index without a model, the environment decides. After that the index does. Otherwise search would fail from the
-moment that another model is activated until the environment of every program had been changed.
+For an index without a model, the environment decides. After that the index does. Otherwise, after the
+activation of another model, search would fail until the environment of every program is changed.
 """
 
 from collections.abc import AsyncIterator

@@ -19,7 +19,7 @@ def fetch_site(conn: Connection, source: Source, progress: Progress = SILENT) ->
 
     Args:
         conn: in autocommit mode. It holds the source's lock, because two crawls would double the load on the site.
-        progress: is given the pages done and the pages known so far.
+        progress: receives the numbers of the pages done and the pages known so far.
 
     Raises:
         ListingError: the site cannot be reached, or its robots.txt forbids it.

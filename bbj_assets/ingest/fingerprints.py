@@ -48,9 +48,9 @@ def fingerprints(source: Source) -> dict[str, str]:
 
 
 def read_as(*, before: Mapping[str, str], after: Mapping[str, str], section: str) -> str:
-    """Return the fingerprint of what was read of a section between two looks.
+    """Return the fingerprint of a section as a run read it, from the listings before and after the run.
 
-    If these differ, it is one that no state has.
+    If these differ, return a value that no state of the section has.
 
     >>> read_as(before={"grids": "3f"}, after={"grids": "3f"}, section="grids")
     '3f'

@@ -45,7 +45,7 @@ class SensorCursor:
         last_event_id: the newest event that was taken into account.
         attempts: how often the present state was requested.
         requested_at: when anything was last requested (seconds, epoch).
-        event_id_before_request: the newest event before that.
+        event_id_before_request: the newest event before that request.
         request_id: the name of that request; None before the first one.
         waits_for_change: whether a further request is of no use before something changes.
     """
@@ -111,7 +111,7 @@ _TYPES: Mapping[str, Callable[[object], bool]] = {
     "request_id": lambda value: value is None or isinstance(value, str),
     "waits_for_change": lambda value: isinstance(value, bool),
 }
-"""Whether a value from JSON is one of a field, by the field's name. In the order of version 1."""
+"""Checks of the type of each field's value in JSON. The fields are in the order of version 1."""
 
 
 def observe(
@@ -136,7 +136,7 @@ def observe(
 
 
 def mark_stale(cursor: SensorCursor, read: Mapping[Section, str], *, now: float) -> SensorCursor:
-    """Return the cursor after runs: sections that they read as something else than what they are now are pending.
+    """Return the cursor after runs: a section becomes pending if they did not read its present state.
 
     Args:
         read: for sections, and for `SHARED`, the fingerprint of what the last run has read.
@@ -147,10 +147,10 @@ def mark_stale(cursor: SensorCursor, read: Mapping[Section, str], *, now: float)
 
 
 def ready_sections(cursor: SensorCursor, *, now: float, quiet: float) -> set[Section]:
-    """Return the pending sections to request now: they are quiet, and a failed attempt is some time ago.
+    """Return the pending sections to request now: they are quiet, and the delay after a failed attempt is over.
 
-    A section is quiet when the whole source is, because an author who writes one is likely to write the next. It also
-    is when it was left alone itself for so long that the rest of the source is not waited for.
+    A section is quiet when the whole source is, because an author who writes one is likely to write the next. It
+    is also quiet after `_MAX_QUIET_TIMES` quiet times without a change of its own, even if the rest still changes.
 
     Args:
         quiet: seconds without a change that make a source quiet.
@@ -182,10 +182,10 @@ def request_sections(
 ) -> SensorCursor:
     """Return the cursor when the wanted sections are requested, as `request_id`.
 
-    Ready sections that are not wanted are pending no more.
+    Ready sections that are not wanted are no longer pending.
 
-    The id is a hash of the cursor before. So a tick that is repeated after a crash requests under the same id, and no
-    other tick ever does: also not when a section comes back as it was, or is requested once more.
+    The id is a hash of the cursor before. So a tick that is repeated after a crash uses the same id. No other tick
+    does, not even when a section returns to an earlier state or is requested once more.
     """
     waiting = {key: since for key, since in cursor.pending.items() if key not in ready}
     if not wanted:
@@ -218,8 +218,8 @@ def wait_for_change(cursor: SensorCursor) -> SensorCursor:
 def ranges(order: Sequence[Section], wanted: Collection[Section]) -> list[tuple[Section, Section]]:
     """Return the wanted sections as (first, last) of at most four ranges of the order.
 
-    A run costs seconds and a section that has not changed some milliseconds, so small gaps are run over, and larger
-    ones too where there are many.
+    A run costs seconds and a section that has not changed some milliseconds, so ranges include small gaps, and larger
+    ones too if there would be more than four ranges.
 
     >>> ranges("abcdefghijklmnop", {"a", "c", "p"})
     [('a', 'c'), ('p', 'p')]

@@ -39,7 +39,7 @@ class ParseOptions:
     Attributes:
         processes: the number of parser processes.
         allow_shrink: whether more than half of the source's documents may be deleted.
-        only_failed: process only the items in `failures`, whether they have recovered or were deleted.
+        only_failed: process only the items in `failures`: parse them again, or delete what is no longer listed.
         initial_delay: seconds before the first retry after an outage of the database, doubled each time.
         takeover: the other sources that lose a page to this one.
         run_id: recorded with documents and failures.
@@ -136,7 +136,7 @@ class _Run:
     def _plan(self, conn: Connection, listing: Listing, code_version: str) -> _Plan:
         known = list_failures(conn, source=self._source.name, stage="parse")
         changes = self._find_changes(conn, listing, code_version, known)
-        tried = {failure.item for failure in self._written.failures}  # in an earlier attempt: a run counts as one
+        tried = {failure.item for failure in self._written.failures}  # earlier in this run, which counts as one attempt
         parse = [item for item in changes.parse if item.key not in tried]
         failures = [failure for failure in known if failure.partition_key in self._partitions]
         left_alone = [] if self._options.only_failed else find_poison(parse, failures, code_version)
@@ -183,7 +183,7 @@ class _Run:
                 self._progress.advance("chunks", done, total)
 
     def _tasks(self, items: Sequence[Item], code_version: str) -> Iterator[ParseTask]:
-        """Split the items into tasks, which are worth a message and small enough to share out."""
+        """Split the items into tasks: large enough to be worth a message, small enough to share out."""
         for batch in _batches(items):
             yield ParseTask(self._source, batch, self._options.chunks, code_version)
 
@@ -201,7 +201,7 @@ class _Run:
             partition = partitions[written.partition_key]
             if written.documents:
                 partition.changed += 1
-            else:  # an item without a page, as a .txt that is no program: nothing of it is in the index
+            else:  # an item without a page, such as a .txt that is not a program: nothing of it is in the index
                 partition.unchanged += 1
             partition.chunks_written += written.chunks
         for key, deleted in self._deleted.items():

@@ -1,4 +1,8 @@
-"""The shrink guard: when the loss of documents is more likely a fault than a wish."""
+"""The shrink guard: a source that would lose most of its documents keeps them until a person allows the loss.
+
+An unmounted folder or a wrong path may be listed without an error, and have hardly any files. So a complete listing is
+no proof that the documents were removed on purpose.
+"""
 
 from collections.abc import Collection
 
@@ -16,9 +20,10 @@ def lost_too_much(*, lost: int, before: int) -> bool:
 
 
 def refuse_great_loss(conn: Connection, source: str, listed: Collection[str]) -> None:
-    """Refuse to delete too many documents of a source.
+    """Refuse to delete the documents of a source that are no longer listed, if they are too many (`lost_too_much`).
 
-    The whole source is compared: a loss that is spread over several runs would look small to each of them.
+    The whole source is compared, not the partitions of one run: a loss that is spread over several runs would look
+    small to each of them.
 
     Args:
         listed: the keys of all items that the source has now.
@@ -32,6 +37,6 @@ def refuse_great_loss(conn: Connection, source: str, listed: Collection[str]) ->
     if lost_too_much(lost=lost, before=before):
         raise ShrinkError(
             f"Source {source!r}: {lost} of its {before} documents are no longer there, which looks like a "
-            "fault. Nothing was deleted. Check its paths; if they are meant to go, run bbj-ingest-all with "
-            "--allow-shrink."
+            "fault. Nothing was deleted. Check its paths; if the documents were removed on purpose, run "
+            "bbj-ingest-all with --allow-shrink."
         )

@@ -33,7 +33,7 @@ _MEMORY_BYTES = 2 * 1024**3
 
 
 def parse_in_processes(tasks: Iterable[ParseTask], processes: int) -> Generator[list[Outcome], None, None]:
-    """Return the outcomes of all tasks, in the order in which they finish.
+    """Yield the outcomes of all tasks, in the order in which they finish.
 
     An item that takes too long, takes too much memory or kills its process is a `Failure`; the other items of its task
     are parsed anyway. A task is started when outcomes are fetched, so memory stays flat.

@@ -2,8 +2,8 @@
 
 PostgreSQL spends most of a load on the full-text vectors, in the one process that serves a connection: 16 MB of
 Markdown take it three seconds. So two connections write at a time. They never write the same rows: each item is in one
-batch, and no two items of a source may have the same document. Two sources may find out only when both have stored the
-same document: then the later one fails.
+batch, and no two items of a source may have the same document. A conflict of two sources may show only when both store
+the same document: then the later one fails.
 """
 
 import queue
@@ -175,7 +175,7 @@ class Writer:
         return None
 
     def _keeps_its_page(self, owner: Owner, item: ItemContent) -> bool:
-        """Return whether an owner keeps its page from the item. It does not if it is that item, or is deleted."""
+        """Return whether an owner keeps its page: not if it is this item, and not if it is no longer listed."""
         if owner.source != item.source:
             return not self._options.takeover.allows(owner.source)
         return owner.item != item.key and owner.item in self._options.listed

@@ -55,7 +55,7 @@ class Filters:
 
     @property
     def narrow(self) -> bool:
-        """Return whether there are documents that may not be found."""
+        """Return whether the filters may exclude a document."""
         return bool(self.sources) or self.generation is not None
 
     @property

@@ -13,7 +13,7 @@ from psycopg import sql
 from bbj_assets.store.connection import Connection
 
 _COMMON = 0.1  # a word in a larger share of the chunks than this finds no chunk by itself, it only ranks
-_MAX_LEXEMES = 128  # the first ones of a question; of a pasted page they are enough
+_MAX_LEXEMES = 128  # the first ones of a question, enough even for a pasted page
 
 _TEXT_WEIGHT, _HEADER_WEIGHT = 0.1, 0.2
 """A word in the header (section path > title > heading) counts as two in the text.

@@ -1,5 +1,5 @@
 """PostgreSQL with pgvector: the schema, connections to it, and all the SQL that writes, one module per table.
 
-The SQL that searches is in `search`. What is decided about sources, items and texts is decided by the callers, in
-`ingest` and `embedding`; this package imports neither.
+The SQL that searches is in `search`. Decisions about sources, items and texts belong to the callers, in
+`ingest` and `embedding`. This package imports neither.
 """

@@ -28,7 +28,7 @@ class StoredItem:
 
 @dataclass(frozen=True, slots=True)
 class StoredDependency:
-    """A file, other than their own, that documents of a partition were made from, and its hash at that time."""
+    """A further file that documents of a partition were made from, such as a snippet, and its hash at that time."""
 
     partition_key: str
     path: str
@@ -132,7 +132,7 @@ def replace_items(
     Raises:
         psycopg.errors.UniqueViolation: a source that keeps its pages has one of the documents.
     """
-    # In one order, so that two sources that store the same pages at once cannot be a deadlock.
+    # In one order, so that two sources that store the same pages at once cannot deadlock.
     items = sorted(items, key=lambda item: item.key)
     replaced = {
         "items": [item.key for item in items],
@@ -235,7 +235,7 @@ _DELETE_REPLACED = (
     b"DELETE FROM failures WHERE stage = 'parse' AND item = ANY(%(items)s) AND " + _IS_REPLACED,
 )
 
-# An item that another source has as well is skipped. So its own source parses it again in each run, which does no harm.
+# An item that another source has stored is skipped. This source parses it again in each run, which does no harm.
 _INSERT_PAGELESS = b"""
     INSERT INTO pageless_items (item, source, partition_key, content_sha256, code_version, dependencies)
     VALUES (%(item)s, %(source)s, %(partition_key)s, %(content_sha256)s, %(code_version)s, %(dependencies)s)

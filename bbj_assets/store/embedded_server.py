@@ -3,7 +3,7 @@
 It runs while a process uses it. Each process holds a shared lock on one file. The last one to leave gets the exclusive
 lock, and stops the server. The kernel drops the locks of a killed process, so the count is always right. (The wheel
 keeps a list of process ids instead, which is never cleaned of killed ones, so its server then runs for ever.) `keep`
-makes the server run on for psql and other tools until `stop`.
+leaves the server running for psql and other tools until `stop`.
 
 The server listens on a Unix socket in a private folder only, never on a network address.
 """
@@ -247,9 +247,9 @@ def _server(data: Path) -> "PostgresServer":
 
 @contextmanager
 def _user_list_lock() -> Iterator[None]:
-    """Hold a lock of the machine's list of users, if this is root, for whom the wheel adds a user to it.
+    """Lock the machine's list of users if this process is root: the wheel then adds a user to the list.
 
-    Two processes that did so at once added the user twice, with two ids.
+    Two processes without the lock added the user twice, with two ids.
     """
     if os.geteuid() != 0:
         yield

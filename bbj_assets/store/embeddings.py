@@ -95,8 +95,8 @@ async def note_pending(
 
     Each text is listed once. The longest come first: neighbours of one length need little padding in a batch, and the
     work ends in small steps. Suspects come last, those with the most outages at the very end. A suspect that is proved
-    to be the cause is left out, unless `only_failed` is set, or the failure is that of another source with the same
-    text, so that this source has no failure of its own yet.
+    to be the cause is left out if this source has its failure, unless `only_failed` is set. Without a failure of its
+    own, because another source with the same text recorded one, this source tries the text.
 
     Args:
         only_failed: list only the texts in `failures`, and those of documents that the runs `parsed_in` stored.

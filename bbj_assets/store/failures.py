@@ -125,7 +125,7 @@ def list_failures(
 
 
 def failed_sections(conn: Connection) -> dict[str, set[str]]:
-    """Return the partitions with failures that a run can retry, by source. Failures of inactive models it cannot."""
+    """Return the partitions with failures that a run can retry, by source. Failures of inactive models are left out."""
     sections: dict[str, set[str]] = {}
     for source, partition in conn.execute(
         "SELECT DISTINCT source, partition_key FROM failures "

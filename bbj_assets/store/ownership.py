@@ -1,7 +1,7 @@
 """Which source and item a stored page belongs to, and which other source may take it over.
 
 A page belongs to the source that stored it first. Another source that has the same page fails to store it, so the two
-do not replace each other's documents in turns.
+do not replace each other's documents in every run.
 """
 
 from collections.abc import Collection, Iterable
@@ -20,18 +20,18 @@ class Owner(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Takeover:
-    """Which other sources lose a page to a source that has the same page.
+    """The rule by which other sources lose a page to a source that has the same page.
 
     Attributes:
         is_allowed: whether any source loses its pages.
-        keepers: the sources that keep their pages even so.
+        keepers: the sources that keep their pages even if `is_allowed` is true.
     """
 
     is_allowed: bool
     keepers: Collection[str] = ()
 
     def allows(self, source: str) -> bool:
-        """Return whether another source loses its pages."""
+        """Return whether this other source loses its pages."""
         return self.is_allowed and source not in self.keepers
 
 
@@ -48,7 +48,7 @@ def takeover_from_removed(configured: Iterable[str]) -> Takeover:
 
 
 def owners(conn: Connection, source_urls: Collection[str]) -> dict[str, Owner]:
-    """Return the owners of those of the documents that are stored."""
+    """Return the owners of the stored documents among these, by `source_url`."""
     rows = conn.execute(
         "SELECT source_url, source, item FROM documents WHERE source_url = ANY(%s)", [list(source_urls)]
     )

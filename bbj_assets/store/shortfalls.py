@@ -49,7 +49,7 @@ def chunks_without_vector(conn: Connection, source: str, model: str | None) -> S
 
 
 def documents_titled_alike(conn: Connection, source: str) -> Shortfall:
-    """Return the documents that share section path and title, which search results do not tell apart."""
+    """Return the documents that share section path and title, so that search results do not distinguish them."""
     alike = """
         FROM (SELECT section_path, title, count(*) AS documents, min(source_url) AS first, max(source_url) AS last
               FROM documents WHERE source = %(source)s GROUP BY 1, 2 HAVING count(*) > 1) AS alike

@@ -21,7 +21,7 @@ _LIVE_ROW_COST = 5
 _SMALL_LOAD = 2_000  # below this a live index is fast enough, and search stays fast during the load
 _BUILD_MEMORY = "512MB"
 _EXACT_BELOW = 2_000  # below this comparing all vectors is faster than reading an index
-_LOCK_WAIT = "2s"  # for a moment without readers of vectors; searches that begin meanwhile wait as well
+_LOCK_WAIT = "2s"  # to wait until no session reads vectors; searches that begin meanwhile wait as well
 _INITIAL_DELAY = 1.0  # seconds before the next try, in which searches are answered
 _MOST_DIMENSIONS = 4_000  # the limit of HNSW over `halfvec`; larger vectors are always compared one by one
 

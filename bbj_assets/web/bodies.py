@@ -1,7 +1,8 @@
 """Reading bodies that may be traps: larger than they declare, endless, or compressed a thousandfold.
 
 HTTP libraries decompress each chunk in full when it arrives: 64 KB of gzip become 64 MB, and `gzip, gzip` a thousand
-times that. So only gzip is accepted, and it is decompressed here, never further than the limit.
+times that. So only gzip is requested, a single deflate is read as well, and both are decompressed here, never further
+than the limit.
 """
 
 import zlib
@@ -9,13 +10,13 @@ from collections.abc import AsyncIterable
 from typing import Self
 
 ACCEPT_ENCODING = "gzip"
-"""The value of the header."""
+"""The only encoding that a request asks for."""
 
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 
 class BodyError(ValueError):
-    """A body that is not read, and why."""
+    """A body that was refused. The message says why, as a sentence that follows its URL."""
 
     @classmethod
     def too_large(cls, limit: int) -> Self:
@@ -75,7 +76,7 @@ def _decompressor(encoding: str) -> "zlib._Decompress | None":
 
 
 def _inflate(stream: "zlib._Decompress", chunk: bytes, max_bytes: int) -> bytes:
-    """Decompress a chunk to at most `max_bytes` bytes, which must be more than none."""
+    """Decompress a chunk to at most `max_bytes` bytes. At least 1, because zlib takes 0 for no limit."""
     try:
         return stream.decompress(chunk, max_bytes)
     except zlib.error as error:

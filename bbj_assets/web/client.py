@@ -44,9 +44,9 @@ INITIAL_DELAY = 1.0
 MAX_RETRY_AFTER = 120.0
 """Seconds. A site that demands a longer delay gets no further request before the next run."""
 REQUEST_TIMEOUT = 60.0
-"""Seconds for a request from beginning to end, however steadily its bytes arrive."""
+"""Seconds for a request from beginning to end, even if its bytes arrive steadily."""
 MAX_CONSECUTIVE_FAILURES = 10
-"""Pages that fail in a row, each after all retries. After that the site counts as failed."""
+"""After this many pages in a row have failed, each after all retries, the site counts as failed."""
 
 _LOCATION = "X-Location"
 _MAX_REDIRECTS = 5
@@ -73,8 +73,8 @@ class SiteClient:
 
     Args:
         url: of the site. Its credentials, if it has any, are sent as Basic authentication.
-        within: tells by a normalised URL whether it is inside; a URL inside may only redirect to another one inside.
-            By default the whole host is inside.
+        within: returns whether a normalised URL is inside the crawled part of the site. A URL inside may only redirect
+            to another one inside. By default the whole host is inside.
         transport: sends the requests; by default to the site's checked addresses, or by the environment's proxy.
 
     Raises:
@@ -138,7 +138,7 @@ class SiteClient:
         Args:
             stored: returns the validators of the page that is stored under a URL (`mirror.page`), which make a 304
                 possible.
-            content_types: to read; the body of another type is not read. A response without a type is read.
+            content_types: the types whose bodies are read; empty for all types. A response without a type is read too.
 
         Raises:
             PageError: the page cannot be fetched, after retries where they may help; also `Disallowed` and

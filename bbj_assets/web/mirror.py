@@ -8,7 +8,7 @@ validators (ETag, Last-Modified) and the frontier of the crawl; neither is ever 
     <mirror>/pages/<xx>/<sha256 of url>.html
     <mirror>/arriving/                   bodies that are being written
 
-At whatever moment the process is killed, each row of the index has its file. A file that is newer than its row has no
+Whenever the process is killed, each row of the index has its file. A file that is newer than its row has no
 validators, so it is fetched again.
 """
 
@@ -226,7 +226,7 @@ class Mirror:
 
     @property
     def was_crawled(self) -> bool:
-        """Whether a crawl has ended, so that the mirror stands for the site."""
+        """Whether a crawl has ended, so that the pages of the site are known."""
         return bool(self._one("SELECT count(*) FROM visits WHERE ended IS NOT NULL"))
 
     def enqueue(self, listed: Iterable[Listed]) -> None:

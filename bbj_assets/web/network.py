@@ -19,7 +19,7 @@ class SiteTransport(httpx.AsyncBaseTransport):
     """HTTP/1.1 and HTTP/2 to one host, by an address that is checked at every lookup.
 
     Args:
-        is_public: whether the site is on the internet or on an intranet; by default the first lookup tells.
+        is_public: whether the site is on the internet or on an intranet; by default the first lookup decides.
     """
 
     def __init__(self, limits: httpx.Limits, *, is_public: bool | None = None) -> None:

@@ -20,5 +20,5 @@ class Pace:
             self._next = now() + self.interval
 
     def pause(self, seconds: float) -> None:
-        """Hold all requests for so many seconds, or longer if a pause already lasts longer."""
+        """Hold all requests for this time. A pause that ends later stays as it is."""
         self._next = max(self._next, asyncio.get_running_loop().time() + seconds)

@@ -1,4 +1,4 @@
-"""From the bytes of a page to its text and its tree, in whatever encoding the page is.
+"""The text and the tree of a page, parsed from its bytes in any encoding.
 
 Beautiful Soup's detector proposes encodings, and the WHATWG's table of labels decides what a label means: ISO-8859-1
 on the web is windows-1252. The detector alone would go wrong in three ways, each of which is switched off here: it

@@ -1,7 +1,7 @@
 """What a site responds: a typed result for each case that a crawl goes on from, an exception for each failure.
 
 BBjAssetsError
- └── PageError            the page cannot be fetched now; what is stored of it stays
+ └── PageError            the page cannot be fetched now; its stored body stays
       ├── TransientError  also after several retries
       ├── Disallowed      by robots.txt
       └── OutsideSite     a redirect that leaves the site

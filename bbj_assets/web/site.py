@@ -19,7 +19,7 @@ def site_of(source: Source) -> Site:
     site = Site.of(source.url or "")
     if site is None:
         url = without_credentials(source.url or "")
-        remedy = "Write a whole one, with https:// or http:// and a host."
+        remedy = "Write the whole address, with https:// or http:// and a host."
         raise ConfigurationError([f"source {source.name!r}: `url` {url!r} is not the address of a website. {remedy}"])
     return site
 
@@ -31,7 +31,8 @@ def mirror_of(source: Source) -> Path:
         ConfigurationError: the source has no such folder.
     """
     if source.mirror is None:
-        raise ConfigurationError([f"Source {source.name!r} has no folder for its mirror."])
+        remedy = "Sources of sources.toml get one. For a `Source` made in Python, set `mirror`."
+        raise ConfigurationError([f"Source {source.name!r} has no folder for its mirror. {remedy}"])
     return source.mirror
 
 
@@ -39,7 +40,7 @@ def mirrored_items(source: Source) -> Iterator[Item]:
     """List the pages of the mirror, in the order of their URLs.
 
     Raises:
-        ListingError: the site was never crawled to the end, so the mirror does not stand for it.
+        ListingError: the site was never crawled to the end, so its pages are not known yet.
         ConfigurationError: the source's URL is not the address of a website.
     """
     with Mirror(mirror_of(source)) as mirror:

@@ -1,7 +1,8 @@
 """The lists of pages that a site keeps besides its links: sitemaps, and the table of contents of Flare's HTML5 output.
 
-Without them most of a help would be missing: three topics of four are not linked from any other topic, and Flare's
-menus are built by a script in the reader's browser. The script reads them from `Data/Tocs/*.js`, and so do we.
+Without them most of a help system would be missing: three of four topics are not linked from any other topic, and
+Flare's menus are built by a script in the reader's browser. The script reads them from `Data/Tocs/*.js`, and so does
+`read_toc`.
 """
 
 import re

@@ -8,7 +8,7 @@ from bs4.element import CData, NavigableString, RubyParenthesisString, RubyTextS
 from bbj_assets.convert.html.text import visible
 
 _TEXTS = (NavigableString, CData, RubyTextString, RubyParenthesisString)
-"""The classes of visible text. Those of scripts, styles, templates and comments are others."""
+"""The classes of visible text. Scripts, styles, templates and comments have classes of their own."""
 
 
 def words(tag: Tag) -> str:

@@ -27,7 +27,7 @@ _SESSION = re.compile(r";(?:jsessionid|phpsessid)=[^/?]*", re.IGNORECASE)
 
 
 def normalised(reference: str, base: str | None = None) -> str | None:
-    """Return the one spelling of a link's address, without fragment and credentials; None for one that is not http(s).
+    """Return the normal form of a link's address, without fragment and credentials; None for one that is not http(s).
 
     >>> normalised("../b/./%7ex.htm?utm_source=mail#top", "HTTP://Example.org:80/a/c/")
     'http://example.org/a/b/~x.htm'

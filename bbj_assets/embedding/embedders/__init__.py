@@ -31,7 +31,7 @@ def model_name(settings: Settings) -> str:
 
 
 def _class_of(settings: Settings) -> "type[OllamaEmbedder | OpenAIEmbedder | LocalEmbedder]":
-    """Import only the libraries of this embedder: a search on the command line would wait for all of them."""
+    """Return the configured class. Imports only its libraries: a search on the command line would wait for all."""
     if settings.embedder == "ollama":
         from bbj_assets.embedding.embedders.ollama import OllamaEmbedder
 

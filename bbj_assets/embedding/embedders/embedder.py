@@ -31,9 +31,9 @@ class Embedder(Protocol):
                 this answer is read. An embedder that computes the vectors itself never calls it.
 
         Raises:
-            TransientEmbeddingError: worth trying again.
+            TransientEmbeddingError: the same call may succeed later.
             TextRejected: one of the texts cannot be embedded.
-            EmbedderMisconfigured: no text can.
+            EmbedderMisconfigured: no text can be embedded until the configuration is corrected.
         """
         ...
 
@@ -47,7 +47,7 @@ def checked(vectors: Vectors, texts: Sequence[str], dimensions: int | None) -> V
 
     Args:
         vectors: the answer of an embedder, of shape (texts, dimensions).
-        texts: the texts that it was asked for.
+        texts: the texts that it was asked to embed.
         dimensions: the dimensions of the vectors that are stored already. None: there are none yet.
 
     Raises:
@@ -56,16 +56,16 @@ def checked(vectors: Vectors, texts: Sequence[str], dimensions: int | None) -> V
         TextRejected: a vector contains NaN or infinity, or is all zeros, so that it has no cosine distance.
     """
     if vectors.ndim != 2 or len(vectors) != len(texts):
-        raise EmbedderUnavailable(f"The embedder answered {len(vectors)} vectors for {len(texts)} texts.")
+        raise EmbedderUnavailable(f"The embedder returned {len(vectors)} vectors for {len(texts)} texts.")
     if texts and vectors.shape[1] == 0:
-        raise EmbedderUnavailable(f"The embedder answered {len(texts)} vectors without any number in them.")
+        raise EmbedderUnavailable(f"The embedder returned {len(texts)} vectors without any number in them.")
     if texts and dimensions is not None and vectors.shape[1] != dimensions:
         raise EmbedderMisconfigured(
-            f"The embedder answered vectors of {vectors.shape[1]} dimensions, but those stored under the name of "
-            f"its model have {dimensions}. Another model answers to this name: set BBJ_ASSETS_EMBEDDING_MODEL to a "
-            "name that says which."
+            f"The embedder returned vectors of {vectors.shape[1]} dimensions, but those stored under the name of "
+            f"its model have {dimensions}. Another model has this name: set BBJ_ASSETS_EMBEDDING_MODEL to a name "
+            "that is unique."
         )
-    # The float32 sum of squares may overflow although each number is finite. Such a vector is as useless.
+    # The float32 sum of squares may overflow although each number is finite. Such a vector is useless, too.
     with np.errstate(over="ignore", invalid="ignore"):
         lengths = np.einsum("ij,ij->i", vectors, vectors)
     bad = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0.0))
@@ -91,7 +91,7 @@ def as_vectors(rows: Sequence[Sequence[float]]) -> Vectors:
     except (ValueError, TypeError):
         lengths = sorted({len(row) for row in rows})
         raise EmbedderUnavailable(
-            f"The embedder answered {len(rows)} vectors that are no matrix of numbers (row lengths: {lengths})."
+            f"The embedder returned {len(rows)} vectors that do not form a matrix of numbers (row lengths: {lengths})."
         ) from None
 
 

@@ -68,7 +68,8 @@ class Window:
 def windows_of(row: int, tokens: Sequence[int]) -> list[Window]:
     """Return the windows of one text: as few as possible, of equal length, without overlap.
 
-    Equal, because otherwise a text of 514 tokens would leave a window of four, which mean little to the model alone.
+    Equal, because otherwise a text of 514 tokens would leave a window of four, and four tokens alone mean little to the
+    model.
     """
     count = max(1, ceil(len(tokens) / WINDOW_TOKENS))
     cuts = [len(tokens) * part // count for part in range(count + 1)]

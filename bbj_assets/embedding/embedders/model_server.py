@@ -92,8 +92,8 @@ class ModelServer:
         """Return the error for a successful answer that is not a list of vectors."""
         reason = f" ({type(error).__name__})" if error else ""
         return EmbedderUnavailable(
-            f"The answer of {self.name} at {self.url} is cut off or no list of vectors{reason}. If it stays so, "
-            "another program answers at this address."
+            f"The answer of {self.name} at {self.url} is cut off or no list of vectors{reason}. If this "
+            "persists, another program is running at this address."
         )
 
     def refusal(self, status: int, reason: str, *, retry_after: str | None = None) -> EmbeddingError:
@@ -107,7 +107,7 @@ class ModelServer:
         answer = f"{status}: {reason.strip()[:300] or 'without a reason'}"
         if status in (429, 503):
             return RateLimited(
-                f"{self._subject} asks to wait ({answer}). Lower BBJ_ASSETS_EMBEDDING_WORKERS if it stays so.",
+                f"{self._subject} asks to wait ({answer}). Lower BBJ_ASSETS_EMBEDDING_WORKERS if this persists.",
                 retry_after=parse_retry_after(retry_after),
             )
         # 408 is a timeout. Ollama answers 499 when it had merged this request with one that its client then cancelled.

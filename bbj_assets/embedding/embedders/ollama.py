@@ -1,6 +1,6 @@
 """Vectors from Ollama, through its own client: the embedder for production.
 
-Ollama cuts a text that is longer than the model's context, without a word. So every request says `truncate: false`:
+Ollama silently truncates a text that is longer than the model's context. So every request says `truncate: false`:
 such a text is then refused with a 400 and becomes a row of `failures`.
 
 Where `ollama.AsyncClient` differs from the contract of `Embedder`, this module makes up for it:
@@ -8,7 +8,8 @@ Where `ollama.AsyncClient` differs from the contract of `Embedder`, this module 
 - It follows redirects. That is switched off: a redirect is a wrong address.
 - It reads OLLAMA_API_KEY from the environment. The key of `Settings` replaces it.
 - Its errors have neither the headers of the answer (Retry-After) nor, for an error whose JSON is not an object, the
-  status. A response hook keeps the answer. The hook runs before the body is read, so it also reports the start.
+  status. A response hook keeps the answer. The hook runs before the body is read, so it also reports that the
+  answer has started.
 - A ConnectTimeout is not wrapped as a ConnectError is, and a JSON list as an answer is a bare TypeError.
 - It accepts NaN, which JSON does not have. `checked` refuses the vector.
 
@@ -71,12 +72,17 @@ def _invalid_host(host: str) -> EmbedderMisconfigured:
 
 
 _ANSWER: ContextVar["_Answer"] = ContextVar("answer")
-"""Of the request that runs in this task. The client has one response hook, which does not know the caller."""
+"""The answer to this task's request. The client has one response hook, which does not know the caller."""
 
 
 @dataclass(slots=True)
 class _Answer:
-    """One answer, as the response hook sees it: what to call when it starts, and the answer if it is a refusal."""
+    """What the response hook reports of one answer.
+
+    Attributes:
+        on_start: called when an answer with vectors starts.
+        refusal: the answer, if its status is an error.
+    """
 
     on_start: Callable[[], None]
     refusal: httpx.Response | None = None
@@ -148,11 +154,11 @@ class OllamaEmbedder:
         try:
             async with self._server.within_timeout():
                 embedded = await self._client.embed(self.model, list(texts), truncate=False)
-        except (ConnectionError, httpx.ConnectTimeout):  # the client raises the first for httpx.ConnectError
+        except (ConnectionError, httpx.ConnectTimeout):  # ConnectionError is the client's httpx.ConnectError
             raise self._server.unreachable() from None
         except httpx.RequestError as error:
             raise self._server.cut_off(error) from error
-        # Of an answer without vectors: no JSON, no object, other fields. Of an error: JSON that is no object.
+        # The client raises these for an answer that is not JSON, not an object or without vectors, and for a refusal.
         except (ResponseError, ValueError, TypeError, AttributeError, RecursionError) as error:
             refusal = answer.refusal
             if refusal is None:
@@ -168,7 +174,7 @@ class OllamaEmbedder:
 
 
 class _BearerToken(httpx.Auth):
-    """Send this key or none, whatever the client found in the environment."""
+    """Authorization by this key or none, in place of the key that the client finds in the environment."""
 
     def __init__(self, key: str | None) -> None:
         self._authorization = f"Bearer {key}".encode("ascii") if key else None

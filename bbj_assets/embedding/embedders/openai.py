@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DEFAULT_URL = "https://api.openai.com/v1"
 
 _ON_ANSWER: ContextVar[Callable[[], None]] = ContextVar("on_answer")
-"""Of the request that runs in this task. The client has one response hook, which does not know the caller."""
+"""The callback of this task's request. The client has one response hook, which does not know the caller."""
 
 
 class OpenAIEmbedder:
@@ -33,13 +33,13 @@ class OpenAIEmbedder:
     Args:
         base_url: the URL that `/embeddings` is appended to; it usually ends in `/v1`.
         model: the model's name at this server.
-        api_key: sent as a bearer token. Servers of one's own often need none.
+        api_key: sent as a bearer token. A self-hosted server often needs none.
         timeout: seconds for a whole request.
     """
 
     default_model = "text-embedding-3-small"
     max_concurrency = None
-    """The server answers 429 when the requests are too many."""
+    """The server answers 429 when there are too many requests."""
 
     def __init__(
         self, base_url: str, *, model: str, api_key: str | None = None, timeout: float = ANSWER_SECONDS
@@ -63,7 +63,7 @@ class OpenAIEmbedder:
         connecting = openai.Timeout(None, connect=CONNECT_SECONDS)
         self._client = openai.AsyncOpenAI(
             base_url=self._server.url,
-            api_key=api_key or "none",  # the client requires one; a server of one's own ignores it
+            api_key=api_key or "none",  # the client requires one; a self-hosted server ignores it
             max_retries=0,
             timeout=connecting,
             http_client=openai.DefaultAsyncHttpxClient(
@@ -111,7 +111,7 @@ class OpenAIEmbedder:
         refuse_unencodable(texts)
         _ON_ANSWER.set(on_answer)
         try:
-            # base64 is a quarter of the bytes. A server that ignores the parameter answers numbers, which are read too.
+            # base64 takes a quarter of the bytes. A server that ignores the parameter returns numbers: both are read.
             async with self._server.within_timeout():
                 answer = await self._client.embeddings.create(
                     model=self.model, input=list(texts), encoding_format="base64"
@@ -125,7 +125,7 @@ class OpenAIEmbedder:
             ) from None
         except APIStatusError as error:
             raise self._refusal(error) from None
-        except (ValueError, TypeError) as error:  # no JSON
+        except (ValueError, TypeError) as error:  # the answer is not JSON
             raise self._server.unintelligible(error) from error
         try:
             rows = [_numbers(item.embedding) for item in sorted(answer.data, key=lambda item: item.index)]

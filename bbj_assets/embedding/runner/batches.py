@@ -1,4 +1,4 @@
-"""The batch runner: embed every pending text of some partitions once, whatever the model server does meanwhile.
+"""The batch runner: embed every pending text of some partitions once, even if the model server fails meanwhile.
 
     pending texts ──reader──▶ work queue ──▶ N workers: embed, check ──▶ storer
                                   ▲              │
@@ -16,10 +16,10 @@ storer and the reader retry, each on its own connection. Meanwhile the vectors t
 What happens to a batch whose request fails is decided in `policy`, and when a server counts as down in
 `server_health`.
 
-A text may take its server down for longer than the retries last. Then the run ends, and the texts that the server had
-been asked for become suspects. The next run embeds them last, one by one, with no other request in flight, and only
-after the server has proved to be healthy. A suspect that takes the server down again, twice, is a failure, and later
-runs leave it alone.
+A text may take its server down for longer than the retries last. Then the run ends, and the texts of the
+unanswered requests become suspects. The next run embeds them last, one by one, with no other request in flight, and
+only after the server has proved to be healthy. A suspect that takes the server down again, twice, is a failure, and
+later runs leave it alone.
 """
 
 import asyncio
@@ -49,8 +49,8 @@ from bbj_assets.store.vector_index import drop_before_bulk_load
 __all__ = ["PROBE_TEXT", "BatchOptions", "EmbeddingTask", "embed_pending", "probe"]
 
 CONNECTION_TIMEOUT = 5.0
-"""Seconds that each try to get a connection of the pool may take. Short, because a listener hears of an outage only
-after a try has failed, and can stop the run only then."""
+"""Seconds that each try to get a connection of the pool may take. Short, because a listener is notified of an
+outage only after a try has failed, and can stop the run only then."""
 
 
 async def embed_pending(
@@ -60,8 +60,8 @@ async def embed_pending(
 
     Args:
         url: the database.
-        progress: gets the report at the start, so that the caller has it also after an error. What it raises ends the
-            run.
+        progress: receives the report at the start, so that the caller has it also after an error. An exception that it
+            raises ends the run.
 
     Raises:
         EmbeddingError: the embedder is down or misconfigured; what was embedded until then is stored.

@@ -2,7 +2,7 @@
 
 They are listed once, in a temporary table, so that no transaction is open while a model works. The table lasts as long
 as its session, and so does the lock that keeps other runs from the same texts. When the session is lost, the reader
-takes another one and lists what comes after the last text that it handed out; workers and storer do not notice.
+takes another one and lists what comes after the last text that it handed out. Workers and storer are not affected.
 """
 
 from collections.abc import Callable

@@ -12,10 +12,10 @@
   others were served meanwhile, and halves keep their retries.
 - **Rejected texts**: halve until the bad text stands alone. With b texts and one bad one that costs at most
   2*ceil(log2(b)) further calls.
-- **A rejected single text** is checked before it fails: the server embeds a sentence that every model can embed, and
-  then is asked for the text once more. Ollama answers 400 to nearly everything that goes wrong inside it, so a broken
-  installation would otherwise make a failure of every text, one by one. Ollama also restarts a crashed model process by
-  itself, and then the text was not the cause.
+- **A rejected single text** is checked before it fails: the server has to embed a sentence that every model can
+  embed, and then the text is tried once more. Ollama answers 400 to nearly everything that goes wrong inside it, so a
+  broken installation would otherwise make a failure of every text, one by one. Ollama also restarts a crashed model
+  process by itself, and then the text was not the cause.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ SUSPICIOUS_FAILURES = 3
 """After this many failures in a row the server is more likely to be down than the texts are to be bad."""
 
 MAX_RETRY_BUDGET = 4.0
-"""Retries for which workers go on with other batches although nothing has been served in between."""
+"""The most retries for which workers go on with other batches while the server answers nothing."""
 
 MAX_WAITING_PER_WORKER = 8
 """Sub-batches that wait for a retry: enough for a tenth of the requests to wait one second at 15 ms a batch, and few
@@ -40,9 +40,9 @@ class Attempt:
     Attributes:
         texts: the number of its texts.
         max_retries: the configured number of retries after a transient error.
-        retries: the number of retries that this sub-batch has; 0 for halves whose whole used them up.
+        retries: the number of retries that this sub-batch has; 0 for halves of a sub-batch that used them up.
         tries: how often it has failed with a transient error.
-        served: the number of requests that the server had answered when this one failed last.
+        served: the number of requests that the server had answered when this sub-batch last failed.
         was_rejected: it is a single text that the server rejected before.
         is_suspect: it is a single text that may take the server down.
     """
@@ -56,7 +56,7 @@ class Attempt:
     is_suspect: bool = False
 
     def halves(self, retries: int) -> "tuple[Attempt, Attempt]":
-        """Return the attempts of both halves. Several texts have `retries`, a single text has all retries."""
+        """Return the attempts of both halves. Several texts have `retries`, a single text has `max_retries`."""
         middle = self.texts // 2
         first, second = (
             Attempt(texts=texts, max_retries=self.max_retries, retries=retries if texts > 1 else self.max_retries)
@@ -72,7 +72,7 @@ class ServerState:
     Attributes:
         workers: the number of workers that send requests.
         served: the number of requests that were answered with vectors.
-        failures_in_a_row: transient errors since the last answer, with the one to decide on.
+        failures_in_a_row: transient errors since the last answer, including the one to decide on.
         retry_budget: the number of retries for which the worker may go on with another batch.
         waiting: the number of sub-batches in the queue that wait for their retry.
     """
@@ -91,7 +91,7 @@ class ServerState:
     def is_in_doubt(self, error: TransientEmbeddingError) -> bool:
         """Return whether the server may be down, because too many requests in a row have failed.
 
-        Rate limits cast doubt only after every worker, and every one that went on with another batch, met one.
+        Rate limits cast doubt only after one for each worker, and one for each retry of a full budget.
         """
         if isinstance(error, RateLimited):
             return self.failures_in_a_row >= self.workers + MAX_RETRY_BUDGET
@@ -100,7 +100,7 @@ class ServerState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Requeue it after a delay; the worker goes on with another batch meanwhile.
+    """Requeue the sub-batch after a delay; the worker goes on with another batch meanwhile.
 
     Attributes:
         tries: the number of tries so far, which sets the backoff.
@@ -116,7 +116,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Keep the worker waiting for the delay, then requeue it. The fields are as in `Retry`."""
+    """Keep the worker waiting for the delay, then requeue the sub-batch. The fields are as in `Retry`."""
 
     tries: int
     retry_after: float | None = None
@@ -124,7 +124,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halve:
-    """Requeue it in two halves.
+    """Requeue the sub-batch in two halves.
 
     Attributes:
         retries: the number of retries of a half that has several texts.
@@ -137,7 +137,7 @@ class Halve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """Ask the server for a text that every model can embed, then once more for this one."""
+    """Embed a text that every model can embed, then try this one once more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from bbj_assets.reports import BatchEvent, BatchEventKind
 class Reporter:
     """Fills the report of one run, and emits events to its progress.
 
-    A listener may raise to end the run. So everything that happened is counted before the first event of it is emitted.
+    A listener may raise to end the run. So a count is always updated before the first event about it is emitted.
 
     Args:
         pending: the number of texts that are listed and not read yet.
@@ -111,7 +111,7 @@ class Reporter:
         self._progress.batch(self._event(None, self._batches + 1, "outage", f"waits for the database: {message}"))
 
     def _count_batches(self, *, read: int, pending: int) -> None:
-        """Set the number of batches: those put in the queue, those of texts that were read, and those of the rest."""
+        """Set the number of batches: those in the queue so far, and those that the other texts will fill."""
         size = self._batch_size
         self._report.batches.total = self._batches + -(-read // size) + -(-pending // size)
 

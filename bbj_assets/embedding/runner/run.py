@@ -1,4 +1,8 @@
-"""What one run of the batch runner is given: its task, its options, and what its parts share."""
+"""The input of one run of the batch runner: which texts, how, and with which embedder and database.
+
+The parts of the runner share one `EmbeddingRun` instead of a list of parameters each. What changes during a run is in
+its report, and in the parts themselves.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,8 +22,10 @@ class EmbeddingTask:
     """The texts that a run is to embed.
 
     Attributes:
+        source: the name of the source.
+        partitions: the keys of its partitions.
         only_failed: embed only the texts that failed before, and those of the documents that `parsed_in` stored.
-        parsed_in: the ids of runs.
+        parsed_in: the ids of the runs that parsed; used only with `only_failed`.
         run_id: the id of this run, which is recorded with failures.
     """
 
@@ -30,17 +36,17 @@ class EmbeddingTask:
     run_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOptions:
-    """How the runner works.
+    """The concurrency, the batch size and the retries of a run.
 
     Attributes:
         workers: the number of requests in flight; an embedder may lower it. Each worker may have one more batch, whose
             answer is being read or stored.
         batch_size: the number of texts in a batch.
         retries: the number of retries of a batch after a transient error.
-        initial_delay: seconds before the first retry; doubled each time, with jitter, and never sooner than
-            Retry-After says.
+        initial_delay: seconds before the first retry; doubled each time, with jitter, and never shorter than
+            Retry-After demands.
     """
 
     workers: int = 4
@@ -56,7 +62,7 @@ class BatchOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingRun:
-    """One run: what it embeds, with which model, into which database, and who listens.
+    """One run: its task, its embedder, its database and its listener.
 
     Attributes:
         url: the database.
@@ -74,10 +80,10 @@ class EmbeddingRun:
 
     @property
     def model(self) -> str:
-        """The name of the model."""
+        """The name under which the vectors are stored."""
         return self.report.model
 
     @property
     def workers(self) -> int:
-        """The number of workers, as far as the embedder allows."""
+        """The number of workers: the configured one, or less if the embedder allows less."""
         return min(self.options.workers, self.embedder.max_concurrency or self.options.workers)

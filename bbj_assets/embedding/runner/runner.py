@@ -29,9 +29,10 @@ from bbj_assets.retrying import retry_delay
 from bbj_assets.store.embeddings import PendingText
 
 SHUTDOWN_TIMEOUT = 10.0
-"""Seconds for storing what a run had embedded when it was stopped: stopping does not wait for a lock for longer."""
+"""Seconds for storing what a stopped run had embedded. A lock of another session cannot delay the stop for longer."""
 
 _PAGE_BATCHES = 8
+"""Batches that the reader reads at a time."""
 
 
 class Runner:
@@ -45,7 +46,7 @@ class Runner:
         self._run = run
         self._pending = pending
         self._dimensions = dimensions
-        self._unanswered: set[SubBatch] = set()  # the server was asked for them and owes an answer
+        self._unanswered: set[SubBatch] = set()  # sent, and not answered yet
         self._queue = WorkQueue(run.workers)
         self._health = ServerHealth(run.embedder, run.workers, run.options.retry_policy)
         self._reporter = Reporter(run, pending.left)
@@ -61,7 +62,7 @@ class Runner:
         self._reporter.started()
         try:
             await self._embed_and_store()
-        except (BaseExceptionGroup, asyncio.CancelledError) as raised:  # an interrupt of Dagster is no Exception
+        except (BaseExceptionGroup, asyncio.CancelledError) as raised:  # Dagster's interrupt is a BaseException
             error = _first(raised)
             if not isinstance(error, psycopg.Error | DatabaseError):
                 with suppress(DatabaseError, TimeoutError):
@@ -72,6 +73,7 @@ class Runner:
             raise error from error.__cause__
 
     async def _embed_and_store(self) -> None:
+        """Run the reader, the workers and the storer. The storer ends last, also after an error of the others."""
         failed = None
         async with asyncio.TaskGroup() as storing:
             storing.create_task(self._storer.run())
@@ -80,7 +82,7 @@ class Runner:
                     tasks.create_task(self._read())
                     for worker in range(1, self._run.workers + 1):
                         tasks.create_task(self._work(worker, tasks))
-            except BaseExceptionGroup as group:  # what was embedded until then is stored before it is raised
+            except BaseExceptionGroup as group:  # raised below, after what was embedded is stored
                 failed = group
             self._storer.close()
         if failed:
@@ -106,6 +108,7 @@ class Runner:
             is_free = asyncio.Event()
             task = tasks.create_task(self._embed(sub_batch, is_free.set))
             await is_free.wait()
+            # At most two batches per worker are in flight: one is requested, one is read and stored.
             if being_stored and not being_stored.done():
                 await asyncio.wait([being_stored])
             being_stored = task
@@ -125,13 +128,15 @@ class Runner:
             on_answer()
 
     async def _request(self, sub_batch: SubBatch, on_answer: Callable[[], None]) -> None:
+        """Send one request. Store its vectors, or handle its error."""
         texts = [text.text for text in sub_batch.texts]
-        was_asked_before = sub_batch in self._unanswered
+        was_sent_before = sub_batch in self._unanswered
         self._unanswered.add(sub_batch)
         try:
             vectors = checked(await self._run.embedder.embed(texts, on_answer), texts, self._dimensions)
         except TransientEmbeddingError as error:
-            if isinstance(error, EmbedderUnreachable) and not was_asked_before:
+            # A request that never arrived cannot have taken the server down, but an earlier one for the texts may have.
+            if isinstance(error, EmbedderUnreachable) and not was_sent_before:
                 self._unanswered.discard(sub_batch)
             self._health.count_failure()
             await self._handle_error(sub_batch, error)
@@ -145,6 +150,7 @@ class Runner:
             await self._storer.store(sub_batch, vectors)
 
     async def _handle_error(self, sub_batch: SubBatch, error: TransientEmbeddingError | TextRejected) -> None:
+        """Execute what the policy decides after a failed request."""
         server = self._health.state(self._queue.waiting)
         decision = decide(sub_batch.attempt, error, server)
         match decision:
@@ -169,6 +175,7 @@ class Runner:
                 self._reporter.failed(sub_batch, error)
 
     async def _retry(self, sub_batch: SubBatch, decision: Retry | Wait, error: EmbeddingError) -> None:
+        """Requeue a sub-batch for a retry; a `Wait` also keeps its worker until then."""
         delay = retry_delay(decision.tries, self._run.options.initial_delay, decision.retry_after)
         if isinstance(decision, Wait):
             await asyncio.sleep(delay)
@@ -199,7 +206,7 @@ class Runner:
         self._reporter.count_failure(sub_batch, failure)
 
     async def _record_suspects(self, error: EmbedderUnavailable) -> None:
-        """Record the texts that the server was asked for when it went down.
+        """Record the texts of the unanswered requests as suspects when the server went down.
 
         A text that has taken it down alone often enough becomes a failure.
         """
@@ -222,7 +229,7 @@ def _split(texts: Sequence[PendingText], size: int) -> Iterator[Sequence[Pending
 
 
 def _first(error: BaseException) -> BaseException:
-    """Return one error of a group: several workers meet the same one."""
+    """Return the first error of a group. The others are usually the same, raised by other workers."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

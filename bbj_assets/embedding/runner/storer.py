@@ -1,4 +1,4 @@
-"""Storing vectors and failures, while the workers ask the model for more."""
+"""Storing vectors and failures, while the workers send further requests."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -100,9 +100,9 @@ class Storer:
         await self._retry_outages(record, sub_batch)
 
     async def record_suspects(self, unanswered: Collection[SubBatch]) -> bool:
-        """Record the texts that the server was asked for when it went down as suspects.
+        """Record the texts of the unanswered requests as suspects, after the server went down.
 
-        Return whether they are a single text that now has taken the server down often enough to be a failure.
+        Return whether they are a single text that has now taken the server down alone often enough to be a failure.
 
         Raises:
             DatabaseError: the database failed.
@@ -128,7 +128,7 @@ class Storer:
 async def _store(conn: AsyncConnection, model: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
     try:
         await store_vectors(conn, model, hashes, vectors)
-    except ForeignKeyViolation as error:  # no transaction protects the row of the model while vectors are made
+    except ForeignKeyViolation as error:  # no transaction protects the row of the model while vectors are computed
         raise EmbedderMisconfigured(
             f"The model {model!r} was removed during the run, and its vectors with it. If it is still wanted, fill it "
             f"again: bbj-assets models add {model}"

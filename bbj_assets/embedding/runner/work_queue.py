@@ -61,7 +61,7 @@ class SubBatch:
         return cls(batch, texts, attempt)
 
     def halves(self, retries: int) -> "tuple[SubBatch, SubBatch]":
-        """Return both halves; `retries` is for those of several texts."""
+        """Return both halves. A half of several texts has `retries`, a single text has all retries."""
         first, second = self.attempt.halves(retries)
         return (
             SubBatch(self.batch, self.texts[: first.texts], first),
@@ -112,7 +112,7 @@ class WorkQueue:
         self._changed.set()
 
     async def get(self) -> SubBatch | None:
-        """Return the next sub-batch, or None when all work is done. The caller owes a `task_done` for each one."""
+        """Return the next sub-batch, or None when all work is done. The caller must call `task_done` for each one."""
         while True:
             now = asyncio.get_running_loop().time()
             self._collect_due(now)
@@ -128,7 +128,7 @@ class WorkQueue:
             await self._wait_for_change(self._delayed[0].due - now if self._delayed and not line else None)
 
     def task_done(self) -> None:
-        """Mark one sub-batch as done. What is left of it has to be requeued before."""
+        """Mark one sub-batch as done. Requeue its remaining texts first, or `get` may return None too early."""
         self._in_hand -= 1
         self._changed.set()
 
