@@ -7,7 +7,6 @@ import dagster as dg
 
 from bbj_assets.defs.instance.run_processes import marked_alive
 from bbj_assets.defs.logged_progress import LoggedProgress
-from bbj_assets.embedding.runner.batches import BatchOptions
 from bbj_assets.progress import SILENT, ProgressOfSources
 from bbj_assets.settings import Settings
 
@@ -18,15 +17,6 @@ class Runtime:
 
     settings: Settings
     progress: ProgressOfSources = SILENT
-
-    @property
-    def batch_options(self) -> BatchOptions:
-        """How embeddings are made."""
-        return BatchOptions(
-            workers=self.settings.embedding_workers,
-            batch_size=self.settings.embedding_batch_size,
-            initial_delay=self.settings.embedding_retry_seconds,
-        )
 
     def logged_progress(self, source: str, log: dg.DagsterLogManager) -> LoggedProgress:
         """Return the progress of one source, whose outages are also lines in the log of its run."""

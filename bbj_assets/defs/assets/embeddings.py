@@ -13,6 +13,7 @@ from bbj_assets.defs.run_config import is_set
 from bbj_assets.defs.run_errors import failing_the_step
 from bbj_assets.defs.runtime import Runtime
 from bbj_assets.embedding.in_use import embedder_in_use
+from bbj_assets.embedding.options import batch_options
 from bbj_assets.embedding.runner.batches import EmbeddingTask, embed_pending
 from bbj_assets.settings import Settings
 from bbj_assets.source import Source
@@ -61,7 +62,7 @@ def embeddings_asset(*, source: Source, chunks: dg.AssetKey, settings: Settings)
         with failing_the_step(context), database(runtime.settings) as url:
             async with embedder_in_use(runtime.settings, url) as embedder:
                 task = _task(context, config, source, url=url, model=embedder.model)
-                report = await embed_pending(url, embedder, task, runtime.batch_options, progress)
+                report = await embed_pending(url, embedder, task, batch_options(runtime.settings), progress)
         log_failures(context.log, report.failures)
         return record_partitions(context, {key: embeddings_metadata(report, key) for key in context.partition_keys})
 
