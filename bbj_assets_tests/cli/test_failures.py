@@ -133,8 +133,8 @@ def test_a_person_reads_where_what_and_the_remedy_of_each_kind_once(failing: Mar
 
     output = failing.call(ASSETS, "failures").output
 
-    for said in ("guide://grids/bad.md", "guide://worse.md", "notes://today.md", "[ParseError]", "[TextRejected]"):
-        assert said in output.replace("\n", "")
+    for part in ("guide://grids/bad.md", "guide://worse.md", "notes://today.md", "[ParseError]", "[TextRejected]"):
+        assert part in output.replace("\n", "")
     assert "2 x  Correct the file as its error says" in output
     assert "1 x  The model refuses this text." in output
     assert "not foreseen" not in output.lower()
@@ -248,7 +248,7 @@ def test_a_retry_of_the_failed_does_only_them_and_empties_the_list(failed: Markd
     done = failed.call(INGEST, "--retry-failed")
 
     assert done.exit_code == 0, done.output
-    assert "unchanged" not in done.output, "nobody has looked"
+    assert "unchanged" not in done.output, "the files were not read"
     assert listed(failed) == []
     assert failed.query(
         "SELECT source_url, content LIKE '%%corrected%%', embedding IS NOT NULL "
@@ -284,7 +284,7 @@ def test_a_retry_of_the_failed_that_ended_early_is_completed_by_the_next_one(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--source", "guid"], "There is no source 'guid'"),
         (["--stage", "chunk"], "'chunk' is not one of"),
@@ -292,11 +292,11 @@ def test_a_retry_of_the_failed_that_ended_early_is_completed_by_the_next_one(
         (["export", "/"], "is a directory"),
     ],
 )
-def test_wrong_usage_ends_with_two_and_says_why(project: MarkdownProject, arguments: list[str], said: str) -> None:
+def test_wrong_usage_ends_with_two_and_says_why(project: MarkdownProject, arguments: list[str], message: str) -> None:
     done = project.call(ASSETS, "failures", *arguments)
 
     assert done.exit_code == 2
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 def test_a_file_that_cannot_be_written_is_an_error_with_its_name(failing: MarkdownProject, tmp_path: Path) -> None:

@@ -34,9 +34,9 @@ def violations(read: Mapping[str, Any]) -> list[str]:
     unknown = [f"unknown key {key}" for key in read if key not in _TOP and not key.startswith("x-")]
     declared = set(read.get("volumes") or ())
     return unknown + [
-        f"{name}: {said}"
+        f"{name}: {message}"
         for name, service in read["services"].items()
-        for said in _of_service(service, read["services"], declared)
+        for message in _of_service(service, read["services"], declared)
     ]
 
 

@@ -136,7 +136,7 @@ def test_compose_takes_the_file_and_the_example_of_an_environment() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"healtcheck": {}}, "unknown key healtcheck"),
         ({"environment": {"A": ["b"]}}, "A of environment is neither text nor number"),
@@ -152,14 +152,14 @@ def test_compose_takes_the_file_and_the_example_of_an_environment() -> None:
         ({"command": {"dagster": "api"}}, "command is neither text nor a list of texts"),
     ],
 )
-def test_the_rules_find_what_compose_would(change: dict[str, Any], said: str) -> None:
+def test_the_rules_find_what_compose_would(change: dict[str, Any], message: str) -> None:
     read = compose({"POSTGRES_PASSWORD": "a password"})
     read["services"]["daemon"] |= change
 
     [found] = violations(read)
 
     assert found.startswith("daemon: ")
-    assert said in found
+    assert message in found
 
 
 def test_the_example_of_an_environment_has_every_variable_and_no_password() -> None:
