@@ -87,8 +87,9 @@ class _Crawler:
                 if not in_flight:
                     return
                 finished, in_flight = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
-                for task in finished:
-                    task.result()
+                errors = [error for task in finished if (error := task.exception())]  # of all: asyncio logs the unread
+                if errors:
+                    raise errors[0]
         finally:
             for task in in_flight:
                 task.cancel()

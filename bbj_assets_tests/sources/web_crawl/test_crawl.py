@@ -1,3 +1,4 @@
+import gc
 import gzip
 import os
 import signal
@@ -6,12 +7,14 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bbj_assets.errors import ListingError
 from bbj_assets.sources import web_crawl
 from bbj_assets.web import client
+from bbj_assets.web.responses import Response
 from bbj_assets_tests.fakes.site_server import Answer, SiteServer, redirect, refusal
 from bbj_assets_tests.sources.web_crawl.help_site import (
     FOLDER,
@@ -182,6 +185,25 @@ def test_a_crawl_is_resumed_after_the_site_failed(
     web_crawl.fetch(crawled)
     assert documents(crawled).keys() == pages(site, "index", *names)
     assert not any(item.problem for item in items(crawled).values())
+
+
+def test_fetches_that_fail_together_leave_no_error_without_a_reader(
+    site: SiteServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    get = client.SiteClient.get
+
+    async def fail(self: client.SiteClient, url: str, **options: Any) -> Response:
+        if url.endswith(("robots.txt", "index.htm")):
+            return await get(self, url, **options)
+        raise ListingError("the site is down")
+
+    publish_pages(site, "a.htm", "b.htm")
+    monkeypatch.setattr(client.SiteClient, "get", fail)
+    with pytest.raises(ListingError, match="the site is down"):
+        web_crawl.fetch(source(site, tmp_path))  # the linked pages fail at once
+    gc.collect()  # asyncio reports an exception that was never retrieved when the task is collected
+
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_links_of_the_stored_page_are_followed_when_the_page_fails(site: SiteServer, tmp_path: Path) -> None:
