@@ -99,7 +99,7 @@ def test_folders_beside_each_other_do_not_import_in_a_circle(imports: grimp.Impo
     assert {package: cycle for package in packages if (cycle := cycle_of_children(imports, package))} == {}
 
 
-def parse(text: str) -> ast.Module:
+def parse(text: bytes) -> ast.Module:
     """Parse without garbage collection: one that logs a traceback parses as well, and amid a parse that is an error."""
     gc.disable()
     try:
