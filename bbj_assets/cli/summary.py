@@ -112,8 +112,8 @@ def _begun(state: SourceState) -> list[EmbeddingsReport]:
 def _embedding_totals(states: Iterable[SourceState]) -> dict[str, float]:
     """Return the counts of texts without a vector, and of their batches; `success_rate` is a share of those texts.
 
-    The same text in several chunks is one text. If a source was retried after an outage, the first try has the number
-    of texts, and the last one the number that is left.
+    The same text in several chunks is one text. If a source was retried after an outage, the first try holds the
+    total, and the last one the number that is left.
     """
     tries = [reports for state in states if (reports := _begun(state))]
     every = [report for reports in tries for report in reports]

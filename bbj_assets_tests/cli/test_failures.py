@@ -1,4 +1,4 @@
-"""`bbj-assets failures` tells a person, a program and a file what the table `failures` holds, until it recovers."""
+"""`bbj-assets failures` shows a person, a program and a file what the table `failures` holds."""
 
 import fcntl
 import json

@@ -19,8 +19,8 @@ class CommandLineInstance(dg.DagsterInstance):
     """A Dagster instance for runs in several threads of one process.
 
     Dagster configures the `logging` module at the start of every run. That takes the module's lock and then the lock of
-    each handler, while a run that emits an event takes them in the other order: two runs at once soon wait for each
-    other for ever. So this class configures it once.
+    each handler, while a run that emits an event takes them in the other order: two runs at once soon deadlock. So this
+    class configures it once.
 
     Its SQLite storage, which is what a dagster.yaml without `storage` means, has pooled connections.
     """
@@ -34,7 +34,7 @@ class CommandLineInstance(dg.DagsterInstance):
 
     @classmethod
     def config_defaults(cls, base_dir: str) -> Mapping[str, ConfigurableClassData | None]:
-        """Return what stands for each part of an instance that dagster.yaml does not name."""
+        """Return the default for each part of an instance that dagster.yaml does not configure."""
         storage = ConfigurableClassData(
             PooledSqliteStorage.__module__, PooledSqliteStorage.__name__, yaml.dump({"base_dir": base_dir})
         )
@@ -51,7 +51,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     """Open the Dagster instance of this installation: DAGSTER_HOME if that is set, else `<home>/dagster`.
 
     Beside what `CommandLineInstance` changes, stdout and stderr of steps are not captured, because Dagster redirects
-    them for the whole process. And no telemetry is sent, whatever dagster.yaml says or if there is none.
+    them for the whole process. Telemetry is off, with or without a dagster.yaml.
     """
     overrides = {
         "instance_class": {"module": CommandLineInstance.__module__, "class": CommandLineInstance.__name__},
@@ -65,7 +65,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
 
 
 def dagster_home(settings: Settings) -> Path:
-    """Return the folder of Dagster's state. The first call makes it, with the dagster.yaml beside sources.toml."""
+    """Return the folder of Dagster's state; without DAGSTER_HOME, made with the dagster.yaml beside sources.toml."""
     given = os.environ.get("DAGSTER_HOME")
     if given:
         return Path(given)
