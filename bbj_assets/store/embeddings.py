@@ -91,7 +91,7 @@ async def note_pending(
     parsed_in: Collection[str] = (),
     after: PendingText | None = None,
 ) -> int:
-    """List the texts without a vector in the temporary table `pending` of this session, and return their number.
+    """List the texts without a vector in the temporary table `pending` of this connection; return their number.
 
     Each text is listed once. The longest come first: neighbours of one length need little padding in a batch, and the
     work ends in small steps. Suspects come last, those with the most outages at the very end. A suspect that is proved

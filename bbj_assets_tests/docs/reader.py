@@ -67,7 +67,7 @@ class Reader:
         self._write_table()
 
     def run(self, line: str) -> Done:
-        """Run a command of `bbj-ingest-all` or `bbj-assets`, after what gives it something to do."""
+        """Run a command of `bbj-ingest-all` or `bbj-assets`, after preparing what it works on."""
         if line not in self.done:
             words = shlex.split(line)
             self._prepare(*words[:2])

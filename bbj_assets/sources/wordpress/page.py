@@ -109,7 +109,7 @@ def published(soup: BeautifulSoup) -> str:
 
 
 def site_names(soup: BeautifulSoup) -> list[str]:
-    """Return the names that a page gives its site."""
+    """Return the names of the site, as a page states them."""
     return [plain(name) for name in _metas(soup, "og:site_name") if name.strip()]
 
 

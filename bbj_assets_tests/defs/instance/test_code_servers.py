@@ -1,4 +1,4 @@
-"""The daemon waits for a code server that is away before it gives up the retry of a run."""
+"""The daemon waits for an unavailable code server before it abandons the retry of a run."""
 
 import os
 from collections.abc import Iterator

@@ -9,7 +9,7 @@ from bbj_assets_tests.sources.flare.project import Project, snippet, topic
 
 
 def tagged(conditions: str) -> str:
-    """Return the attribute that gives an element these conditions."""
+    """Return the attribute that puts these conditions on an element."""
     return f'MadCap:conditions="{conditions}"'
 
 
